@@ -1,0 +1,1 @@
+"""The brokers a laptop can run: started, watched and ended by one parent process."""
