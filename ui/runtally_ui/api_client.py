@@ -1,0 +1,123 @@
+"""The API over HTTP: typed answers, and errors named by what the reader can do about them.
+
+ApiError
+ ├── Unreachable   nobody answered in time: look at the API process, then retry
+ ├── Refused       the API understood and said no (4xx): change the filters
+ └── Broken        the API failed, or its answer cannot be read (5xx, not JSON, other shape): retry
+"""
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+import httpx
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from runtally_ui.answers import Analytics, Answer, Models
+
+ANALYTICS_PATH = "/api/agents/analytics"
+MODELS_PATH = "/api/v1/analytics/models"
+
+Params = tuple[tuple[str, str], ...]
+AnswerT = TypeVar("AnswerT", bound=Answer)
+
+
+class Remark(BaseModel):
+    """One entry of a problem body's `errors`."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    field: str = ""
+    message: str = ""
+    remedy: str = ""
+
+    def sentence(self) -> str:
+        text = f"{self.field}: {self.message}" if self.field else self.message
+        return f"{text} ({self.remedy})" if self.remedy else text
+
+
+class Problem(BaseModel):
+    """An RFC 9457 body."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    title: str = ""
+    detail: str = ""
+    request_id: str = ""
+    errors: list[Remark] = Field(default_factory=list)
+
+
+class ApiError(Exception):
+    """No answer to show. `title` and `detail` are sentences for the reader."""
+
+    def __init__(
+        self, title: str, detail: str = "", *, remarks: Sequence[str] = (), request_id: str = ""
+    ) -> None:
+        super().__init__(f"{title}. {detail}")
+        self.title = title
+        self.detail = detail
+        self.remarks = tuple(remarks)
+        self.request_id = request_id
+
+
+class Unreachable(ApiError):
+    """Nobody answered in time."""
+
+
+class Refused(ApiError):
+    """The API understood the question and will not answer it as asked."""
+
+
+class Broken(ApiError):
+    """The API failed, or what it sent cannot be read."""
+
+
+class ApiClient:
+    """Blocking, safe to share between threads. Every method returns an answer or raises `ApiError`."""
+
+    def __init__(self, base_url: str, timeout_seconds: float) -> None:
+        self.base_url = base_url
+        self._timeout_seconds = timeout_seconds
+        self._http = httpx.Client(base_url=base_url, timeout=timeout_seconds)
+
+    def analytics(self, params: Params) -> Analytics:
+        return self._get(ANALYTICS_PATH, params, Analytics)
+
+    def models(self, params: Params) -> Models:
+        return self._get(MODELS_PATH, params, Models)
+
+    def close(self) -> None:
+        self._http.close()
+
+    def _get(self, path: str, params: Params, shape: type[AnswerT]) -> AnswerT:
+        try:
+            response = self._http.get(path, params=list(params))
+        except httpx.TimeoutException as error:
+            waited = f"{self._timeout_seconds:g}"
+            raise Unreachable(
+                "The API did not answer in time", f"{self.base_url} was silent for {waited} seconds."
+            ) from error
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise Unreachable("The API cannot be reached", f"{self.base_url}: {error}") from error
+        if response.is_error or response.is_redirect:
+            raise _refusal(response)
+        try:
+            return shape.model_validate_json(response.content)
+        except ValidationError as error:
+            raise Broken(
+                "The API's answer cannot be read",
+                f"{path} is not of the shape this dashboard knows ({error.error_count()} differences).",
+            ) from error
+
+
+def _refusal(response: httpx.Response) -> ApiError:
+    try:
+        problem = Problem.model_validate_json(response.content)
+    except ValidationError:
+        problem = Problem()
+    kind = Refused if response.status_code < 500 else Broken
+    return kind(
+        problem.title or f"The API answered {response.status_code} {response.reason_phrase}".rstrip(),
+        problem.detail,
+        remarks=[remark.sentence() for remark in problem.errors],
+        request_id=problem.request_id,
+    )

@@ -1,0 +1,241 @@
+"""From an answer to the frames the charts draw: one row per mark, texts of the tooltip included."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from math import sqrt
+
+import pandas as pd
+
+from runtally_ui import formats
+from runtally_ui.answers import Agent, Analytics, DailyRuns
+from runtally_ui.colours import OTHER, SLOTS, AgentKey
+
+SHOWN_AGENTS = 10
+_BAR_HALF = timedelta(hours=10, minutes=20)
+_Z95 = 1.959964
+
+
+@dataclass(frozen=True)
+class Palette:
+    """Names and colour slots of the agents."""
+
+    names: Mapping[AgentKey, str]
+    slots: Mapping[AgentKey, int]
+
+    def name(self, workspace_id: str | None, agent_id: str | None) -> str:
+        if workspace_id is None or agent_id is None:
+            return OTHER
+        return self.names.get((workspace_id, agent_id), agent_id)
+
+    def series(self, workspace_id: str | None, agent_id: str | None) -> str:
+        """The legend entry: the agent's name when it has a colour of its own."""
+        key = (workspace_id or "", agent_id or "")
+        return self.name(workspace_id, agent_id) if key in self.slots else OTHER
+
+    def slot(self, workspace_id: str | None, agent_id: str | None) -> int:
+        return self.slots.get((workspace_id or "", agent_id or ""), SLOTS)
+
+
+def daily_runs_frame(rows: Sequence[DailyRuns], palette: Palette, today: date) -> pd.DataFrame:
+    """One row per day and series, stacked from zero in the order of the colour slots.
+
+    The stacking is done here because Vega-Lite does not stack bars that have a start and an end.
+    """
+    segments: dict[tuple[date, int, str], list[DailyRuns]] = defaultdict(list)
+    for row in rows:
+        slot = palette.slot(row.workspace_id, row.agent_id)
+        segments[row.date, slot, palette.series(row.workspace_id, row.agent_id)].append(row)
+    totals: dict[date, int] = defaultdict(int)
+    for row in rows:
+        totals[row.date] += row.runs
+    height: dict[date, int] = defaultdict(int)
+    marks = []
+    for (day, _slot, series), members in sorted(segments.items(), key=lambda item: item[0]):
+        runs = sum(member.runs for member in members)
+        if runs == 0:
+            continue
+        base, height[day] = height[day], height[day] + runs
+        marks.append(
+            {
+                **_day_columns(day, today),
+                "series": series,
+                "y0": base,
+                "y1": height[day],
+                "Runs": formats.full_count(runs),
+                "Succeeded": formats.full_count(sum(member.succeeded for member in members)),
+                "Failed": formats.full_count(sum(member.failed for member in members)),
+                "All agents": formats.plural(totals[day], "run"),
+            }
+        )
+    columns = ["start", "end", "day", "done", "Day", "series", "y0", "y1", "Runs", "Succeeded", "Failed"]
+    return pd.DataFrame(marks, columns=[*columns, "All agents"])
+
+
+def daily_cost(rows: Sequence[DailyRuns]) -> dict[date, Decimal | None]:
+    """What each day cost; None where no run of the day has a known cost."""
+    days: dict[date, Decimal | None] = {}
+    for row in sorted(rows, key=lambda row: row.date):
+        known = days.setdefault(row.date, None)
+        if row.cost_usd is not None:
+            days[row.date] = row.cost_usd + (known or Decimal(0))
+    return days
+
+
+def cumulative_cost_frame(
+    current: Sequence[DailyRuns], previous: Sequence[DailyRuns] | None, today: date
+) -> pd.DataFrame:
+    """One row per day: the cost so far, and the cost so far of the period before on the same day of it."""
+    before = list(_running_sum(daily_cost(previous)).values()) if previous else []
+    marks = []
+    costs = daily_cost(current)
+    for position, (day, total) in enumerate(_running_sum(costs).items()):
+        earlier = before[position] if position < len(before) else None
+        marks.append(
+            {
+                **_day_columns(day, today),
+                "total": float(total),
+                "previous": None if earlier is None else float(earlier),
+                "Cost so far": formats.full_money(total),
+                "Cost of the day": formats.full_money(costs[day]),
+                "Period before": formats.full_money(earlier) if earlier is not None else "no earlier data",
+            }
+        )
+    columns = ["day", "done", "Day", "total", "previous", "Cost so far", "Cost of the day", "Period before"]
+    frame = pd.DataFrame(marks, columns=["start", "end", *columns])
+    frame["previous"] = frame["previous"].astype(float)
+    return frame
+
+
+def response_time_frame(agents: Sequence[Agent], palette: Palette) -> pd.DataFrame:
+    """The slowest agents first; agents of which no duration is known are left out."""
+    timed = [agent for agent in agents if agent.avg_duration_ms is not None and not agent.other]
+    timed.sort(key=lambda agent: agent.avg_duration_ms or 0, reverse=True)
+    slowest = max((agent.avg_duration_ms or 0 for agent in timed), default=0) / 1000
+    marks = [
+        {
+            "rank": rank,
+            "agent": palette.name(agent.workspace_id, agent.agent_id),
+            "seconds": (agent.avg_duration_ms or 0) / 1000,
+            "reach": slowest * 1.18 or 1,
+            "label": formats.duration(agent.avg_duration_ms),
+            "Workspace": agent.workspace_id,
+            "Average": formats.full_duration(agent.avg_duration_ms),
+            "Timed runs": f"{agent.coverage.duration:,} of {agent.runs:,}",
+        }
+        for rank, agent in enumerate(timed[:SHOWN_AGENTS])
+    ]
+    columns = ["rank", "agent", "seconds", "reach", "label", "Workspace", "Average", "Timed runs"]
+    return pd.DataFrame(marks, columns=columns)
+
+
+OUTCOMES = ("● Succeeded", "▲ Failed", "■ Cancelled")
+"""A shape and a word with each colour: green and red alone are one colour to many readers."""
+
+
+def most_failing(agents: Sequence[Agent]) -> list[Agent]:
+    """Agents with runs that ended, the highest failure share first, then the most runs."""
+    ended = [agent for agent in agents if agent.status_counts.ended and not agent.other]
+    return sorted(
+        ended,
+        key=lambda agent: (
+            -agent.status_counts.errors / agent.status_counts.ended,
+            -agent.status_counts.ended,
+        ),
+    )
+
+
+def outcomes_frame(agents: Sequence[Agent], palette: Palette) -> pd.DataFrame:
+    """One row per agent and outcome, for bars stacked from zero."""
+    shown = most_failing(agents)[:SHOWN_AGENTS]
+    most = max((agent.status_counts.ended for agent in shown), default=0)
+    marks = []
+    for rank, agent in enumerate(shown):
+        counts = agent.status_counts
+        for order, (outcome, runs) in enumerate(
+            zip(OUTCOMES, (counts.succeeded, counts.errors, counts.cancelled), strict=True)
+        ):
+            marks.append(
+                {
+                    "rank": rank,
+                    "agent": palette.name(agent.workspace_id, agent.agent_id),
+                    "outcome": outcome,
+                    "order": order,
+                    "runs": runs,
+                    "ended": counts.ended,
+                    "reach": most * 1.16,
+                    "label": formats.count(counts.ended),
+                    "Workspace": agent.workspace_id,
+                    "Runs": formats.share_of(runs, counts.ended),
+                    "Failed": formats.full_count(counts.failed),
+                    "Timed out": formats.full_count(counts.timed_out),
+                }
+            )
+    columns = ["rank", "agent", "outcome", "order", "runs", "ended", "reach", "label"]
+    return pd.DataFrame(marks, columns=[*columns, "Workspace", "Runs", "Failed", "Timed out"])
+
+
+def failure_share_frame(agents: Sequence[Agent], palette: Palette) -> pd.DataFrame:
+    """Failure share per agent with its 95 % interval, in the order of `outcomes_frame`."""
+    shown = most_failing(agents)[:SHOWN_AGENTS]
+    bounds = [wilson_interval(agent.status_counts.errors, agent.status_counts.ended) for agent in shown]
+    widest = max((high for _, high in bounds), default=1.0)
+    marks = [
+        {
+            "rank": rank,
+            "agent": palette.name(agent.workspace_id, agent.agent_id),
+            "share": agent.status_counts.errors / agent.status_counts.ended,
+            "low": low,
+            "high": high,
+            "reach": widest * 1.3,
+            "label": formats.share_of(agent.status_counts.errors, agent.status_counts.ended),
+            "Workspace": agent.workspace_id,
+            "Failure share": formats.share_of(agent.status_counts.errors, agent.status_counts.ended),
+            "95 % interval": f"{formats.share(low)} – {formats.share(high)}",
+        }
+        for rank, (agent, (low, high)) in enumerate(zip(shown, bounds, strict=True))
+    ]
+    columns = ["rank", "agent", "share", "low", "high", "reach", "label", "Workspace"]
+    return pd.DataFrame(marks, columns=[*columns, "Failure share", "95 % interval"])
+
+
+def wilson_interval(part: int, whole: int) -> tuple[float, float]:
+    """Where the true share lies with 95 % confidence; wide when `whole` is small, never outside 0..1."""
+    share = part / whole
+    spread = _Z95**2 / whole
+    centre = (share + spread / 2) / (1 + spread)
+    half = _Z95 * sqrt(share * (1 - share) / whole + spread / (4 * whole)) / (1 + spread)
+    return max(0.0, centre - half) if part else 0.0, min(1.0, centre + half) if part < whole else 1.0
+
+
+def unlisted_names(answer: Analytics, palette: Palette) -> list[str]:
+    """The agents with runs that are drawn as "Other", by use."""
+    return [
+        palette.name(agent.workspace_id, agent.agent_id)
+        for agent in answer.agents
+        if agent.runs and (agent.workspace_id or "", agent.agent_id or "") not in palette.slots
+    ]
+
+
+def _running_sum(costs: Mapping[date, Decimal | None]) -> dict[date, Decimal]:
+    total = Decimal(0)
+    sums: dict[date, Decimal] = {}
+    for day, cost in costs.items():
+        total += cost or Decimal(0)
+        sums[day] = total
+    return sums
+
+
+def _day_columns(day: date, today: date) -> dict[str, object]:
+    """Wall-clock times without a zone: the browser must not move the days into its own."""
+    midnight = datetime.combine(day, time())
+    running = day >= today
+    return {
+        "start": midnight - _BAR_HALF,
+        "end": midnight + _BAR_HALF,
+        "day": midnight,
+        "done": 0 if running else 1,
+        "Day": f"{formats.day(day)}, in progress" if running else formats.day(day),
+    }

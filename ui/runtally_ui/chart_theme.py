@@ -1,0 +1,88 @@
+"""What all charts share. Colours are theme names, which the browser resolves for light and dark.
+
+`alt.theme.enable` is process-wide and would leak between sessions, so this is attached per chart.
+"""
+
+from typing import TypeVar
+
+import altair as alt
+
+ChartT = TypeVar("ChartT", alt.Chart, alt.LayerChart)
+
+SMALL = 11
+
+COUNT_AXIS = (
+    "datum.value >= 1e9 ? format(datum.value / 1e9, ',.2~f') + 'B'"
+    " : datum.value >= 1e6 ? format(datum.value / 1e6, ',.2~f') + 'M'"
+    " : datum.value >= 1e4 ? format(datum.value / 1e3, ',.1~f') + 'k'"
+    " : datum.value % 1 ? '' : format(datum.value, ',')"
+)
+MONEY_AXIS = (
+    "datum.value === 0 ? '$0'"
+    " : datum.value >= 1e6 ? '$' + format(datum.value / 1e6, ',.2~f') + 'M'"
+    " : datum.value >= 1e4 ? '$' + format(datum.value / 1e3, ',.1~f') + 'k'"
+    " : datum.value >= 1 ? '$' + format(datum.value, datum.value % 1 ? ',.2f' : ',')"
+    " : '$' + format(datum.value, '.2~r')"
+)
+SECONDS_AXIS = (
+    "datum.value === 0 ? '0'"
+    " : datum.value < 1 ? format(datum.value * 1000, ',.0f') + ' ms'"
+    " : datum.value < 120 ? format(datum.value, ',.1~f') + ' s'"
+    " : format(datum.value / 60, ',.1~f') + ' min'"
+)
+SHARE_AXIS = "format(datum.value, '.1~%')"
+DAY_AXIS = "hours(datum.value) === 0 ? timeFormat(datum.value, '%-d %b') : ''"
+
+
+def styled(chart: ChartT, height: int) -> ChartT:
+    """The chart with the shared look and a fixed height."""
+    finished: ChartT = chart.properties(
+        height=height, padding={"left": 0, "right": 6, "top": 4, "bottom": 2}
+    ).configure(
+        background="transparent",
+        view=alt.ViewConfig(strokeWidth=0),
+        axis=alt.AxisConfig(
+            labelFontSize=SMALL, titleFontSize=SMALL, tickCount=4, domain=False, ticks=False, labelPadding=8
+        ),
+        legend=alt.LegendConfig(
+            orient="top", direction="horizontal", title=None, labelFontSize=12, symbolType="square"
+        ),
+    )
+    return finished
+
+
+def day_axis(field: str, title: str | None = None) -> alt.X:
+    """Days along the bottom; labels only at midnights, as many as fit."""
+    axis = alt.Axis(
+        title=title,
+        grid=False,
+        labelExpr=DAY_AXIS,
+        tickCount=alt.ExprRef("max(2, floor(width / 95))"),
+        labelFlush=False,
+        labelOverlap=True,
+    )
+    return alt.X(f"{field}:T", axis=axis, scale=alt.Scale(nice=False))
+
+
+def agent_axis() -> alt.Y:
+    """Agents down the side in the order of `rank`."""
+    return alt.Y(
+        "agent:N",
+        sort=alt.SortField("rank"),
+        axis=alt.Axis(title=None, labelLimit=150, labelFontSize=12, grid=False),
+    )
+
+
+def measure_axis(field: str, label_expr: str, title: str | None = None) -> alt.X:
+    """A horizontal measure from zero. The `reach` column keeps room for the labels at the bars' ends."""
+    return alt.X(
+        f"{field}:Q",
+        axis=alt.Axis(title=title, labelExpr=label_expr, grid=True),
+        scale=alt.Scale(zero=True, nice=False),
+    )
+
+
+def headroom(base: alt.Chart) -> alt.Chart:
+    """An invisible mark that stretches the scale, so that the spec stays the same for all data."""
+    invisible: alt.Chart = base.mark_point(opacity=0, size=0).encode(x=alt.X("reach:Q"))
+    return invisible

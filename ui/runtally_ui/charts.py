@@ -1,0 +1,174 @@
+"""Frame in, chart out: pure, with a spec that changes only with its data.
+
+The sentences passed to `alt=` in Streamlit live with the page; here is only what is drawn.
+"""
+
+from collections.abc import Sequence
+
+import altair as alt
+import pandas as pd
+
+from runtally_ui.chart_data import OUTCOMES
+from runtally_ui.chart_theme import (
+    COUNT_AXIS,
+    MONEY_AXIS,
+    SECONDS_AXIS,
+    SHARE_AXIS,
+    SMALL,
+    agent_axis,
+    day_axis,
+    headroom,
+    measure_axis,
+    styled,
+)
+
+WIDE_HEIGHT = 290
+HALF_HEIGHT = 300
+_BAR = 16
+_IN_PROGRESS = 0.4
+_FADE = alt.Scale(domain=[0, 1], range=[_IN_PROGRESS, 1])
+
+
+def runs_by_agent(frame: pd.DataFrame, domain: Sequence[str], shown: Sequence[str]) -> alt.Chart:
+    """Stacked bars per day. `domain` has nine entries; the legend lists those in `shown`.
+
+    A click on a legend entry fades the others, without a round trip.
+    """
+    focus = alt.selection_point(name="focus", fields=["series"], bind="legend")
+    legend = alt.Legend(
+        values=list(shown),
+        symbolOpacity=1,
+        offset=12,
+        labelLimit=170,
+        columns=alt.ExprRef("max(2, floor(width / 150))"),
+    )
+    chart: alt.Chart = (
+        alt.Chart(frame)
+        # The offset leaves a line of background between segments, which tells neighbours apart.
+        .mark_bar(y2Offset=-1, cornerRadius=1)
+        .encode(
+            x=day_axis("start"),
+            x2="end:T",
+            y=alt.Y(
+                "y0:Q",
+                axis=alt.Axis(title=None, labelExpr=COUNT_AXIS, tickMinStep=1),
+                scale=alt.Scale(zero=True),
+            ),
+            y2="y1:Q",
+            color=alt.Color("series:N", scale=alt.Scale(domain=list(domain)), legend=legend),
+            opacity=alt.condition(focus, alt.Opacity("done:Q", scale=_FADE, legend=None), alt.value(0.08)),
+            tooltip=[
+                alt.Tooltip("Day:N"),
+                alt.Tooltip("series:N", title="Agent"),
+                alt.Tooltip("Runs:N"),
+                alt.Tooltip("Succeeded:N"),
+                alt.Tooltip("Failed:N"),
+                alt.Tooltip("All agents:N"),
+            ],
+        )
+        .add_params(focus)
+    )
+    return styled(chart, WIDE_HEIGHT)
+
+
+def cumulative_cost(frame: pd.DataFrame) -> alt.LayerChart:
+    """Area of the cost so far; the period before dashed and gray on the same days."""
+    base = alt.Chart(frame).encode(x=day_axis("day"))
+    money = alt.Y(
+        "total:Q", axis=alt.Axis(title=None, labelExpr=MONEY_AXIS), scale=alt.Scale(zero=True, nice=True)
+    )
+    # A previous cost that is not known leaves a gap; it must not pull the line to zero.
+    earlier = base.mark_line(strokeDash=[4, 4], strokeWidth=1.5, invalid="break-paths-show-domains").encode(
+        y=alt.Y("previous:Q"), color=alt.value("gray")
+    )
+    area = base.mark_area(opacity=0.14).encode(y=money, color=alt.value("primary"))
+    line = base.mark_line(strokeWidth=2.2).encode(y=alt.Y("total:Q"), color=alt.value("primary"))
+    hover = alt.selection_point(
+        name="hover", on="pointerover", clear="pointerout", nearest=True, fields=["day"], empty=False
+    )
+    told = ("Day", "Cost so far", "Cost of the day", "Period before")
+    points = (
+        base.mark_point(filled=True, size=70)
+        .encode(
+            y=alt.Y("total:Q"),
+            color=alt.value("primary"),
+            opacity=alt.condition(hover, alt.value(1), alt.value(0)),
+            tooltip=[alt.Tooltip(f"{name}:N") for name in told],
+        )
+        .add_params(hover)
+    )
+    return styled(_layers(earlier, area, line, points), HALF_HEIGHT)
+
+
+def response_time(frame: pd.DataFrame) -> alt.LayerChart:
+    """Average response time per agent, slowest first, with its value at the bar's end."""
+    base = alt.Chart(frame).encode(y=agent_axis())
+    bars = base.mark_bar(size=_BAR, cornerRadiusEnd=2).encode(
+        x=measure_axis("seconds", SECONDS_AXIS),
+        color=alt.value("primary"),
+        tooltip=[
+            alt.Tooltip("agent:N", title="Agent"),
+            alt.Tooltip("Workspace:N"),
+            alt.Tooltip("Average:N"),
+            alt.Tooltip("Timed runs:N"),
+        ],
+    )
+    return styled(_layers(bars, _end_labels(base, "seconds"), headroom(base)), HALF_HEIGHT)
+
+
+def outcomes(frame: pd.DataFrame) -> alt.LayerChart:
+    """Success against failure in runs: stacked bars per agent, the highest failure share first."""
+    base = alt.Chart(frame).encode(y=agent_axis())
+    bars = base.mark_bar(size=_BAR).encode(
+        x=alt.X(
+            "runs:Q",
+            stack="zero",
+            axis=alt.Axis(title=None, labelExpr=COUNT_AXIS, grid=True, tickMinStep=1),
+            scale=alt.Scale(zero=True, nice=False),
+        ),
+        color=alt.Color(
+            "outcome:N",
+            scale=alt.Scale(domain=list(OUTCOMES), range=["green", "red", "gray"]),
+            legend=alt.Legend(offset=8),
+        ),
+        order=alt.Order("order:Q"),
+        tooltip=[
+            alt.Tooltip("agent:N", title="Agent"),
+            alt.Tooltip("Workspace:N"),
+            alt.Tooltip("outcome:N", title="Outcome"),
+            alt.Tooltip("Runs:N"),
+            alt.Tooltip("Failed:N"),
+            alt.Tooltip("Timed out:N"),
+        ],
+    )
+    totals = base.transform_filter("datum.order === 0")
+    return styled(_layers(bars, _end_labels(totals, "ended"), headroom(base)), HALF_HEIGHT)
+
+
+def failure_share(frame: pd.DataFrame) -> alt.LayerChart:
+    """Failed share per agent from zero, its 95 % interval as a line, `7.0% of 753` at the end."""
+    base = alt.Chart(frame).encode(y=agent_axis())
+    tooltip = [
+        alt.Tooltip("agent:N", title="Agent"),
+        alt.Tooltip("Workspace:N"),
+        alt.Tooltip("Failure share:N"),
+        alt.Tooltip("95 % interval:N"),
+    ]
+    bars = base.mark_bar(size=_BAR, opacity=0.75, cornerRadiusEnd=2).encode(
+        x=measure_axis("share", SHARE_AXIS), color=alt.value("red"), tooltip=tooltip
+    )
+    interval = base.mark_rule(strokeWidth=1.5).encode(
+        x=alt.X("low:Q"), x2="high:Q", color=alt.value("gray"), tooltip=tooltip
+    )
+    return styled(_layers(bars, interval, _end_labels(base, "high"), headroom(base)), HALF_HEIGHT)
+
+
+def _layers(*layers: alt.Chart) -> alt.LayerChart:
+    return alt.LayerChart(layer=list(layers))
+
+
+def _end_labels(base: alt.Chart, field: str) -> alt.Chart:
+    labels: alt.Chart = base.mark_text(align="left", dx=6, fontSize=SMALL).encode(
+        x=alt.X(f"{field}:Q"), text="label:N", color=alt.value("gray")
+    )
+    return labels
