@@ -34,8 +34,7 @@ class KafkaConnection:
         if self.security_protocol.startswith("SASL"):
             if self.sasl_mechanism not in SASL_MECHANISMS:
                 raise InvalidConnection(
-                    f"RUNTALLY_KAFKA_SASL_MECHANISM is '{self.sasl_mechanism}': "
-                    f"set one of {', '.join(SASL_MECHANISMS)}"
+                    f"RUNTALLY_KAFKA_SASL_MECHANISM is '{self.sasl_mechanism}': set one of {', '.join(SASL_MECHANISMS)}"
                 )
             if not self.sasl_username or not self.sasl_password:
                 raise InvalidConnection(

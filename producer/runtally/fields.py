@@ -27,7 +27,8 @@ _EXACT = Context(prec=400_000, Emax=999_999_999, Emin=-999_999_999)
 _NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,9})?", re.ASCII)
 # RFC 3339, and the spellings beside it that are as clear: seconds left out, an offset without a colon.
 _INSTANT = re.compile(
-    r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d+))?)?(?:[Zz]|([+-])(\d\d)(?::?(\d\d))?)", re.ASCII
+    r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d+))?)?(?:[Zz]|([+-])(\d\d)(?::?(\d\d))?)",
+    re.ASCII,
 )
 
 
@@ -149,7 +150,7 @@ def _instant(value: object) -> datetime:
             raise refusal("time", "must be a time with a zone, got one without")
         instant = value.astimezone(UTC)
     elif isinstance(value, str):
-        instant = _parse_instant(value)
+        instant = parse_instant(value)
     else:
         raise refusal("time", f"must be an RFC 3339 time in a string, got {shown(value)}")
     if not FIRST_YEAR <= instant.year <= LAST_YEAR:
@@ -157,16 +158,14 @@ def _instant(value: object) -> datetime:
     return instant
 
 
-def _parse_instant(text: str) -> datetime:
+def parse_instant(text: str) -> datetime:
     match = _INSTANT.fullmatch(text)
     if match is None:
         raise refusal("time", f"must be an RFC 3339 time with a zone, got {shown(text)}")
     year, month, day, hour, minute, second, fraction, sign, zone_hours, zone_minutes = match.groups()
     micros = int((fraction or "")[:6].ljust(6, "0"))  # finer digits are cut
     try:
-        local = datetime(
-            int(year), int(month), int(day), int(hour), int(minute), int(second or 0), micros, tzinfo=UTC
-        )
+        local = datetime(int(year), int(month), int(day), int(hour), int(minute), int(second or 0), micros, tzinfo=UTC)
         offset = timedelta(hours=int(zone_hours or 0), minutes=int(zone_minutes or 0))
         if int(zone_hours or 0) > 23 or int(zone_minutes or 0) > 59:
             raise ValueError("offset out of range")
@@ -238,7 +237,11 @@ _AMOUNT = {
         {"type": "null"},
     ]
 }
-_STRINGS = {"type": "object", "additionalProperties": _TEXT, "propertyNames": {"minLength": 1, "maxLength": MAX_TAG_KEY}}
+_STRINGS = {
+    "type": "object",
+    "additionalProperties": _TEXT,
+    "propertyNames": {"minLength": 1, "maxLength": MAX_TAG_KEY},
+}
 STATUSES = ("queued", "running", "succeeded", "failed", "cancelled", "timed_out", "unknown")
 COST_SOURCES = ("reported", "inferred", "unknown")
 

@@ -1,6 +1,7 @@
 """The identity of a run: UUIDv7 keys, minted by the emitter or derived from a given id and a start.
 
-The layout is that of RFC 9562 section 5.7: 48 bits of Unix milliseconds, version 7, 12 bits, variant 10, 62 bits.
+The layout is that of RFC 9562 section 5.7: 48 bits of Unix milliseconds, version 7, 12 bits, variant 10,
+62 bits.
 """
 
 import hashlib

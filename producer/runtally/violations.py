@@ -106,6 +106,11 @@ def unknown_fields(model: type[Event], fields: Mapping[str, JsonValue]) -> dict[
     return {name: nearest_name(name, list(known)) for name in fields if name not in known}
 
 
+def remedy(kind: str) -> str:
+    """What to do about a refusal of this kind."""
+    return _REMEDIES[kind]
+
+
 def nearest_name(name: str, known: list[str]) -> str | None:
     """The known name that a sender most likely meant."""
     alias = KNOWN_ALIASES.get(name.lower())

@@ -1,0 +1,224 @@
+"""Delivery to Kafka: idempotent where the broker knows how, acknowledged by all replicas, in lz4."""
+
+import asyncio
+import contextlib
+import logging
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import (
+    CorruptRecordException,
+    InvalidMessageError,
+    KafkaError,
+    MessageSizeTooLargeError,
+    RecordListTooLargeError,
+    TopicAuthorizationFailedError,
+    UnknownTopicOrPartitionError,
+)
+from aiokafka.partitioner import DefaultPartitioner
+
+from runtally.connection import KafkaConnection
+from runtally.kafka_producer import start_producer
+from runtally.transport import THREAD_NAME, Receipt, Record, Refusal, TransportUnavailable
+
+LOGGER = logging.getLogger("runtally.kafka")
+BATCH_BYTES = 512 * 1024
+# What a broker says about the records themselves: sending them again changes nothing.
+_REFUSALS = (MessageSizeTooLargeError, RecordListTooLargeError, InvalidMessageError, CorruptRecordException)
+# About one topic: the connection is good, and the other topics need it.
+_TOPIC_TROUBLES = (TopicAuthorizationFailedError, UnknownTopicOrPartitionError)
+_PARTITIONER = DefaultPartitioner()
+_AIOKAFKA_LOGGERS = (
+    "aiokafka",
+    "aiokafka.client",
+    "aiokafka.conn",
+    "aiokafka.cluster",
+    "aiokafka.producer.sender",
+)
+
+
+class KafkaTransport:
+    """One aiokafka producer, connected at the first `send` and again after what it cannot recover from."""
+
+    def __init__(self, connection: KafkaConnection, *, timeout_seconds: float = 10.0) -> None:
+        self._connection = connection
+        self._timeout = timeout_seconds
+        self._producer: AIOKafkaProducer | None = None
+        self._connecting: asyncio.Lock | None = None
+        self._sending: set[asyncio.Task[_Outcome]] = set()
+        self._disowned: list[object] = []
+
+    async def send(self, records: Sequence[Record]) -> Receipt:
+        _quieten_aiokafka()
+        try:
+            producer = await self._connected()
+            return await self._send(producer, records)
+        except UnknownTopicOrPartitionError as error:
+            topics = ", ".join(sorted({record.topic for record in records}))
+            raise TransportUnavailable(f"no topic {topics}: `runtally migrate` creates it") from error
+        except (KafkaError, OSError, TimeoutError) as error:
+            raise TransportUnavailable(_reason(error)) from error
+
+    async def close(self) -> None:
+        if self._producer is not None:
+            producer, self._producer = self._producer, None
+            await _discard(producer)
+
+    def after_fork(self) -> None:
+        if self._producer is not None:
+            # Never collected in the child, and marked as closed: its finalizer must not touch the parent's.
+            self._producer._closed = True
+            self._disowned.append((self._producer, self._sending))
+        self._producer = self._connecting = None
+        self._sending = set()
+
+    async def _connected(self) -> AIOKafkaProducer:
+        if self._connecting is None:
+            self._connecting = asyncio.Lock()
+        async with self._connecting:
+            if self._producer is None:
+                # Where the broker knows no idempotence, order is kept all the same: aiokafka has one request
+                # a partition under way at a time.
+                started = start_producer(
+                    self._connection,
+                    "runtally-emitter",
+                    max_batch_size=BATCH_BYTES,
+                    request_timeout_ms=int(self._timeout * 1000),
+                    metadata_max_age_ms=60_000,
+                )
+                self._producer = await asyncio.wait_for(started, 2 * self._timeout)
+            return self._producer
+
+    async def _send(self, producer: AIOKafkaProducer, records: Sequence[Record]) -> Receipt:
+        batches = await self._batches(producer, records)
+        tasks = {asyncio.create_task(_send_partition(producer, *batch)): batch for batch in batches}
+        self._sending |= tasks.keys()
+        try:
+            await asyncio.wait(tasks, timeout=3 * self._timeout)
+        finally:
+            self._sending -= tasks.keys()
+            for task in tasks:
+                task.cancel()
+        refused: list[Refusal] = []
+        undelivered: list[Record] = []
+        trouble: BaseException | None = None
+        for task, (_, _, held) in tasks.items():
+            if task.done() and not task.cancelled():
+                result = task.result()
+                refused += result.refused
+                undelivered += result.undelivered
+                trouble = trouble or result.trouble
+            else:
+                undelivered += held
+                trouble = trouble or TimeoutError("no answer in time")
+        if trouble is not None and not isinstance(trouble, _TOPIC_TROUBLES):
+            await self._reset(producer)
+        return Receipt(refused, undelivered, _reason(trouble) if trouble else "")
+
+    async def _batches(
+        self, producer: AIOKafkaProducer, records: Sequence[Record]
+    ) -> list[tuple[str, int, list[Record]]]:
+        """The records by topic and partition: equal keys meet in one, in their order."""
+        batches: dict[tuple[str, int], list[Record]] = defaultdict(list)
+        partitions: dict[str, list[int]] = {}
+        for record in records:
+            if record.topic not in partitions:
+                partitions[record.topic] = sorted(await producer.partitions_for(record.topic))
+            choices = partitions[record.topic]
+            batches[record.topic, _PARTITIONER(record.key, choices, choices)].append(record)
+        return [(topic, partition, held) for (topic, partition), held in batches.items()]
+
+    async def _reset(self, producer: AIOKafkaProducer) -> None:
+        """Start over with a new connection, as the addresses or the producer's state may be out of date."""
+        if self._producer is producer:
+            self._producer = None
+            for task in self._sending:
+                task.cancel()
+            await _discard(producer)
+
+
+@dataclass
+class _Outcome:
+    refused: list[Refusal]
+    undelivered: list[Record]
+    trouble: BaseException | None = None
+
+
+async def _send_partition(
+    producer: AIOKafkaProducer, topic: str, partition: int, records: Sequence[Record]
+) -> _Outcome:
+    """Send in order, one batch after the other; the first that fails keeps the rest back."""
+    outcome = _Outcome([], [])
+    rest = list(records)
+    alone = False
+    while rest:
+        batch = producer.create_batch()
+        held: list[Record] = []
+        for record in rest[:1] if alone else rest:
+            if batch.append(timestamp=None, key=record.key, value=record.value) is None:
+                break
+            held.append(record)
+        try:
+            await (await producer.send_batch(batch, topic, partition=partition))
+        except _REFUSALS as error:
+            if len(held) > 1:
+                alone = True
+                continue
+            outcome.refused.append(Refusal(rest[0], _reason(error)))
+            held = rest[:1]
+        except (KafkaError, OSError, TimeoutError) as error:
+            return _Outcome(outcome.refused, rest, error)
+        del rest[: len(held)]
+    return outcome
+
+
+async def _discard(producer: AIOKafkaProducer) -> None:
+    """Stop a producer that may hold unsent batches and no broker: its own `stop` would wait for ever."""
+    stopping = asyncio.ensure_future(producer.stop())
+    await asyncio.wait({stopping}, timeout=0.2)
+    if not stopping.done():
+        tasks = _tasks_of_aiokafka()
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks, timeout=1.0)
+    if stopping.done() and not stopping.cancelled() and (error := stopping.exception()):
+        LOGGER.debug("a producer did not stop well: %s", error)
+    with contextlib.suppress(KafkaError, OSError, TimeoutError):
+        await asyncio.wait_for(producer.client.close(), 1.0)
+
+
+def _tasks_of_aiokafka() -> set[asyncio.Task[Any]]:
+    """aiokafka keeps no list of its tasks. As the loop is the emitter's own, all there are this producer's."""
+    return {
+        task
+        for task in asyncio.all_tasks()
+        if "aiokafka" in getattr(getattr(task.get_coro(), "cr_code", None), "co_filename", "")
+    }
+
+
+def _reason(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}".rstrip(": ")
+
+
+class _OnlyDebug(logging.Filter):
+    """Turns what aiokafka says in an emitter's thread into debug lines: it reports each attempt as an error.
+
+    The emitter itself says once that the broker is away, and once that it is back.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.threadName != THREAD_NAME:
+            return True
+        LOGGER.debug("aiokafka: %s", record.getMessage())
+        return False
+
+
+_ONLY_DEBUG = _OnlyDebug()
+
+
+def _quieten_aiokafka() -> None:
+    for name in _AIOKAFKA_LOGGERS:
+        logging.getLogger(name).addFilter(_ONLY_DEBUG)  # twice is once
