@@ -62,15 +62,11 @@ def activity_around(run: Run, rng: Random) -> Iterator[Record]:
     elif luck < 0.45 and run.status == "succeeded" and not run.lost:
         at = last_snapshot_us(run) + int(rng.random() * 90_000_000)
         name = "result_copied" if luck < 0.38 else "report_exported"
-        yield _activity(
-            run, name, at, rng, f',"properties":{{"format":"{rng.choice(("pdf", "csv", "md"))}"}}'
-        )
+        yield _activity(run, name, at, rng, f',"properties":{{"format":"{rng.choice(("pdf", "csv", "md"))}"}}')
     elif luck > 0.9985:
         plan = rng.choice(_PLANS)
         at = run.started_us + 600_000_000
-        yield _activity(
-            run, "plan_upgraded", at, rng, f',"revenue_usd":"{plan}","properties":{{"plan":"{plan}"}}'
-        )
+        yield _activity(run, "plan_upgraded", at, rng, f',"revenue_usd":"{plan}","properties":{{"plan":"{plan}"}}')
 
 
 def _activity(run: Run, name: str, at_us: int, rng: Random, rest: str = "") -> Record:
@@ -87,7 +83,7 @@ def lifecycle_of(change: Change, tag: str) -> Record:
     """An agent's change of state; its id follows from the change."""
     agent_id = change.agent.agent_id
     fields = {
-        "event_id": f"lc-{tag}-{agent_id}-{change.at_us // 1000:x}",
+        "event_id": f"lc-{tag}-{agent_id}-{change.at_us // 1000:x}-{change.to_state}",
         "workspace_id": change.workspace.workspace_id,
         "agent_id": agent_id,
         "from_state": change.from_state,

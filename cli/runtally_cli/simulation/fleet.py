@@ -64,10 +64,11 @@ class Pause:
 
 @dataclass(frozen=True, slots=True)
 class Outage:
-    """Hours in which a provider refuses many calls and answers the others slowly."""
+    """Hours of a working day in which a provider refuses many calls and answers the others slowly."""
 
     provider: str
-    before_end: timedelta
+    days_before_end: int
+    hour_utc: int
     lasts: timedelta
     failure_rate: float = 0.55
     duration_factor: float = 1.8
@@ -188,9 +189,7 @@ class Fleet:
                 _check_agent(agent)
                 for delegate, _ in agent.handover.delegates:
                     if delegate not in known:
-                        raise InvalidFleet(
-                            f"{agent.agent_id} delegates to {delegate}, unknown in its workspace"
-                        )
+                        raise InvalidFleet(f"{agent.agent_id} delegates to {delegate}, unknown in its workspace")
 
 
 class InvalidFleet(ValueError):
@@ -227,6 +226,4 @@ def _check_prices(model: Model) -> None:
     )
     for price in prices:
         if price < 0 or nano_price(price) != price * 1000:
-            raise InvalidFleet(
-                f"{model.name}: prices are multiples of 0.001 USD a million tokens, got {price}"
-            )
+            raise InvalidFleet(f"{model.name}: prices are multiples of 0.001 USD a million tokens, got {price}")

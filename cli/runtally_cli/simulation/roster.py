@@ -36,16 +36,10 @@ MISTRAL = _model("mistral", "mistral-medium-3", "0.4", "2")
 DEEPSEEK = _model("deepseek", "deepseek-chat", "0.28", "0.42", "0.028")
 LLAMA = Model("vllm", "models/llama-3.3-70b-instruct.gguf")
 
-_RATE_LIMIT = FailureMode(
-    "RateLimitError", "rate_limit", "429: too many requests, retry after 20 s", "warning"
-)
-_CONTEXT = FailureMode(
-    "ContextLengthExceeded", "model_error", "prompt is longer than the model's context window"
-)
+_RATE_LIMIT = FailureMode("RateLimitError", "rate_limit", "429: too many requests, retry after 20 s", "warning")
+_CONTEXT = FailureMode("ContextLengthExceeded", "model_error", "prompt is longer than the model's context window")
 _BAD_OUTPUT = FailureMode("OutputValidationError", "validation", "answer does not match the output schema")
-_NETWORK = FailureMode(
-    "ConnectionReset", "infrastructure", "connection reset by peer while streaming", weight=0.6
-)
+_NETWORK = FailureMode("ConnectionReset", "infrastructure", "connection reset by peer while streaming", weight=0.6)
 
 
 def _tool(name: str, message: str, weight: float = 1.5) -> FailureMode:
@@ -99,9 +93,7 @@ _ACME = Workspace(
             models=((GPT, 1.0),),
             demand=Demand(4, Rhythm.OFFICE, ("pull_request",), staging_share=0.02),
             effort=Effort(42, 600, 0.5, 900, 18000, 900, 0.6, 0.3, 0, 0.5, 2, 5),
-            reliability=Reliability(
-                0.025, modes=(_RATE_LIMIT, _tool("DiffTooLarge", "diff of 2.4 MB skipped"))
-            ),
+            reliability=Reliability(0.025, modes=(_RATE_LIMIT, _tool("DiffTooLarge", "diff of 2.4 MB skipped"))),
             reporting=Reporting(traced=True),
             handover=Handover(handed_off=0.2, iterated=0.2, feedback=0.05, satisfaction=0.7),
             releases=(_always("1.4"),),
@@ -112,9 +104,7 @@ _ACME = Workspace(
             models=((GEMINI_PRO, 1.0),),
             demand=Demand(4, triggers=("chat", "api"), turns=2.2),
             effort=Effort(150, 1500, 0.7, 0, 48000, 2600, 0.8, 0.2, 0, 0.35, 7, 12),
-            reliability=Reliability(
-                0.06, modes=(_tool("FetchFailed", "HTTP 403 from source"), _CONTEXT, _NETWORK)
-            ),
+            reliability=Reliability(0.06, modes=(_tool("FetchFailed", "HTTP 403 from source"), _CONTEXT, _NETWORK)),
             reporting=Reporting(cost="inferred", price_version="2026-09"),
             handover=Handover(handed_off=0.35, iterated=0.3, feedback=0.14, satisfaction=0.8),
             releases=(_always("0.9"),),
@@ -138,9 +128,7 @@ _ACME = Workspace(
                 tool_calls=15,
                 files_modified=2,
             ),
-            reliability=Reliability(
-                0.14, modes=(_tool("TestsFailed", "still red after 3 attempts", 3), _NETWORK)
-            ),
+            reliability=Reliability(0.14, modes=(_tool("TestsFailed", "still red after 3 attempts", 3), _NETWORK)),
             pauses=(Pause(timedelta(days=17), timedelta(days=2), "test database moved"),),
             releases=(_always("2.5"),),
         ),
@@ -208,9 +196,7 @@ _GLOBEX = Workspace(
             models=((DEEPSEEK, 1.0),),
             demand=Demand(3, Rhythm.NIGHTLY, ("schedule",), joined_before_end=timedelta(days=12)),
             effort=Effort(26, 300, 0.6, 2000, 12000, 500, 0.5, 0.35, llm_calls=3, tool_calls=3),
-            reliability=Reliability(
-                0.07, modes=(_tool("WarehouseTimeout", "query cancelled after 60 s"), _CONTEXT)
-            ),
+            reliability=Reliability(0.07, modes=(_tool("WarehouseTimeout", "query cancelled after 60 s"), _CONTEXT)),
             releases=(_always("0.3"),),
             tags=(("team", "growth"), ("stage", "pilot")),
         ),
@@ -249,9 +235,7 @@ _INITECH = Workspace(
             "Contract Counsel",
             models=((OPUS, 1.0),),
             demand=Demand(1.5, Rhythm.OFFICE, ("chat",), turns=1.6, staging_share=0.0),
-            effort=Effort(
-                480, 3000, 0.7, 0, 90000, 7500, 0.6, 0.45, 0.3, llm_calls=9, tool_calls=6, files_modified=1
-            ),
+            effort=Effort(480, 3000, 0.7, 0, 90000, 7500, 0.6, 0.45, 0.3, llm_calls=9, tool_calls=6, files_modified=1),
             reliability=Reliability(0.05, 0.04, modes=(_CONTEXT, _RATE_LIMIT)),
             reporting=Reporting(given_ids=True),
             handover=Handover(handed_off=0.8, iterated=0.55, feedback=0.3, satisfaction=0.88),
@@ -262,10 +246,8 @@ _INITECH = Workspace(
             "Data Steward",
             models=((DEEPSEEK, 0.5), (GPT_MINI, 0.5)),
             demand=Demand(2.5, Rhythm.MACHINES, ("schedule", "api")),
-            effort=Effort(64, 900, 0.9, 300, 15000, 1100, 0.9, 0.4, llm_calls=5, tool_calls=8),
-            reliability=Reliability(
-                0.06, modes=(_tool("SchemaDrift", "column amount_net is gone"), _NETWORK)
-            ),
+            effort=Effort(64, 900, 0.9, 0, 15000, 1100, 0.9, 0.4, llm_calls=5, tool_calls=8),
+            reliability=Reliability(0.06, modes=(_tool("SchemaDrift", "column amount_net is gone"), _NETWORK)),
             reporting=Reporting(duration_known=0.85),
             pauses=(Pause(timedelta(days=6), timedelta(hours=30), "cost ceiling reached"),),
             releases=(_always("0.7"),),
@@ -275,5 +257,5 @@ _INITECH = Workspace(
 
 DEFAULT_FLEET = Fleet(
     workspaces=(_ACME, _GLOBEX, _INITECH),
-    outages=(Outage("openai", timedelta(days=3, hours=5), timedelta(hours=3)),),
+    outages=(Outage("openai", 3, 14, timedelta(hours=3)),),
 )

@@ -30,9 +30,7 @@ class Member:
         self.log_queue_ms = math.log(effort.queue_median_ms) if effort.queue_median_ms else None
         self.log_input, self.log_output = math.log(effort.input_tokens), math.log(effort.output_tokens)
         label = f',"agent_name":{json.dumps(agent.name, ensure_ascii=False)}' if agent.reporting.label else ""
-        self.head = (
-            f'"workspace_id":"{workspace.workspace_id}","agent_id":"{agent.agent_id}"{label},"status":"'
-        )
+        self.head = f'"workspace_id":"{workspace.workspace_id}","agent_id":"{agent.agent_id}"{label},"status":"'
         self.tags = ",".join(f'"{name}":"{text}"' for name, text in agent.tags)
 
 
@@ -133,9 +131,7 @@ def draw_run(
     run = Run(member, run_id, origin, at_us, queue_ms, duration_ms, status, version, model, usage, failure)
     run.tokens_known = agent.reporting.tokens_known >= 1 or random() < agent.reporting.tokens_known
     run.duration_known = (
-        queue_ms is not None
-        or agent.reporting.duration_known >= 1
-        or (random() < agent.reporting.duration_known)
+        queue_ms is not None or agent.reporting.duration_known >= 1 or (random() < agent.reporting.duration_known)
     )
     run.lost = random() < agent.reliability.lost
     run.report_us = 700 + int(random() * 60_000)

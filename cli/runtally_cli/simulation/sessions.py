@@ -20,9 +20,7 @@ _MAX_DEPTH = 3
 class Scene:
     """Draws the runs of one slot. Everything comes from the slot's own random numbers."""
 
-    def __init__(
-        self, timetable: Timetable, slot: Slot, members: dict[tuple[str, str], Member], story: Story
-    ) -> None:
+    def __init__(self, timetable: Timetable, slot: Slot, members: dict[tuple[str, str], Member], story: Story) -> None:
         self._timetable, self._slot, self._members, self._story = timetable, slot, members, story
         self._rng = timetable.random("slot", slot.number)
         self._drawn = 0
@@ -82,9 +80,7 @@ class Scene:
         told.tag = f'"{trigger}_of":"{before.run_id}"'
         return self._with_sub_runs(before.member, told, at_us, _NO_LIMIT_MS, 1)
 
-    def _with_sub_runs(
-        self, member: Member, origin: Origin, at_us: int, longest_ms: int, depth: int
-    ) -> list[Run]:
+    def _with_sub_runs(self, member: Member, origin: Origin, at_us: int, longest_ms: int, depth: int) -> list[Run]:
         rng, handover = self._rng, member.agent.handover
         run = draw_run(member, self._run_id(member, at_us), origin, at_us, longest_ms, self._story, rng)
         if run.status == "succeeded" and not origin.parent_run_id and rng.random() < handover.handed_off:

@@ -12,6 +12,7 @@ from runtally_cli.simulation.timetable import Timetable
 
 _OUTAGE_PERIOD_US = 14 * DAY_US
 _OUTAGE_CHANCE = 0.6
+_HEALTHY_AFTER_US = 90_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,14 +95,22 @@ class Story:
         ]
         return sorted(found, key=lambda change: (change.at_us, change.agent.agent_id, change.to_state))
 
+    def _paused(self, agent: Agent, us: int) -> bool:
+        margin = 2 * _HEALTHY_AFTER_US
+        return any(
+            -margin <= us - self._at(pause.before_end) <= span_us(pause.lasts) + margin for pause in agent.pauses
+        )
+
     def _at(self, before_end: timedelta) -> int:
         return self._timetable.end_us - span_us(before_end)
 
     def _placed(self, index: int) -> Trouble:
         plan, outage = self._timetable, self._timetable.fleet.outages[index]
-        # A range shorter than the story still holds its outage.
-        before = min(span_us(outage.before_end), (plan.end_us - plan.start_us) * 6 // 10)
-        start = plan.end_us - before
+        day = plan.end_us // DAY_US - outage.days_before_end
+        weekday = (day + 3) % 7
+        start = (day - max(0, weekday - 4)) * DAY_US + outage.hour_utc * HOUR_US
+        if start < plan.start_us:  # a range shorter than the story still holds its outage
+            start = plan.end_us - (plan.end_us - plan.start_us) * 6 // 10
         end = start + span_us(outage.lasts)
         return Trouble(outage.provider, start, end, outage.failure_rate, outage.duration_factor)
 
@@ -125,29 +134,38 @@ class Story:
             at = self._at(pause.before_end)
             if at > born:
                 yield Change(at, workspace, agent, "active", "paused", pause.reason, "operator")
-                yield Change(
-                    at + span_us(pause.lasts), workspace, agent, "paused", "active", "resumed", "operator"
-                )
+                yield Change(at + span_us(pause.lasts), workspace, agent, "paused", "active", "resumed", "operator")
         yield from self._deployments(workspace, agent, born, until_us)
 
     def _deployments(self, workspace: Workspace, agent: Agent, born: int, until_us: int) -> Iterator[Change]:
         starts = [self._at(release.before_end) for release in agent.releases]
-        step = span_us(agent.patched_every)
+        step = _patch_step_us(agent)
         for index, release in enumerate(agent.releases):
             stop = starts[index + 1] if index + 1 < len(starts) else until_us
             # Patches that came before the agent's first day belong to nobody's history.
             skipped = max(0, -((starts[index] - born) // step)) if starts[index] <= born else 0
             for at in range(starts[index] + skipped * step, stop, step):
                 reason = f"deployed {_patched(agent, release, at - starts[index])}"
-                if at > born + 1000:
+                if at > born + 1000 and not self._paused(agent, at):
                     yield Change(at, workspace, agent, "active", "deployed", reason, "ci")
                     yield Change(
-                        at + 90_000_000, workspace, agent, "deployed", "active", "health checks passed", "ci"
+                        at + _HEALTHY_AFTER_US,
+                        workspace,
+                        agent,
+                        "deployed",
+                        "active",
+                        "health checks passed",
+                        "ci",
                     )
 
 
+def _patch_step_us(agent: Agent) -> int:
+    """A tenth more or less for each agent, or all would be patched at the same moment."""
+    return span_us(agent.patched_every) * (90 + sum(map(ord, agent.agent_id)) % 21) // 100
+
+
 def _patched(agent: Agent, release: Release, age_us: int) -> str:
-    return f"{release.version}.{max(0, age_us // span_us(agent.patched_every))}"
+    return f"{release.version}.{max(0, age_us // _patch_step_us(agent))}"
 
 
 def weighted_index(cumulated: list[float], rng: Random) -> int:

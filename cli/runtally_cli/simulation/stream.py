@@ -17,7 +17,6 @@ from runtally_cli.simulation.timetable import Slot, Timetable
 
 # The longest that a session's echo lasts: eight turns of six hours at most, then feedback within a day.
 _ECHO_US = 4 * DAY_US
-_LIVE_PACE_OVER = timedelta(days=7)
 _event_us = attrgetter("event_us")
 
 
@@ -26,13 +25,28 @@ def simulate(fleet: Fleet, seed: int, start: datetime, end: datetime, runs: int)
 
     In order of time, and the same bytes for the same arguments. Raises `InvalidTimetable`.
     """
-    plan = Timetable(fleet, seed, start, end, runs)
-    return records_between(plan, from_us(plan.start_us), end)
+    return past(Timetable(fleet, seed, start, end, runs))
 
 
 def live(fleet: Fleet, seed: int, now: datetime, runs_per_day: int) -> Iterator[Record]:
     """The future without a past: endless, in order of time, the first runs begin at `now`."""
-    plan = Timetable(fleet, seed, now - _LIVE_PACE_OVER, now, 7 * runs_per_day)
+    return future(live_timetable(fleet, seed, now, runs_per_day), finish_open_runs=False)
+
+
+def live_timetable(fleet: Fleet, seed: int, now: datetime, runs_per_day: int) -> Timetable:
+    """A plan that ends at `now`, for a `future` at this pace on average over a week."""
+    return Timetable(fleet, seed, now - timedelta(days=7), now, 7 * runs_per_day)
+
+
+def past(plan: Timetable) -> Iterator[Record]:
+    """All that was published before the plan's end."""
+    return records_between(plan, from_us(plan.start_us), from_us(plan.end_us))
+
+
+def future(plan: Timetable, finish_open_runs: bool = True) -> Iterator[Record]:
+    """What is due from the plan's end on, endless. `finish_open_runs`: its past was published."""
+    if finish_open_runs:
+        return records_between(plan, from_us(plan.end_us))
     return _records(plan, plan.past_slots, plan.end_us, None)
 
 
@@ -43,9 +57,7 @@ def records_between(plan: Timetable, since: datetime, until: datetime | None = N
     the past ends in the live part.
     """
     since_us = to_us(since)
-    return _records(
-        plan, plan.slot_at(since_us - _ECHO_US), since_us, None if until is None else to_us(until)
-    )
+    return _records(plan, plan.slot_at(since_us - _ECHO_US), since_us, None if until is None else to_us(until))
 
 
 def _records(plan: Timetable, number: int, since_us: int, until_us: int | None) -> Iterator[Record]:
@@ -71,9 +83,7 @@ def _records(plan: Timetable, number: int, since_us: int, until_us: int | None) 
     yield from pending
 
 
-def _of_slot(
-    plan: Timetable, slot: Slot, members: dict[tuple[str, str], Member], story: Story
-) -> Iterator[Record]:
+def _of_slot(plan: Timetable, slot: Slot, members: dict[tuple[str, str], Member], story: Story) -> Iterator[Record]:
     stop_us = slot.start_us + slot.hours * HOUR_US
     for change in story.changes(slot.start_us, stop_us):
         yield lifecycle_of(change, plan.tag)

@@ -51,17 +51,13 @@ class Timetable:
         digest = hashlib.sha256(f"{seed}/{self.start_us}/{self.end_us}/{runs}".encode()).hexdigest()
         self.tag = digest[:4]  # keeps readable ids of different simulations apart
         self._key = digest
-        self._posts = [
-            (space, agent) for space in fleet.workspaces for agent in space.agents if agent.demand.share > 0
-        ]
+        self._posts = [(space, agent) for space in fleet.workspaces for agent in space.agents if agent.demand.share > 0]
         self._demand: list[list[float]] = []  # by hour: the agents' weights, accumulated
         self._total: list[int] = [0]  # by hour: whole-number weight of all hours before it
         self._extend(self.hours)
         if not self._total[self.hours]:
             raise InvalidTimetable("no agent takes any work in the range")
-        self.slot_hours = next(
-            (h for h in _SLOT_HOURS if runs * h >= _ENOUGH_RUNS * self.hours), _SLOT_HOURS[-1]
-        )
+        self.slot_hours = next((h for h in _SLOT_HOURS if runs * h >= _ENOUGH_RUNS * self.hours), _SLOT_HOURS[-1])
         self.past_slots = -(-self.hours // self.slot_hours)
 
     def slot(self, number: int) -> Slot:
@@ -101,8 +97,6 @@ class Timetable:
     def _extend(self, hours: int) -> None:
         for hour in range(len(self._demand), hours):
             at = self.start_us + hour * HOUR_US
-            weights = list(
-                accumulate(demand_at(space, agent, at, self.end_us) for space, agent in self._posts)
-            )
+            weights = list(accumulate(demand_at(space, agent, at, self.end_us) for space, agent in self._posts))
             self._demand.append(weights)
             self._total.append(self._total[-1] + round(weights[-1] * 1_000_000))
