@@ -160,6 +160,4 @@ class KafkaBroker:
                 check=False,
             )
         if done.returncode != 0:
-            raise ServerDidNotStart(
-                f"kafka could not format {self._data}; the end of its log:\n{tail(self._log)}"
-            )
+            raise ServerDidNotStart(f"kafka could not format {self._data}; the end of its log:\n{tail(self._log)}")

@@ -60,9 +60,7 @@ def _require_java() -> None:
     major = re.search(r'version "(\d+)', said)
     if major is None or int(major[1]) < _OLDEST_JAVA:
         found = said.splitlines()[0] if said.strip() else "nothing"
-        raise KafkaUnavailable(
-            f"native Kafka needs Java {_OLDEST_JAVA} or later; java -version says: {found}"
-        )
+        raise KafkaUnavailable(f"native Kafka needs Java {_OLDEST_JAVA} or later; java -version says: {found}")
 
 
 def _download(pom: str, target: Path) -> None:

@@ -29,12 +29,15 @@ exec 3<&0 </dev/null
   trap '' TERM INT HUP
   read -r _ <&3
   kill -s TERM -- -$$ 2>/dev/null
-  for _ in 1 2 3 4 5 6 7 8 9 10; do
+  left=$1
+  while [ "$left" -gt 0 ]; do
     kill -s 0 $$ 2>/dev/null || exit 0
     sleep 1
+    left=$((left - 1))
   done
   kill -s KILL -- -$$
 ) &
+shift
 exec "$@" 3<&-
 """
 
@@ -48,7 +51,8 @@ class ServerSpec:
     """What to run, and how to tell that it answers.
 
     `answers` is asked again and again, must return quickly, and must be true only for a server of
-    the right kind. `lifeline` names a FIFO to live by instead of by this process.
+    the right kind. `lifeline` names a FIFO to live by instead of by this process. When the owner is gone
+    the server gets SIGTERM, and SIGKILL after `orphan_grace_seconds`.
     """
 
     name: str
@@ -59,6 +63,7 @@ class ServerSpec:
     start_seconds: float
     environment: Mapping[str, str] = field(default_factory=dict)
     lifeline: Path | None = None
+    orphan_grace_seconds: int = 10
 
 
 class ServerProcess:
@@ -116,7 +121,7 @@ class ServerProcess:
         try:
             with spec.log.open("ab") as log:
                 self._child = subprocess.Popen(
-                    ["/bin/sh", "-c", _GUARDED_EXEC, spec.name, *spec.command],
+                    ["/bin/sh", "-c", _GUARDED_EXEC, spec.name, str(spec.orphan_grace_seconds), *spec.command],
                     stdin=guard_end,
                     stdout=log,
                     stderr=subprocess.STDOUT,

