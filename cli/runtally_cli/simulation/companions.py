@@ -8,10 +8,11 @@ from random import Random
 
 from runtally_cli.simulation.record import ACTIVITY, FEEDBACK, LIFECYCLE, Record, instant_text
 from runtally_cli.simulation.run import Run
-from runtally_cli.simulation.seasons import DAY_US
+from runtally_cli.simulation.seasons import HOUR_US
 from runtally_cli.simulation.snapshots import last_snapshot_us
 from runtally_cli.simulation.story import Change
 
+LONGEST_DELAY_US = 6 * HOUR_US
 _COMMENTS = {
     1: ("wrong result", "had to do it all again by hand", "made things worse"),
     2: ("missed half of the request", "too slow to be useful"),
@@ -30,7 +31,7 @@ def feedback_on(run: Run, rng: Random) -> Iterator[Record]:
     if run.lost or not origin.user_id or origin.parent_run_id or rng.random() >= handover.feedback:
         return
     rating = _rating(run, handover.satisfaction, rng)
-    delay_us = min(int(240_000_000 * math.exp(1.3 * rng.gauss(0, 1))), DAY_US)
+    delay_us = min(int(240_000_000 * math.exp(1.3 * rng.gauss(0, 1))), LONGEST_DELAY_US)
     at = last_snapshot_us(run) + delay_us
     comment = f',"comment":"{rng.choice(_COMMENTS[rating])}"' if rng.random() < 0.3 else ""
     score = round((rating - 3) / 2.5 + 0.1 * (rng.random() - 0.5), 3)

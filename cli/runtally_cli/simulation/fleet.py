@@ -7,6 +7,9 @@ from decimal import Decimal
 from enum import Enum
 
 
+LONGEST_RUN_S = 3 * 3600  # so that what a session leads to is over within a day (see `stream`)
+
+
 class Rhythm(Enum):
     """When work arrives."""
 
@@ -202,6 +205,8 @@ def nano_price(price: Decimal) -> int:
 
 
 def _check_agent(agent: Agent) -> None:
+    if not agent.effort.median_s <= agent.effort.limit_s <= LONGEST_RUN_S:
+        raise InvalidFleet(f"{agent.agent_id}: limit_s lies between the median and {LONGEST_RUN_S} s")
     texts = [agent.agent_id, agent.reporting.price_version, *agent.demand.triggers]
     texts += [text for tag in agent.tags for text in tag] + [release.version for release in agent.releases]
     for model, _ in agent.models:

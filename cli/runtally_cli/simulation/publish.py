@@ -21,7 +21,7 @@ _IN_FLIGHT_BATCHES = 32
 _YIELD_EVERY = 500
 _REPORT_EVERY_S = 0.5
 _TICK_S = 0.2
-_LIVE_CHUNK = 2000
+_FLUSH_EVERY_S = 2.0
 
 Progress = Callable[["Published"], None]
 Sleep = Callable[[float], Awaitable[object]]
@@ -167,26 +167,33 @@ async def run_live(
     now: Callable[[], datetime],
     sleep: Sleep = asyncio.sleep,
     progress: Progress | None = None,
+    caught_up: Callable[[int], None] | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> int:
     """Publishes each record when its time has come, until the records end or the task is cancelled.
 
-    What lies in the past goes out at once. A late record (see `noise`) is due when its place in the order is.
+    What lies in the past goes out at once; then `caught_up` gets the number of records acknowledged.
+    A late record (see `noise`) is due when its place in the order is.
     """
     publisher = RecordPublisher(producer, progress, clock)
-    due_us = waiting = 0
-    for record in records:
+    due_us, flushed = 0, clock()
+    for number, record in enumerate(records):
         due_us = max(due_us, record.event_us)
-        missing_s = (due_us - to_us(now())) / 1_000_000
-        if missing_s > 0:
+        missing_s = _missing_s(due_us, now)
+        if missing_s > 0 or clock() - flushed >= _FLUSH_EVERY_S:
             await publisher.flush()
-            waiting = 0
+            flushed = clock()
+        if missing_s > 0 and caught_up is not None:
+            caught_up(publisher.acknowledged)
+            caught_up = None
         while missing_s > 0:
             await sleep(max(missing_s, _TICK_S))
-            missing_s = (due_us - to_us(now())) / 1_000_000
+            missing_s = _missing_s(due_us, now)
         await publisher.add(record)
-        waiting += 1
-        if waiting == _LIVE_CHUNK:
-            await publisher.flush()
-            waiting = 0
+        if number % _YIELD_EVERY == 0:
+            await asyncio.sleep(0)
     return await publisher.flush()
+
+
+def _missing_s(due_us: int, now: Callable[[], datetime]) -> float:
+    return (due_us - to_us(now())) / 1_000_000

@@ -125,8 +125,8 @@ def draw_run(
     queue_ms = None
     if member.log_queue_ms is not None:
         queue_ms = min(int(math.exp(member.log_queue_ms + 0.8 * rng.gauss(0, 1))), longest_ms // 2)
-    duration_ms = min(natural_ms, int(agent.effort.limit_s * 1000)) if status == "timed_out" else natural_ms
-    duration_ms = max(1, min(int(duration_ms * share), longest_ms - (queue_ms or 0)))
+    worked_ms = int(min(natural_ms, agent.effort.limit_s * 1000) * share)
+    duration_ms = max(1, min(worked_ms, longest_ms - (queue_ms or 0)))
     usage = _usage(member, share, rng)
     run = Run(member, run_id, origin, at_us, queue_ms, duration_ms, status, version, model, usage, failure)
     run.tokens_known = agent.reporting.tokens_known >= 1 or random() < agent.reporting.tokens_known

@@ -13,6 +13,7 @@ from runtally_cli.simulation.timetable import Slot, Timetable
 _PERSONAL = frozenset({"chat", "ticket", "pull_request", "email"})
 _NO_LIMIT_MS = 6 * 3_600_000
 _ITERATION_WINDOW_US = 4 * HOUR_US
+_LAST_TURN_AFTER_US = 4 * HOUR_US
 _MAX_TURNS = 8
 _MAX_DEPTH = 3
 
@@ -53,7 +54,10 @@ class Scene:
         while session and turns < _MAX_TURNS and rng.random() < 1 - 1 / demand.turns:
             turns += 1
         runs: list[Run] = []
+        latest_us = at_us + _LAST_TURN_AFTER_US
         for _ in range(turns):
+            if at_us > latest_us:
+                break
             turn = self._turn(member, Origin(environment, trigger, user, session), at_us)
             runs += turn
             at_us = turn[0].finished_us + self._pause_us(40_000, 0.9)

@@ -15,8 +15,9 @@ from runtally_cli.simulation.snapshots import last_snapshot_us, run_snapshots
 from runtally_cli.simulation.story import Story
 from runtally_cli.simulation.timetable import Slot, Timetable
 
-# The longest that a session's echo lasts: eight turns of six hours at most, then feedback within a day.
-_ECHO_US = 4 * DAY_US
+# The longest that a session's echo lasts: the last turn within four hours, a hand-off and its iterations,
+# each with runs of three hours at most, and feedback within six.
+_ECHO_US = DAY_US
 _event_us = attrgetter("event_us")
 
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 from cli.simulation.expected import truth_of
-from runtally_cli.simulation.drive import simulate_history, simulate_live
+from runtally_cli.simulation.drive import simulate_history, simulate_history_then_live, simulate_live
 from runtally_cli.simulation.noise import Noise, with_noise
 from runtally_cli.simulation.publish import Published, publish, run_live
 from runtally_cli.simulation.record import TOPICS, Record
 from runtally_cli.simulation.roster import DEFAULT_FLEET
-from runtally_cli.simulation.stream import future, live, live_timetable, past
+from runtally_cli.simulation.stream import future, live, live_timetable, past, records_between
 from runtally_cli.simulation.timetable import Timetable
 
 END = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
@@ -186,6 +186,27 @@ def test_live_after_history_catches_up_at_once_and_joins_without_a_gap() -> None
 
 def _until(plan: Timetable, instant: datetime) -> list[Record]:
     return [record for record in islice(future(plan), 5000) if record.event_time <= instant]
+
+
+def test_history_then_live_is_one_stream() -> None:
+    plan = Timetable(DEFAULT_FLEET, 1, END - timedelta(hours=12), END, 2000)
+    time, producer, caught_up = FakeTime(END), MemoryProducer(), list[int]()
+
+    async def stop_after_an_hour(seconds: float) -> None:
+        await time.sleep(seconds)
+        if time.instant > END + timedelta(hours=1):
+            raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(
+            simulate_history_then_live(
+                producer, plan, now=time.now, sleep=stop_after_an_hour, caught_up=caught_up.append
+            )
+        )
+    assert caught_up == [sum(1 for _ in past(plan))]
+    start = END - timedelta(hours=12)
+    due = [record for record in records_between(plan, start, time.instant) if record.event_time < time.instant]
+    assert len(due) - 5 < len(producer.published) <= len(due)
 
 
 def test_live_with_noise_keeps_the_truth() -> None:
