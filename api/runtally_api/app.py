@@ -1,0 +1,63 @@
+"""The API's composition root: settings and a store in, an ASGI application out."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+from fastapi import FastAPI
+from runtally.connection import KafkaConnection
+from runtally.events import EVENTS
+from runtally_clickhouse.client import Store
+
+from runtally_api.dependencies import ApiParts
+from runtally_api.metrics import ApiMetrics
+from runtally_api.middleware import Observed
+from runtally_api.problems import install_problem_handlers
+from runtally_api.publishing import KafkaPublisher
+from runtally_api.routes import agents, health, ingest, runs, usage
+from runtally_api.settings import ApiSettings
+
+DESCRIPTION = "Exact, fast answers about fleets of AI agents. Every accepted run counts once in every answer."
+
+
+def create_app(
+    settings: ApiSettings,
+    connection: KafkaConnection,
+    store: Store,
+    readiness: tuple[Callable[[], str | None], ...] = (),
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> FastAPI:
+    """The application. The store belongs to the caller; `readiness` are more reasons that /ready asks for."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        publisher = KafkaPublisher(connection, settings.publish_seconds)
+        await publisher.start()
+        app.state.parts = ApiParts(settings, store, publisher, (publisher.not_ready_reason, *readiness), now)
+        try:
+            yield
+        finally:
+            await publisher.stop()
+
+    app = FastAPI(title="Runtally", version="1", description=DESCRIPTION, lifespan=lifespan)
+    app.state.metrics = ApiMetrics()
+    app.add_middleware(Observed, metrics=app.state.metrics)
+    install_problem_handlers(app)
+    for module in (agents, usage, ingest, runs, health):
+        app.include_router(module.router)
+    _describe_messages(app)
+    return app
+
+
+def _describe_messages(app: FastAPI) -> None:
+    """Add the contract's messages to the OpenAPI document: bodies are read by our own strict reader."""
+    generate = app.openapi
+
+    def openapi() -> dict[str, object]:
+        document = generate()
+        schemas = document.setdefault("components", {}).setdefault("schemas", {})
+        for event in EVENTS:
+            schemas.setdefault(event.__name__, event.model_json_schema())
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend the document

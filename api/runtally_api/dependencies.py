@@ -1,0 +1,154 @@
+"""What endpoints ask for: the parts made at start, and the question that a request's parameters mean."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import Depends, Query, Request
+from runtally.fields import STATUSES
+from runtally_clickhouse.catalogue import FIRST_INSTANT, LAST_INSTANT, RunFilters, RunScope
+from runtally_clickhouse.client import Reader, Store
+
+from runtally_api.problems import FieldError, InvalidRequest
+from runtally_api.publishing import Publisher
+from runtally_api.ranges import TimeRange, resolve_range
+from runtally_api.settings import ApiSettings
+
+LONGEST = LAST_INSTANT - FIRST_INSTANT
+FIRST_DATE = FIRST_INSTANT.date().isoformat()
+FILTERABLE_STATUSES = (*STATUSES, "stalled")
+
+
+@dataclass(frozen=True, slots=True)
+class ApiParts:
+    """What the composition root made; every request reads it from the application's state."""
+
+    settings: ApiSettings
+    store: Store
+    publisher: Publisher
+    readiness: tuple[Callable[[], str | None], ...]
+    now: Callable[[], datetime]
+
+    @property
+    def reader(self) -> Reader:
+        return self.store
+
+
+def _parts(request: Request) -> ApiParts:
+    parts: ApiParts = request.app.state.parts
+    return parts
+
+
+Parts = Annotated[ApiParts, Depends(_parts)]
+
+
+def visible_workspaces() -> frozenset[str] | None:
+    """The workspaces that the caller may see. None is all: open mode, the only one so far."""
+    return None
+
+
+VisibleWorkspaces = Annotated[frozenset[str] | None, Depends(visible_workspaces)]
+Names = Annotated[list[str], Query()]
+
+
+def _filters(
+    workspace_id: Names = [],  # noqa: B006 - FastAPI copies the default for each request
+    agent_id: Names = [],  # noqa: B006
+    model: Names = [],  # noqa: B006
+    status: Annotated[list[str], Query(description=f"Any of {', '.join(FILTERABLE_STATUSES)}")] = [],  # noqa: B006
+    user_id: Names = [],  # noqa: B006
+    environment: Names = [],  # noqa: B006
+    root_only: Annotated[bool, Query(description="Leave out the runs that another run started.")] = False,
+) -> RunFilters:
+    for name in status:
+        if name not in FILTERABLE_STATUSES:
+            remedy = f"send one of {', '.join(FILTERABLE_STATUSES)}"
+            raise InvalidRequest(FieldError("status", f"unknown status '{name[:60]}'", remedy))
+    return RunFilters(
+        workspace_id=tuple(workspace_id),
+        agent_id=tuple(agent_id),
+        model=tuple(model),
+        status=tuple(status),
+        user_id=tuple(user_id),
+        environment=tuple(environment),
+        root_only=root_only,
+    )
+
+
+Filters = Annotated[RunFilters, Depends(_filters)]
+
+
+@dataclass(frozen=True, slots=True)
+class RunQuery:
+    """A question about runs: which ones, when, and at which moment it was asked."""
+
+    scope: RunScope
+    time: TimeRange
+    now: datetime
+
+
+def _bound_query(
+    parts: ApiParts, workspaces: frozenset[str] | None, filters: RunFilters, time: TimeRange, now: datetime
+) -> RunQuery:
+    scope = RunScope(
+        workspaces=workspaces,
+        stalled_before=now - parts.settings.stalled_after,
+        start=time.start,
+        end=time.end,
+        filters=filters,
+    )
+    return RunQuery(scope, time, now)
+
+
+From = Annotated[str | None, Query(alias="from", description="Instant, local date, or -24h, -7d, -30d.")]
+To = Annotated[str | None, Query(description="As `from`; an instant is exclusive, a date includes its day.")]
+Timezone = Annotated[str | None, Query(description="IANA name of the zone whose days are meant.")]
+
+
+def _ranged(
+    parts: Parts,
+    workspaces: VisibleWorkspaces,
+    filters: Filters,
+    from_: From = None,
+    to: To = None,
+    timezone: Timezone = None,
+) -> RunQuery:
+    now = parts.now()
+    time = resolve_range(from_, to, timezone, now, parts.settings.max_range)
+    return _bound_query(parts, workspaces, filters, time, now)
+
+
+def _ranged_with_aliases(
+    parts: Parts,
+    workspaces: VisibleWorkspaces,
+    filters: Filters,
+    from_: From = None,
+    to: To = None,
+    timezone: Timezone = None,
+    start_date: Annotated[str | None, Query(description="Alias of `from`.")] = None,
+    end_date: Annotated[str | None, Query(description="Alias of `to`.")] = None,
+) -> RunQuery:
+    return _ranged(parts, workspaces, filters, from_ or start_date, to or end_date, timezone)
+
+
+def _unranged(
+    parts: Parts,
+    workspaces: VisibleWorkspaces,
+    filters: Filters,
+    from_: From = None,
+    to: To = None,
+    timezone: Timezone = None,
+) -> RunQuery:
+    now = parts.now()
+    everything = TimeRange(FIRST_INSTANT, LAST_INSTANT, resolve_range(None, None, timezone, now, LONGEST).zone)
+    if from_ or to:
+        given = resolve_range(from_ or FIRST_DATE, to, timezone, now, LONGEST)
+        everything = TimeRange(given.start, given.end if to else LAST_INSTANT, given.zone)
+    return _bound_query(parts, workspaces, filters, everything, now)
+
+
+RangedQuery = Annotated[RunQuery, Depends(_ranged)]
+RangedQueryWithAliases = Annotated[RunQuery, Depends(_ranged_with_aliases)]
+OpenQuery = Annotated[RunQuery, Depends(_unranged)]
+AgentLimit = Annotated[int, Query(ge=1, le=1000, description="Agents listed; the others are folded into one row.")]

@@ -1,0 +1,90 @@
+"""`GET /api/v1/runs` and `GET /api/v1/runs/{run_id}` (CONTRACT 3.4)."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+from runtally.identity import is_uuid7, uuid7_started_at
+from runtally_clickhouse.catalogue import EPOCH, RunQuestion, RunScope, ask
+
+from runtally_api.answers import RunPage
+from runtally_api.dependencies import Names, OpenQuery, Parts, RunQuery
+from runtally_api.meta import build_meta, read_data_range, read_freshness
+from runtally_api.problems import AmbiguousRun, NotFound
+from runtally_api.run_rows import Cursor, page_coverage, run_answer
+
+NO_CURSOR = Cursor(0, UUID(int=0), "")
+router = APIRouter(prefix="/api/v1/runs", tags=["runs"])
+
+
+@router.get("", response_model=RunPage)
+def list_runs(
+    parts: Parts,
+    query: OpenQuery,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    cursor: Annotated[str | None, Query(description="next_cursor of the page before.")] = None,
+    parent_run_id: Names = [],  # noqa: B006 - FastAPI copies the default for each request
+    session_id: Names = [],  # noqa: B006
+    error_type: Names = [],  # noqa: B006
+) -> dict[str, Any]:
+    """Runs, the newest first."""
+    freshness = read_freshness(parts.reader, query.now)
+    after = Cursor.decode(cursor) if cursor else NO_CURSOR
+    rows = ask(
+        parts.reader,
+        RunQuestion.RUNS_NEWEST_FIRST,
+        _before(query, after).scope if cursor else query.scope,
+        {
+            "has_cursor": int(bool(cursor)),
+            "cursor_ms": after.started_ms,
+            "cursor_id": str(after.run_id),
+            "cursor_workspace": after.workspace_id,
+            "parent_run_ids": parent_run_id,
+            "session_ids": session_id,
+            "error_types": error_type,
+            "limit": limit + 1,
+        },
+    )
+    has_more = len(rows) > limit
+    page = [run_answer(row, whole_message=False) for row in rows[:limit]]
+    return {
+        "data": page,
+        "next_cursor": Cursor.after(rows[limit - 1]).encode() if has_more else None,
+        "has_more": has_more,
+        "meta": build_meta(query, freshness, read_data_range(parts.reader, query), page_coverage(page)),
+    }
+
+
+@router.get("/{run_id:path}", response_model=dict[str, Any])
+def get_run(parts: Parts, query: OpenQuery, run_id: str) -> dict[str, Any]:
+    """One run, by the id its producer gave or by its stored key."""
+    by_key = is_uuid7(run_id)
+    rows = ask(
+        parts.reader,
+        RunQuestion.RUNS_BY_ID,
+        _around_key(query.scope, UUID(run_id)) if by_key else query.scope,
+        {
+            "by_key": int(by_key),
+            "key": run_id if by_key else str(NO_CURSOR.run_id),
+            "given_id": "" if by_key else run_id,
+        },
+    )
+    if not rows:
+        raise NotFound(f"no run '{run_id[:128]}'")
+    if len(rows) > 1:
+        raise AmbiguousRun(run_id, [row["workspace_id"] for row in rows])
+    return run_answer(rows[0], whole_message=True)
+
+
+def _before(query: RunQuery, cursor: Cursor) -> RunQuery:
+    """The same question without the runs that are surely on pages before: the store need not read them."""
+    end = EPOCH + timedelta(milliseconds=cursor.started_ms + 1)
+    return replace(query, scope=replace(query.scope, end=min(query.scope.end, end)))
+
+
+def _around_key(scope: RunScope, key: UUID) -> RunScope:
+    """The stored key tells its start, so one millisecond is all there is to read."""
+    start = uuid7_started_at(key)
+    return replace(scope, start=max(scope.start, start), end=min(scope.end, start + timedelta(milliseconds=1)))

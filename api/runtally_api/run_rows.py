@@ -1,0 +1,109 @@
+"""A run as the answers show it (CONTRACT 3.4), and the cursor to the page after it. Pure."""
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from runtally_clickhouse.catalogue import unix_ms
+
+from runtally_api.formats import instant, money, shortened
+from runtally_api.problems import FieldError, InvalidRequest
+
+Row = Mapping[str, Any]
+_INSTANTS = ("started_at", "updated_at", "finished_at", "handed_off_at")
+_MONEY = ("cost_usd", "credits")
+_PLAIN = [
+    "duration_ms",
+    "queue_ms",
+    "provider",
+    "model",
+    "agent_version",
+    "environment",
+    "trigger",
+    "user_id",
+    "session_id",
+    "trace_id",
+    "parent_run_id",
+    "input_tokens",
+    "output_tokens",
+    "total_tokens",
+    "cache_read_tokens",
+    "cache_write_tokens",
+    "reasoning_tokens",
+    "cost_source",
+    "price_version",
+    "llm_calls",
+    "tool_calls",
+    "files_modified",
+    "retries",
+    "error_type",
+    "error_severity",
+    "error_category",
+    "recovered",
+    "recovery_ms",
+    "tags",
+    "clock_skew",
+]
+
+
+def run_answer(row: Row, *, whole_message: bool) -> dict[str, Any]:
+    """Every field of the contract, the stored key as `id`, and `stalled` beside the status as it was published."""
+    return {
+        "run_id": row["external_id"],
+        "id": str(row["run_id"]),
+        "workspace_id": row["workspace_id"],
+        "agent_id": row["agent_id"],
+        "agent_name": row["agent_name"],
+        "status": row["status"],
+        "stalled": bool(row["is_stalled"]),
+        **{name: instant(row[name]) for name in _INSTANTS},
+        **{name: row[name] for name in _PLAIN},
+        **{name: money(row[name]) for name in _MONEY},
+        "error_message": row["error_message"] if whole_message else shortened(row["error_message"]),
+    }
+
+
+def page_coverage(rows: list[dict[str, Any]]) -> dict[str, int]:
+    """The coverage of the runs on one page."""
+    return {
+        "runs": len(rows),
+        "cost": sum(row["cost_usd"] is not None for row in rows),
+        "duration": sum(row["duration_ms"] is not None for row in rows),
+        "tokens": sum(row["total_tokens"] is not None for row in rows),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """The last run of a page: the next page begins after it."""
+
+    started_ms: int
+    run_id: UUID
+    workspace_id: str
+
+    @classmethod
+    def after(cls, row: Row) -> "Cursor":
+        started: datetime = row["started_at"]
+        return cls(unix_ms(started.replace(tzinfo=UTC)), row["run_id"], row["workspace_id"])
+
+    def encode(self) -> str:
+        text = json.dumps([self.started_ms, str(self.run_id), self.workspace_id])
+        return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+    @classmethod
+    def decode(cls, text: str) -> "Cursor":
+        """Raises `InvalidRequest` for anything that `encode` did not make."""
+        try:
+            started_ms, run_id, workspace_id = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+            if not isinstance(started_ms, int) or not isinstance(workspace_id, str):
+                raise TypeError("not a cursor")
+            return cls(started_ms, UUID(run_id), workspace_id)
+        except (ValueError, TypeError, AttributeError, binascii.Error) as error:
+            raise InvalidRequest(
+                FieldError("cursor", "is not one of ours", "send next_cursor of the page before, unchanged")
+            ) from error

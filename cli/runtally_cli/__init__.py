@@ -1,0 +1,1 @@
+"""The `runtally` command: composes the parts. Nothing else knows all of them."""

@@ -1,0 +1,204 @@
+"""The commands. Each composes its parts when it runs, so that one part can be installed without the others."""
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from runtally_cli.fleet import FleetPlan
+
+DEMO_DAYS, DEMO_RUNS, DEMO_SEED = 30, 20_000, 7
+STOP_SECONDS = 90
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Exact, fast analytics for fleets of AI agents.")
+
+
+def say(text: str) -> None:
+    typer.echo(text)
+    sys.stdout.flush()
+
+
+@contextmanager
+def plain_errors() -> Iterator[None]:
+    """End with one clear sentence instead of a stack where the reason is known."""
+    from aiokafka.errors import KafkaError
+    from pydantic import ValidationError
+    from runtally.connection import InvalidConnection
+    from runtally_clickhouse.errors import StoreError
+    from runtally_clickhouse.location import InvalidLocation
+
+    try:
+        yield
+    except ValidationError as error:
+        lines = [
+            f"RUNTALLY_{'_'.join(map(str, item['loc'])).upper()}: {item['msg']}, got {item['input']!r}"
+            for item in error.errors()
+        ]
+        _fail("; ".join(lines))
+    except KafkaError as error:
+        _fail(f"Kafka: {type(error).__name__}: {error}")
+    except (StoreError, InvalidConnection, InvalidLocation, RuntimeError, OSError) as error:
+        _fail(str(error))
+
+
+def _fail(sentence: str) -> None:
+    typer.echo(f"runtally: {sentence}", err=True)
+    raise typer.Exit(1)
+
+
+@app.command()
+def up() -> None:
+    """Start broker, store, consumer, API and dashboard on this machine; Ctrl-C drains and stops them."""
+    with plain_errors():
+        from runtally_cli.local.foreground import run_in_foreground
+        from runtally_cli.local.settings import LocalSettings
+
+        run_in_foreground(LocalSettings(), say)
+
+
+@app.command()
+def demo(
+    days: Annotated[int, typer.Option(min=1, max=365, help="Days of history to publish first.")] = DEMO_DAYS,
+    runs: Annotated[int, typer.Option(min=1, help="Runs in that history.")] = DEMO_RUNS,
+    seed: Annotated[int, typer.Option(help="Same seed, same fleet.")] = DEMO_SEED,
+) -> None:
+    """`up`, and a small simulated fleet that publishes through Kafka: its past first, then live."""
+    with plain_errors():
+        from runtally_cli.fleet import FleetPlan
+        from runtally_cli.local.demo import start_demo_fleet
+        from runtally_cli.local.foreground import run_in_foreground
+        from runtally_cli.local.settings import LocalSettings
+
+        settings = LocalSettings()
+        plan = FleetPlan(days=days, runs=runs, seed=seed, live=True)
+        run_in_foreground(settings, say, lambda stack, tell: start_demo_fleet(settings, plan, stack, tell))
+
+
+@app.command()
+def down() -> None:
+    """Drain and stop the stack that `up` or `demo` started on this data folder."""
+    with plain_errors():
+        from runtally_cli.local.settings import LocalSettings
+        from runtally_cli.local.stack import owner_of
+
+        folder = LocalSettings().data_dir
+        owner = owner_of(folder)
+        if owner is None:
+            say(f"nothing runs on {folder}")
+            return
+        os.kill(owner, signal.SIGTERM)
+        if not _wait_until(lambda: owner_of(folder) is None, STOP_SECONDS):
+            _fail(f"process {owner} still drains after {STOP_SECONDS} s")
+        say("stopped")
+
+
+@app.command()
+def status() -> None:
+    """Say what runs on this data folder, and whether it is ready. Exits with 1 when it is not."""
+    with plain_errors():
+        from runtally_cli.local.settings import LocalSettings
+        from runtally_cli.local.status import stack_status
+
+        lines, ready = stack_status(LocalSettings())
+        for line in lines:
+            say(line)
+        if not ready:
+            raise typer.Exit(1)
+
+
+@app.command()
+def migrate(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Only say what is missing; exit with 1 if anything is.")
+    ] = False,
+    cluster: Annotated[str | None, typer.Option(help="ClickHouse cluster to make replicated tables on.")] = None,
+    topics: Annotated[bool, typer.Option(help="Make the Kafka topics too.")] = True,
+    partitions: Annotated[int, typer.Option(min=1, help="Partitions of a new topic.")] = 12,
+    replication: Annotated[int, typer.Option(min=1, help="Replicas of a new topic.")] = 1,
+    retention_days: Annotated[int, typer.Option(min=1, help="Days that a new topic keeps records.")] = 7,
+) -> None:
+    """Bring the store's tables and Kafka's topics to this version. Safe to repeat."""
+    with plain_errors():
+        from runtally_consumer.topics import TopicLayout
+
+        from runtally_cli.schema import bring_up_to_date
+
+        layout = TopicLayout(partitions, replication, retention_days)
+        missing = bring_up_to_date(cluster, layout if topics else None, only_tell=dry_run or check, say=say)
+        if check and missing:
+            raise typer.Exit(1)
+
+
+@app.command()
+def consume() -> None:
+    """Consume Kafka into ClickHouse (server mode). As many processes as wanted share the partitions."""
+    with plain_errors():
+        from runtally_cli.logs import configure_logs
+        from runtally_cli.services import run_service, serve_consumer
+
+        configure_logs()
+        run_service(serve_consumer())
+
+
+@app.command()
+def api() -> None:
+    """Serve the HTTP API (server mode)."""
+    with plain_errors():
+        from runtally_cli.logs import configure_logs
+        from runtally_cli.services import run_service, serve_api
+
+        configure_logs()
+        run_service(serve_api())
+
+
+@app.command()
+def ui() -> None:
+    """Serve the dashboard; it talks to the API at RUNTALLY_API_URL."""
+    with plain_errors():
+        from runtally_ui import launch
+        from runtally_ui.settings import UiSettings
+
+        settings = UiSettings()
+        command = launch.command(settings)
+        os.execve(command[0], command, launch.environment(settings, os.environ))
+
+
+@app.command()
+def simulate(
+    days: Annotated[int, typer.Option(min=1, max=365, help="Days of history, up to a year.")] = DEMO_DAYS,
+    runs: Annotated[int, typer.Option(min=1, help="Runs in that history.")] = DEMO_RUNS,
+    seed: Annotated[int, typer.Option(help="Same seed, same runs.")] = DEMO_SEED,
+    live: Annotated[bool, typer.Option("--live", help="Go on live afterwards, until Ctrl-C.")] = False,
+) -> None:
+    """Publish a believable fleet of agents to Kafka."""
+    with plain_errors():
+        from runtally_cli.fleet import FleetPlan
+
+        _publish(FleetPlan(days=days, runs=runs, seed=seed, live=live))
+
+
+def _publish(plan: "FleetPlan") -> None:
+    from runtally.connection import KafkaConnection
+
+    from runtally_cli.fleet import publish_fleet
+
+    try:
+        asyncio.run(publish_fleet(KafkaConnection.from_environment(), plan, say))
+    except KeyboardInterrupt:
+        say("stopped")
+
+
+def _wait_until(condition: Callable[[], bool], seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if condition():
+            return True
+        time.sleep(0.1)
+    return condition()

@@ -1,0 +1,77 @@
+"""`runtally api` and `runtally consume`: one service a process, against Kafka and ClickHouse servers."""
+
+import asyncio
+import signal
+from collections.abc import Awaitable
+
+from runtally.connection import KafkaConnection
+from runtally_clickhouse.client import Store, check_writes_count_twice
+from runtally_clickhouse.location import StoreLocation
+from runtally_clickhouse.migrations import require_schema
+
+
+class ServerNeeded(RuntimeError):
+    """The command needs a ClickHouse server. The message is ready to be shown to a person."""
+
+
+def server_location(*, reading: bool) -> StoreLocation:
+    """The ClickHouse server that the environment names. Raises `ServerNeeded`."""
+    location = StoreLocation.from_environment(reading=reading)
+    if location is None:
+        raise ServerNeeded(
+            "set RUNTALLY_CLICKHOUSE_URL (http://user:password@host:8123/database), "
+            "or use `runtally up` for everything on this machine"
+        )
+    return location
+
+
+async def serve_api() -> None:
+    """Serve the API until SIGTERM."""
+    import uvicorn
+    from runtally_api.app import create_app
+    from runtally_api.settings import ApiSettings
+
+    settings = ApiSettings()
+    store = Store(server_location(reading=True), settings.max_query_seconds)
+    app = create_app(settings, KafkaConnection.from_environment(), store)
+    config = uvicorn.Config(app, host=settings.host, port=settings.api_port, log_level="info", access_log=False)
+    try:
+        await uvicorn.Server(config).serve()
+    finally:
+        store.close()
+
+
+async def serve_consumer() -> None:
+    """Consume until SIGTERM, then drain. Raises `SchemaError` or `StoreError` when the store is not as it must be."""
+    from runtally_consumer.composition import compose_consumer
+    from runtally_consumer.health import health_app
+    from runtally_consumer.settings import ConsumerSettings
+
+    from runtally_cli.http_server import make_server
+
+    settings = ConsumerSettings()
+    store = Store(server_location(reading=False))
+    try:
+        require_schema(store)
+        check_writes_count_twice(store)
+        async with compose_consumer(KafkaConnection.from_environment(), store, settings) as parts:
+            health = make_server(health_app(parts.consumer, parts.metrics), settings.host, settings.consumer_port)
+            for number in (signal.SIGINT, signal.SIGTERM):
+                asyncio.get_running_loop().add_signal_handler(number, parts.consumer.stop)
+            serving = asyncio.create_task(health.serve())
+            try:
+                await parts.consumer.run()
+            finally:
+                health.should_exit = True
+                await serving
+    finally:
+        store.close()
+
+
+def run_service(service: Awaitable[None]) -> None:
+    """Run one service in this process."""
+
+    async def main() -> None:
+        await service
+
+    asyncio.run(main())

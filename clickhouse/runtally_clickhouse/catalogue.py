@@ -1,0 +1,115 @@
+"""Every SELECT of the product: one file per question, composed over `run_facts`, parameters bound by the server.
+
+A question about runs cannot be asked without a `RunScope`, and so not without the workspaces it may see.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from functools import cache
+from importlib import resources
+
+from runtally_clickhouse.client import Reader, Row
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+FIRST_INSTANT = datetime(2015, 1, 1, tzinfo=UTC)
+LAST_INSTANT = datetime(2101, 1, 1, tzinfo=UTC)
+_PLACEHOLDER = re.compile(r"\{(\w+):[\w()]+\}")
+
+
+class RunQuestion(StrEnum):
+    """The questions about runs; each value is the stem of its file."""
+
+    DATA_RANGE = "data_range"
+    RUNS_BY_AGENT = "runs_by_agent"
+    RUNS_BY_AGENT_AND_DAY = "runs_by_agent_and_day"
+    RUNS_BY_ID = "runs_by_id"
+    RUNS_BY_MODEL = "runs_by_model"
+    RUNS_NEWEST_FIRST = "runs_newest_first"
+    USAGE_BY_DAY = "usage_by_day"
+    USAGE_TOTALS = "usage_totals"
+
+
+@dataclass(frozen=True, slots=True)
+class RunFilters:
+    """The filters of every GET. An empty tuple does not filter; several values mean any of them."""
+
+    workspace_id: tuple[str, ...] = ()
+    agent_id: tuple[str, ...] = ()
+    model: tuple[str, ...] = ()
+    status: tuple[str, ...] = ()
+    user_id: tuple[str, ...] = ()
+    environment: tuple[str, ...] = ()
+    root_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RunScope:
+    """Which runs a question is about. `workspaces` is what the asker may see; None is all, in open mode.
+
+    The range is half-open. A run still `running` that started before `stalled_before` counts as stalled.
+    """
+
+    workspaces: frozenset[str] | None
+    stalled_before: datetime
+    start: datetime = FIRST_INSTANT
+    end: datetime = LAST_INSTANT
+    filters: RunFilters = field(default_factory=RunFilters)
+
+    def without_range(self) -> "RunScope":
+        """The same runs whenever they started."""
+        return replace(self, start=FIRST_INSTANT, end=LAST_INSTANT)
+
+    def parameters(self) -> dict[str, object]:
+        """The parameters of `run_facts.sql`."""
+        filters = self.filters
+        return {
+            "sees_all_workspaces": int(self.workspaces is None),
+            "visible_workspaces": sorted(self.workspaces or ()),
+            "from_ms": unix_ms(self.start),
+            "to_ms": unix_ms(self.end),
+            "stalled_before_ms": unix_ms(self.stalled_before),
+            "workspace_ids": list(filters.workspace_id),
+            "agent_ids": list(filters.agent_id),
+            "models": list(filters.model),
+            "statuses": list(filters.status),
+            "user_ids": list(filters.user_id),
+            "environments": list(filters.environment),
+            "root_only": int(filters.root_only),
+        }
+
+
+def unix_ms(instant: datetime) -> int:
+    """Unix milliseconds, cut to the millisecond; how instants travel to the store."""
+    return (instant - EPOCH) // timedelta(milliseconds=1)
+
+
+def ask(
+    reader: Reader, question: RunQuestion, scope: RunScope, parameters: Mapping[str, object] | None = None
+) -> list[Row]:
+    """The answer to a question about the runs of `scope`. Blocks; raises as `Reader.query`."""
+    sql = f"WITH run_facts AS (\n{query_text('run_facts')}\n)\n{query_text(question)}"
+    bound = {**scope.parameters(), **(parameters or {})}
+    if placeholders(sql) != set(bound):
+        raise TypeError(f"{question}: parameters {sorted(placeholders(sql) ^ set(bound))} are missing or unknown")
+    return reader.query(sql, bound)
+
+
+def data_as_of(reader: Reader) -> datetime | None:
+    """When the store last acknowledged a batch, None in an empty store. Ask it before the answer it describes."""
+    acknowledged: datetime | None = reader.query(query_text("data_as_of"), {})[0]["data_as_of"]
+    return acknowledged.replace(tzinfo=UTC) if acknowledged else None
+
+
+@cache
+def query_text(name: str) -> str:
+    """The SQL of a query file without its comments."""
+    text = (resources.files("runtally_clickhouse") / "queries" / f"{name}.sql").read_text()
+    return "\n".join(line for line in text.splitlines() if not line.startswith("--"))
+
+
+def placeholders(sql: str) -> set[str]:
+    """The names of the parameters that the server binds in `sql`."""
+    return set(_PLACEHOLDER.findall(sql))

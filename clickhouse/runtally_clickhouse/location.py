@@ -1,0 +1,75 @@
+"""Where the store is: a folder for the embedded engine, or a server's URL."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+DEFAULT_DATABASE = "default"
+
+
+class InvalidLocation(ValueError):
+    """A store setting that cannot work. `str()` names the setting and the remedy."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreLocation:
+    """One store. `url` for a server, else `path` for the embedded engine; neither shows in `repr` with its password."""
+
+    url: str | None = None
+    path: Path | None = None
+    database: str = DEFAULT_DATABASE
+
+    def __post_init__(self) -> None:
+        if (self.url is None) == (self.path is None):
+            raise InvalidLocation("name either RUNTALLY_CLICKHOUSE_URL or RUNTALLY_DATA_DIR")
+        if self.url is not None:
+            parts = urlsplit(self.url)
+            if parts.scheme not in ("http", "https") or not parts.hostname:
+                raise InvalidLocation("RUNTALLY_CLICKHOUSE_URL must look like http://user:password@host:8123/database")
+
+    def __repr__(self) -> str:
+        return f"StoreLocation({self})"
+
+    def __str__(self) -> str:
+        if self.url is None:
+            return str(self.path)
+        parts = urlsplit(self.url)
+        return f"{parts.scheme}://{parts.hostname}:{parts.port or ''}/{self.database}"
+
+    @classmethod
+    def server(cls, url: str) -> "StoreLocation":
+        """The server at `url`; the path of the URL is the database."""
+        return cls(url=url, database=urlsplit(url).path.strip("/") or DEFAULT_DATABASE)
+
+    @classmethod
+    def embedded(cls, data_dir: Path) -> "StoreLocation":
+        """The embedded engine's folder below Runtally's data folder."""
+        return cls(path=data_dir / "store")
+
+    @classmethod
+    def from_environment(
+        cls, environment: Mapping[str, str] = os.environ, *, reading: bool = False
+    ) -> "StoreLocation | None":
+        """The server that the environment names, or None for local mode. Reads may have a URL of their own."""
+        url = environment.get("RUNTALLY_CLICKHOUSE_URL")
+        if reading:
+            url = environment.get("RUNTALLY_CLICKHOUSE_READ_URL") or url
+        return cls.server(url) if url else None
+
+    def connect_options(self) -> dict[str, object]:
+        """Keyword arguments of `clickhouse_connect.get_client`."""
+        if self.url is None:
+            assert self.path is not None
+            return {"interface": "chdb", "path": str(self.path), "database": self.database}
+        parts = urlsplit(self.url)
+        return {
+            "interface": parts.scheme,
+            "host": parts.hostname,
+            "port": parts.port or (8443 if parts.scheme == "https" else 8123),
+            "username": unquote(parts.username or "default"),
+            "password": unquote(parts.password or ""),
+            "database": self.database,
+            "autogenerate_session_id": False,  # concurrent calls on one session are refused
+        }

@@ -1,0 +1,26 @@
+-- The sums behind each agent's row; rates and averages are made from them, so that agents can be folded together.
+SELECT
+    workspace_id,
+    agent_id,
+    argMaxIf(agent_name, version, agent_name != '') AS agent_name,
+    count() AS runs,
+    countIf(parent_run_id = '') AS root_runs,
+    countIf(status = 'queued') AS queued,
+    countIf(status = 'running' AND NOT is_stalled) AS running,
+    countIf(is_stalled) AS stalled,
+    countIf(status = 'succeeded') AS succeeded,
+    countIf(status = 'failed') AS failed,
+    countIf(status = 'timed_out') AS timed_out,
+    countIf(status = 'cancelled') AS cancelled,
+    countIf(status = 'unknown') AS unknown,
+    sum(duration_ms) AS duration_ms,
+    count(duration_ms) AS known_durations,
+    sum(input_tokens) AS input_tokens,
+    sum(output_tokens) AS output_tokens,
+    sum(total_tokens) AS total_tokens,
+    countIf(has_tokens) AS known_tokens,
+    sum(cost_usd) AS cost_usd,
+    count(cost_usd) AS known_costs
+FROM run_facts
+GROUP BY workspace_id, agent_id
+ORDER BY runs DESC, workspace_id, agent_id

@@ -1,0 +1,56 @@
+"""The consumer's composition root: settings in, a running consumer out."""
+
+import random
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from runtally.connection import KafkaConnection
+from runtally.kafka_producer import start_producer
+from runtally_clickhouse.client import Writer
+
+from runtally_consumer.engine import Engine
+from runtally_consumer.kafka import KafkaDeadLetterTopic, KafkaSource
+from runtally_consumer.metrics import ConsumerMetrics
+from runtally_consumer.service import Consumer
+from runtally_consumer.settings import ConsumerSettings
+from runtally_consumer.topics import DEAD_LETTER_BYTES, cluster_id
+from runtally_consumer.writing import BatchWriter
+
+
+@dataclass(frozen=True, slots=True)
+class ConsumerParts:
+    """A consumer that has not joined its group yet, and what it is watched by."""
+
+    consumer: Consumer
+    metrics: ConsumerMetrics
+
+
+@asynccontextmanager
+async def compose_consumer(
+    connection: KafkaConnection, store: Writer, settings: ConsumerSettings
+) -> AsyncIterator[ConsumerParts]:
+    """Connect to the brokers and put the parts together.
+
+    The store belongs to the caller and must have its schema. Raises `KafkaError` when no broker answers.
+    """
+    stream = await cluster_id(connection)
+    producer = await start_producer(
+        connection, "runtally-dead-letters", max_request_size=DEAD_LETTER_BYTES, request_timeout_ms=10_000
+    )
+    try:
+        metrics = ConsumerMetrics()
+        writer = BatchWriter(store, KafkaDeadLetterTopic(producer), stream, lambda: datetime.now(UTC), time.monotonic)
+        consumer = Consumer(
+            KafkaSource(connection, settings),
+            Engine(settings.limits(), random.random),
+            writer,
+            metrics,
+            time.monotonic,
+            settings.drain_seconds,
+        )
+        yield ConsumerParts(consumer, metrics)
+    finally:
+        await producer.stop()

@@ -1,0 +1,208 @@
+"""The decisions of the consumer, without I/O: what to batch, what to write now, what may be committed.
+
+The caller reports what happened (`assign`, `offer`, `written`, `failed`, ...) with the time it happened, and asks
+what to do (`take_due`, `committable`, `is_over_budget`). One promise governs all of it: `committable` never
+names an offset unless every record before it, in this epoch, was reported as written.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+
+from runtally_consumer.failures import FailureClass
+from runtally_consumer.records import Batch, Partition, Record, Slice, record_bytes
+from runtally_consumer.watermark import Watermark
+
+
+@dataclass(frozen=True, slots=True)
+class EngineLimits:
+    """When a batch is full, how many travel at once, how much memory all may hold, how long to wait after a failure."""
+
+    batch_rows: int = 50_000
+    batch_bytes: int = 8 * 1024 * 1024
+    linger_seconds: float = 1.0
+    inserts_in_flight: int = 2
+    buffer_bytes: int = 128 * 1024 * 1024
+    first_retry_seconds: float = 0.2
+    longest_retry_seconds: float = 30.0
+
+
+@dataclass(slots=True)
+class _Buffer:
+    """What one topic has gathered for its next batch."""
+
+    slices: list[Slice] = field(default_factory=list)
+    rows: int = 0
+    size_bytes: int = 0
+    since: float = 0.0
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """A batch that was formed and is not written: ready at `not_before`."""
+
+    batch: Batch
+    not_before: float
+    attempts: int = 0
+
+
+class Engine:
+    """One consumer's state over all its partitions. Not thread-safe: one task owns it."""
+
+    def __init__(self, limits: EngineLimits, jitter: Callable[[], float]) -> None:
+        self._limits = limits
+        self._jitter = jitter
+        self._epoch = 0
+        self._admitting = False
+        self._watermarks: dict[Partition, Watermark] = {}
+        self._buffers: dict[str, _Buffer] = {}
+        self._waiting: list[_Waiting] = []
+        self._in_flight: dict[int, _Waiting] = {}
+        self._committed: dict[Partition, int] = {}
+        self._ids = count(1)
+        self._held_bytes = 0
+        self._failure: str | None = None
+
+    @property
+    def epoch(self) -> int:
+        return self._epoch
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes of all records that were admitted and are not yet written."""
+        return self._held_bytes
+
+    @property
+    def held_records(self) -> int:
+        return sum(mark.pending_records for mark in self._watermarks.values())
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is buffered, waiting or in flight."""
+        return not (self._in_flight or self._waiting or any(buffer.rows for buffer in self._buffers.values()))
+
+    @property
+    def open_batches(self) -> frozenset[int]:
+        """The ids of all batches that are waiting or in flight."""
+        return frozenset(self._in_flight) | {waiting.batch.id for waiting in self._waiting}
+
+    @property
+    def failure(self) -> str | None:
+        """Why the newest write failed, None once a write succeeded since."""
+        return self._failure
+
+    @property
+    def partitions(self) -> frozenset[Partition]:
+        return frozenset(self._watermarks)
+
+    def assign(self, partitions: Sequence[Partition]) -> None:
+        """These partitions, and no others, are ours from now on. Starts an epoch: what was read before is forgotten."""
+        self._epoch += 1
+        self._admitting = True
+        self._watermarks = {partition: Watermark() for partition in partitions}
+        self._committed = {}
+        self._drop_unsent()
+
+    def revoke(self) -> None:
+        """Nothing new may be admitted. What is in flight may still finish, and then be committed, until `assign`."""
+        self._admitting = False
+        self._drop_unsent()
+
+    def offer(self, partition: Partition, records: Sequence[Record], now: float) -> None:
+        """Admit records of a partition, in ascending order of offsets. Those that are not ours are ignored."""
+        watermark = self._watermarks.get(partition)
+        if watermark is None or not records or not self._admitting:
+            return
+        piece = Slice(partition, self._epoch, tuple(records))
+        watermark.admitted(piece)
+        size = sum(map(record_bytes, records))
+        buffer = self._buffers.setdefault(partition.topic, _Buffer())
+        if not buffer.rows:
+            buffer.since = now
+        buffer.slices.append(piece)
+        buffer.rows += len(records)
+        buffer.size_bytes += size
+        self._held_bytes += size
+        if buffer.rows >= self._limits.batch_rows or buffer.size_bytes >= self._limits.batch_bytes:
+            self._form_batch(partition.topic, now)
+
+    def flush(self, now: float) -> None:
+        """Form batches of whatever is buffered, however little."""
+        for topic in list(self._buffers):
+            self._form_batch(topic, now)
+
+    def take_due(self, now: float) -> list[Batch]:
+        """The batches to start writing now. Each must come back as `written` or `failed`."""
+        for topic, buffer in list(self._buffers.items()):
+            if buffer.rows and now - buffer.since >= self._limits.linger_seconds:
+                self._form_batch(topic, now)
+        due: list[Batch] = []
+        for waiting in list(self._waiting):
+            if len(self._in_flight) >= self._limits.inserts_in_flight:
+                break
+            if waiting.not_before <= now:
+                self._waiting.remove(waiting)
+                self._in_flight[waiting.batch.id] = waiting
+                due.append(waiting.batch)
+        return due
+
+    def written(self, batch_id: int) -> None:
+        """The batch is durable: its rows in the store, its dead letters acknowledged. Late reports are ignored."""
+        waiting = self._in_flight.pop(batch_id, None)
+        if waiting is None:
+            return
+        self._failure = None
+        self._held_bytes -= waiting.batch.size_bytes
+        for piece in waiting.batch.slices:
+            watermark = self._watermarks.get(piece.partition)
+            if piece.epoch == self._epoch and watermark is not None:
+                watermark.written(piece)
+
+    def failed(self, batch_id: int, failure: FailureClass, reason: str, now: float) -> None:
+        """The batch was not written, or its fate is not known: it goes again, with full jitter, for ever."""
+        waiting = self._in_flight.pop(batch_id, None)
+        if waiting is None:
+            return
+        self._failure = reason
+        if any(piece.epoch != self._epoch for piece in waiting.batch.slices):
+            self._held_bytes -= waiting.batch.size_bytes  # its partitions' next owner reads it again
+            return
+        waiting.attempts += 1
+        longest = self._limits.longest_retry_seconds
+        if failure is FailureClass.TRANSIENT:
+            longest = min(longest, self._limits.first_retry_seconds * 2 ** min(waiting.attempts, 20))
+        waiting.not_before = now + max(self._limits.first_retry_seconds / 2, longest * self._jitter())
+        self._waiting.append(waiting)
+
+    def committable(self) -> dict[Partition, int]:
+        """The offsets to commit, for the partitions whose durable prefix grew since `committed`."""
+        return {
+            partition: watermark.next_offset
+            for partition, watermark in self._watermarks.items()
+            if watermark.next_offset is not None and self._committed.get(partition) != watermark.next_offset
+        }
+
+    def committed(self, offsets: Mapping[Partition, int]) -> None:
+        """The broker has acknowledged these offsets."""
+        self._committed.update({p: offset for p, offset in offsets.items() if p in self._watermarks})
+
+    def is_over_budget(self) -> bool:
+        return self._held_bytes >= self._limits.buffer_bytes
+
+    def is_relaxed(self) -> bool:
+        """Whether enough memory is free again to go on reading, with room so that reading does not flap."""
+        return self._held_bytes <= self._limits.buffer_bytes // 2
+
+    def _form_batch(self, topic: str, now: float) -> None:
+        buffer = self._buffers.pop(topic, None)
+        if buffer is None or not buffer.rows:
+            return
+        batch = Batch(next(self._ids), topic, tuple(buffer.slices), buffer.size_bytes)
+        self._waiting.append(_Waiting(batch, not_before=now))
+
+    def _drop_unsent(self) -> None:
+        unsent = sum(buffer.size_bytes for buffer in self._buffers.values())
+        unsent += sum(waiting.batch.size_bytes for waiting in self._waiting)
+        self._held_bytes -= unsent
+        self._buffers.clear()
+        self._waiting.clear()

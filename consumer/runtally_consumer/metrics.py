@@ -1,0 +1,61 @@
+"""The consumer's Prometheus metrics, in a registry of their own."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+
+class ConsumerMetrics:
+    """Each metric with its meaning; `registry` is what /metrics shows."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.accepted = Counter(
+            "runtally_consumer_accepted_records",
+            "Records that are in the store.",
+            ["topic"],
+            registry=self.registry,
+        )
+        self.dead = Counter(
+            "runtally_consumer_dead_letters",
+            "Records that broke the contract, by the field at fault.",
+            ["topic", "field"],
+            registry=self.registry,
+        )
+        self.unknown_fields = Counter(
+            "runtally_consumer_unknown_fields",
+            "Fields that the contract does not know, ignored.",
+            ["topic"],
+            registry=self.registry,
+        )
+        self.failures = Counter(
+            "runtally_consumer_failed_writes",
+            "Tries to write a batch that failed and will be repeated.",
+            ["kind"],
+            registry=self.registry,
+        )
+        self.rebalances = Counter(
+            "runtally_consumer_rebalances",
+            "Times that partitions were assigned.",
+            registry=self.registry,
+        )
+        self.step_seconds = Counter(
+            "runtally_consumer_step_seconds",
+            "Time spent in each step of a batch's way.",
+            ["step"],
+            registry=self.registry,
+        )
+        self.batch_rows = Histogram(
+            "runtally_consumer_batch_records",
+            "Records in a batch.",
+            buckets=(1, 10, 100, 1_000, 10_000, 50_000, 100_000),
+            registry=self.registry,
+        )
+        self.lag_records = Gauge(
+            "runtally_consumer_lag_records",
+            "Records that the broker has and that are not yet durable here.",
+            registry=self.registry,
+        )
+        self.buffer_bytes = Gauge(
+            "runtally_consumer_buffer_bytes",
+            "Bytes of records that were read and are not yet durable.",
+            registry=self.registry,
+        )

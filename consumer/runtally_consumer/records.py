@@ -1,0 +1,68 @@
+"""What the consumer handles: partitions, the records in them, and batches of records on their way to the store."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+
+class Partition(NamedTuple):
+    """One partition of one topic."""
+
+    topic: str
+    number: int
+
+
+class Record(Protocol):
+    """A record as Kafka delivered it, undecoded. aiokafka's `ConsumerRecord` is one."""
+
+    @property
+    def offset(self) -> int: ...
+    @property
+    def timestamp(self) -> int: ...
+    @property
+    def key(self) -> bytes | None: ...
+    @property
+    def value(self) -> bytes | None: ...
+    @property
+    def headers(self) -> Sequence[tuple[str, bytes]]: ...
+
+
+def record_bytes(record: Record) -> int:
+    """What the record weighs in memory: its key and value, and the objects around them."""
+    return 200 + len(record.key or b"") + len(record.value or b"")
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Consecutive records of one partition, admitted in one epoch. Never empty; offsets may have gaps."""
+
+    partition: Partition
+    epoch: int
+    records: tuple[Record, ...]
+
+    @property
+    def first_offset(self) -> int:
+        return self.records[0].offset
+
+    @property
+    def last_offset(self) -> int:
+        return self.records[-1].offset
+
+    @property
+    def next_offset(self) -> int:
+        """The offset to commit once this slice and all before it are durable."""
+        return self.last_offset + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Slices of one topic, over its partitions, that travel to the store together."""
+
+    id: int
+    topic: str
+    slices: tuple[Slice, ...]
+    size_bytes: int
+
+    @property
+    def records(self) -> list[Record]:
+        return [record for piece in self.slices for record in piece.records]

@@ -1,0 +1,30 @@
+"""The consumer's settings, read from `RUNTALLY_*` variables at its composition root and passed down."""
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from runtally_consumer.engine import EngineLimits
+
+
+class ConsumerSettings(BaseSettings):
+    """What can be set about the consumer; where Kafka and ClickHouse are is in their own settings."""
+
+    model_config = SettingsConfigDict(env_prefix="RUNTALLY_", frozen=True, extra="ignore")
+
+    host: str = Field("127.0.0.1", description="Address that the consumer's health port listens on.")
+    consumer_port: int = Field(9464, ge=0, le=65535, description="Port of the consumer's /live, /ready, /metrics.")
+    consumer_group: str = Field("runtally", min_length=1, description="Kafka consumer group.")
+    batch_rows: int = Field(50_000, ge=1, description="Records in a batch, at most.")
+    batch_bytes: int = Field(8 * 1024 * 1024, ge=1024, description="Bytes of records in a batch, at most.")
+    linger_ms: int = Field(1000, ge=1, description="How long a batch waits for more records.")
+    buffer_bytes: int = Field(128 * 1024 * 1024, ge=1024 * 1024, description="Bytes of records held, at most.")
+    session_timeout_ms: int = Field(30_000, ge=1000, description="Silence after which Kafka gives partitions away.")
+    drain_seconds: float = Field(20.0, gt=0, description="How long leaving waits for inserts in flight.")
+
+    def limits(self) -> EngineLimits:
+        return EngineLimits(
+            batch_rows=self.batch_rows,
+            batch_bytes=self.batch_bytes,
+            linger_seconds=self.linger_ms / 1000,
+            buffer_bytes=self.buffer_bytes,
+        )

@@ -1,0 +1,41 @@
+"""How far a partition is durable: the contiguous prefix of what was admitted."""
+
+from collections import deque
+
+from runtally_consumer.records import Slice
+
+
+class Watermark:
+    """Tracks the slices of one partition in one epoch, in the order they were admitted.
+
+    A slice that is written out of order does not move the watermark until every slice before it is written, so
+    an offset below it is always durable, in the store or in the dead-letter topic.
+    """
+
+    def __init__(self) -> None:
+        self._open: deque[Slice] = deque()
+        self._written: set[int] = set()
+        self._next_offset: int | None = None
+
+    @property
+    def next_offset(self) -> int | None:
+        """The offset to commit, or None while nothing is durable in this epoch."""
+        return self._next_offset
+
+    @property
+    def pending_records(self) -> int:
+        return sum(len(piece.records) for piece in self._open if piece.first_offset not in self._written)
+
+    def admitted(self, piece: Slice) -> None:
+        """A slice is on its way. Slices come in ascending order of offsets."""
+        if self._open and piece.first_offset <= self._open[-1].last_offset:
+            raise ValueError(f"{piece.partition}: offset {piece.first_offset} was admitted twice in one epoch")
+        self._open.append(piece)
+
+    def written(self, piece: Slice) -> None:
+        """A slice is durable."""
+        self._written.add(piece.first_offset)
+        while self._open and self._open[0].first_offset in self._written:
+            done = self._open.popleft()
+            self._written.discard(done.first_offset)
+            self._next_offset = done.next_offset
