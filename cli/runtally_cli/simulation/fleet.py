@@ -6,7 +6,6 @@ from datetime import timedelta
 from decimal import Decimal
 from enum import Enum
 
-
 LONGEST_RUN_S = 3 * 3600  # so that what a session leads to is over within a day (see `stream`)
 
 
