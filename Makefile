@@ -37,7 +37,7 @@ bench-%: $(READY) ## run one benchmark of tests/benchmarks, such as bench-simula
 	@PYTHONPATH=tests exec $(BIN)/python tests/benchmarks/bench_$(subst -,_,$*).py $(ARGS)
 
 lock: $(READY) ## resolve the dependencies anew into requirements.lock
-	.venv/uv/bin/uv pip compile --quiet --universal --generate-hashes --all-extras --group dev \
+	.venv/uv-$(UV_VERSION)/bin/uv pip compile --quiet --universal --generate-hashes --all-extras --group dev \
 		--no-header --no-annotate --no-emit-index-url $(ARGS) pyproject.toml -o requirements.lock
 
 clean: ## remove the environment, caches and build products; never data
