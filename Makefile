@@ -34,7 +34,7 @@ test: $(READY) ## run the tests, against the best backends that the machine has
 	$(BIN)/pytest -n auto --dist loadfile -m 'not benchmark' $(ARGS)
 
 bench-%: $(READY) ## run one benchmark of tests/benchmarks, such as bench-simulate
-	@PYTHONPATH=tests exec $(BIN)/python tests/benchmarks/bench_$(subst -,_,$*).py $(ARGS)
+	@PYTHONPATH=tests $(BIN)/python tests/benchmarks/bench_$(subst -,_,$*).py $(ARGS)
 
 lock: $(READY) ## resolve the dependencies anew into requirements.lock
 	.venv/uv-$(UV_VERSION)/bin/uv pip compile --quiet --universal --generate-hashes --all-extras --group dev \
