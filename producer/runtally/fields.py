@@ -34,14 +34,21 @@ _INSTANT = re.compile(
 
 def shown(value: object) -> str:
     """The value as an error message shows it: short, and never a page of text."""
-    text = value.text if isinstance(value, NotFinite) else value if isinstance(value, str) else str(value)
-    if isinstance(value, bool):
+    text = value.text if isinstance(value, NotFinite) else str(value)
+    if value is None:
+        text = "null"
+    elif isinstance(value, bool):
         text = "true" if value else "false"
     elif isinstance(value, dict | list):
         text = "an object" if isinstance(value, dict) else "a list"
     elif isinstance(value, str):
-        text = f"'{text}'"
+        text = f"'{printable(value)}'"
     return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def printable(text: str) -> str:
+    """The text with lone surrogates written out: JSON can hold them, no answer and no log can."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def refusal(kind: str, reason: str) -> PydanticCustomError:
@@ -99,9 +106,9 @@ def _count(value: object) -> int | None:
 
 
 def _rating(value: object) -> int:
-    number = _integer(value, 1, 5, "an integer from 1 to 5")
-    if number is None:
-        raise refusal("rating", "must be an integer from 1 to 5, got null")
+    number = _integer(value, 1, MAX_INTEGER, "an integer from 1 to 5")
+    if number is None or number > 5:
+        raise refusal("rating", f"must be an integer from 1 to 5, got {shown(value)}")
     return number
 
 

@@ -48,6 +48,8 @@ class KafkaTransport:
         self._timeout = timeout_seconds
         self._producer: AIOKafkaProducer | None = None
         self._connecting: asyncio.Lock | None = None
+        # Those that worked at the last send.
+        self._connections: list[Any] = []
         self._sending: set[asyncio.Task[_Outcome]] = set()
         self._disowned: list[object] = []
 
@@ -71,14 +73,19 @@ class KafkaTransport:
         if self._producer is not None:
             # Never collected in the child, and marked as closed: its finalizer must not touch the parent's.
             self._producer._closed = True
-            self._disowned.append((self._producer, self._sending))
+            self._disowned.append((self._producer, self._sending, self._connections))
         self._producer = self._connecting = None
         self._sending = set()
+        self._connections = []
 
     async def _connected(self) -> AIOKafkaProducer:
         if self._connecting is None:
             self._connecting = asyncio.Lock()
         async with self._connecting:
+            if self._producer is not None and not all(known.connected() for known in self._connections):
+                # The broker that comes back may have forgotten its topics (the local one does), and take
+                # records for them without keeping any: ask it before the next record goes.
+                await self._reset(self._producer)
             if self._producer is None:
                 # Where the broker knows no idempotence, order is kept all the same: aiokafka has one request
                 # a partition under way at a time.
@@ -90,6 +97,7 @@ class KafkaTransport:
                     metadata_max_age_ms=60_000,
                 )
                 self._producer = await asyncio.wait_for(started, 2 * self._timeout)
+                self._connections = []
             return self._producer
 
     async def _send(self, producer: AIOKafkaProducer, records: Sequence[Record]) -> Receipt:
@@ -114,8 +122,11 @@ class KafkaTransport:
             else:
                 undelivered += held
                 trouble = trouble or TimeoutError("no answer in time")
+        still_ours = self._producer is producer
         if trouble is not None and not isinstance(trouble, _TOPIC_TROUBLES):
             await self._reset(producer)
+        elif still_ours:
+            self._connections = list(producer.client._conns.values())
         return Receipt(refused, undelivered, _reason(trouble) if trouble else "")
 
     async def _batches(
@@ -200,7 +211,8 @@ def _tasks_of_aiokafka() -> set[asyncio.Task[Any]]:
 
 
 def _reason(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}".rstrip(": ")
+    text, kind = str(error), type(error).__name__
+    return text if text.startswith(kind) else f"{kind}: {text}".rstrip(": ")
 
 
 class _OnlyDebug(logging.Filter):

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from runtally.events import Event
+from runtally.fields import printable
 from runtally.json_text import InvalidJson, JsonValue, RepeatingObject, read_json
 
 MAX_RECORD_BYTES = 256 * 1024
@@ -88,7 +89,7 @@ def validate_event(model: type[E], fields: JsonValue) -> E:
     if not isinstance(fields, dict):
         raise InvalidEvent([Violation("", "must be a JSON object", _REMEDIES["object"])])
     if isinstance(fields, RepeatingObject):
-        raise InvalidEvent([Violation(fields.repeated, "stands twice in the object", _REMEDIES["repeated"])])
+        raise InvalidEvent([Violation(printable(fields.repeated), "stands twice in the object", _REMEDIES["repeated"])])
     try:
         return model.model_validate(fields)
     except ValidationError as error:
@@ -103,7 +104,7 @@ def oversized(size: int) -> Violation:
 def unknown_fields(model: type[Event], fields: Mapping[str, JsonValue]) -> dict[str, str | None]:
     """The names that the contract does not know, each with the nearest known one, or None."""
     known = model.model_fields
-    return {name: nearest_name(name, list(known)) for name in fields if name not in known}
+    return {printable(name): nearest_name(name, list(known)) for name in fields if name not in known}
 
 
 def remedy(kind: str) -> str:
