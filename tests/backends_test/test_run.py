@@ -28,6 +28,8 @@ def _run(folder: Path, code: str, *arguments: str, demand: str) -> subprocess.Po
     (folder / "pytest.ini").write_text("[pytest]\n")
     command = [sys.executable, "-m", "pytest", "-p", "backends.plugin", "-p", "no:cacheprovider", *arguments]
     environment = {**os.environ, "RUNTALLY_TEST_BACKENDS": demand, "PYTHONPATH": str(_TESTS)}
+    # A run that is killed can't remove its folder: it must lie where the outer run's own do.
+    environment["TMPDIR"] = str(folder)
     # What an outer run under xdist tells its workers is not meant for this one.
     for name in [name for name in environment if name.startswith(("PYTEST_", "COV_"))]:
         del environment[name]
