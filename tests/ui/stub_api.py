@@ -103,9 +103,7 @@ class StubApi:
             "truncated": False,
             "hides_failures": bool(statuses) and not {"failed", "timed_out"} <= set(statuses),
             "coverage": {"runs": sum(cell.runs for cell in shown), **_coverage(shown)},
-            "data_range": {"first": f"{min(found)}T08:00:00Z", "last": f"{max(found)}T09:29:58Z"}
-            if found
-            else None,
+            "data_range": {"first": f"{min(found)}T08:00:00Z", "last": f"{max(found)}T09:29:58Z"} if found else None,
         }
 
 
@@ -171,9 +169,7 @@ def _daily(cells: Sequence[Cell], days: Sequence[date], ids: dict[str, Any]) -> 
             **ids,
             "runs": sum(cell.runs for cell in by_day.get(day, [])),
             "succeeded": sum(cell.runs for cell in by_day.get(day, []) if cell.status == "succeeded"),
-            "failed": sum(
-                cell.runs for cell in by_day.get(day, []) if cell.status in ("failed", "timed_out")
-            ),
+            "failed": sum(cell.runs for cell in by_day.get(day, []) if cell.status in ("failed", "timed_out")),
             "cost_usd": _money(by_day.get(day, [])),
         }
         for day in days

@@ -20,9 +20,7 @@ def agent_frame(answer: Analytics, palette: Palette) -> pd.DataFrame:
     daily: dict[tuple[str | None, str | None], list[int]] = defaultdict(list)
     for row in answer.runs_per_day:
         daily[row.workspace_id, row.agent_id].append(row.runs)
-    return pd.DataFrame(
-        [_row(agent, palette, daily[agent.workspace_id, agent.agent_id]) for agent in answer.agents]
-    )
+    return pd.DataFrame([_row(agent, palette, daily[agent.workspace_id, agent.agent_id]) for agent in answer.agents])
 
 
 def agent_table(answer: Analytics, palette: Palette) -> None:
@@ -38,7 +36,7 @@ def agent_table(answer: Analytics, palette: Palette) -> None:
         placeholder=formats.MISSING,
         alt=f"{len(frame)} agents with runs, success, cost, response time and tokens",
         column_config={
-            "Agent": column.TextColumn(pinned=True, width="medium"),
+            "Agent": column.TextColumn(width="medium"),
             "Workspace": column.TextColumn(width="small"),
             "Runs": column.NumberColumn(format="localized", width="small"),
             "Runs per day": column.BarChartColumn(y_min=0, width="medium", color="gray"),

@@ -49,9 +49,7 @@ class Problem(BaseModel):
 class ApiError(Exception):
     """No answer to show. `title` and `detail` are sentences for the reader."""
 
-    def __init__(
-        self, title: str, detail: str = "", *, remarks: Sequence[str] = (), request_id: str = ""
-    ) -> None:
+    def __init__(self, title: str, detail: str = "", *, remarks: Sequence[str] = (), request_id: str = "") -> None:
         super().__init__(f"{title}. {detail}")
         self.title = title
         self.detail = detail

@@ -15,7 +15,10 @@ from runtally_ui.page_data import RANKING_DAYS, load_page
 from runtally_ui.settings import UiSettings
 from runtally_ui.views import overview
 
-STYLE = Path(__file__).resolve().parent / "style.css"
+FOLDER = Path(__file__).resolve().parent
+STYLE = FOLDER / "style.css"
+# A picture of our own: an icon name would make the browser fetch one from elsewhere.
+MARK = FOLDER / "mark.svg"
 ICON = ":material/monitoring:"
 
 
@@ -35,7 +38,7 @@ def main(settings: UiSettings) -> None:
     """Every page has the same heading and filter bar, always mounted: a bound widget that is not
     drawn on one page would lose its value in the address bar.
     """
-    st.set_page_config(page_title="Overview · Runtally", page_icon=ICON, layout="wide")
+    st.set_page_config(page_title="Overview · Runtally", page_icon=MARK, layout="wide")
     st.html(STYLE)
     now = clock.utc_now()
     api = api_client(settings.api_url, settings.ui_timeout_seconds)

@@ -51,13 +51,13 @@ def styled(chart: ChartT, height: int) -> ChartT:
     return finished
 
 
-def day_axis(field: str, title: str | None = None) -> alt.X:
-    """Days along the bottom; labels only at midnights, as many as fit."""
+def day_axis(field: str, label_width: int) -> alt.X:
+    """Days along the bottom; labels only at midnights, about one per `label_width` pixels."""
     axis = alt.Axis(
-        title=title,
+        title=None,
         grid=False,
         labelExpr=DAY_AXIS,
-        tickCount=alt.ExprRef("max(2, floor(width / 95))"),
+        tickCount=alt.ExprRef(f"max(2, floor(width / {label_width}))"),
         labelFlush=False,
         labelOverlap=True,
     )
@@ -68,7 +68,7 @@ def agent_axis() -> alt.Y:
     """Agents down the side in the order of `rank`."""
     return alt.Y(
         "agent:N",
-        sort=alt.SortField("rank"),
+        sort=alt.EncodingSortField(field="rank", op="min"),
         axis=alt.Axis(title=None, labelLimit=150, labelFontSize=12, grid=False),
     )
 

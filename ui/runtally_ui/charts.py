@@ -39,15 +39,16 @@ def runs_by_agent(frame: pd.DataFrame, domain: Sequence[str], shown: Sequence[st
         values=list(shown),
         symbolOpacity=1,
         offset=12,
+        padding=0,
         labelLimit=170,
-        columns=alt.ExprRef("max(2, floor(width / 150))"),
+        columns=alt.ExprRef("max(2, floor(width / 135))"),
     )
     chart: alt.Chart = (
         alt.Chart(frame)
         # The offset leaves a line of background between segments, which tells neighbours apart.
-        .mark_bar(y2Offset=-1, cornerRadius=1)
+        .mark_bar(y2Offset=1, cornerRadius=1)
         .encode(
-            x=day_axis("start"),
+            x=day_axis("start", 200),
             x2="end:T",
             y=alt.Y(
                 "y0:Q",
@@ -73,10 +74,8 @@ def runs_by_agent(frame: pd.DataFrame, domain: Sequence[str], shown: Sequence[st
 
 def cumulative_cost(frame: pd.DataFrame) -> alt.LayerChart:
     """Area of the cost so far; the period before dashed and gray on the same days."""
-    base = alt.Chart(frame).encode(x=day_axis("day"))
-    money = alt.Y(
-        "total:Q", axis=alt.Axis(title=None, labelExpr=MONEY_AXIS), scale=alt.Scale(zero=True, nice=True)
-    )
+    base = alt.Chart(frame).encode(x=day_axis("day", 105))
+    money = alt.Y("total:Q", axis=alt.Axis(title=None, labelExpr=MONEY_AXIS), scale=alt.Scale(zero=True, nice=True))
     # A previous cost that is not known leaves a gap; it must not pull the line to zero.
     earlier = base.mark_line(strokeDash=[4, 4], strokeWidth=1.5, invalid="break-paths-show-domains").encode(
         y=alt.Y("previous:Q"), color=alt.value("gray")
@@ -88,7 +87,9 @@ def cumulative_cost(frame: pd.DataFrame) -> alt.LayerChart:
     )
     told = ("Day", "Cost so far", "Cost of the day", "Period before")
     points = (
-        base.mark_point(filled=True, size=70)
+        # Altair would name the view after its data; every filter would then rebuild the chart.
+        base.properties(name="points")
+        .mark_point(filled=True, size=70)
         .encode(
             y=alt.Y("total:Q"),
             color=alt.value("primary"),
@@ -97,7 +98,9 @@ def cumulative_cost(frame: pd.DataFrame) -> alt.LayerChart:
         )
         .add_params(hover)
     )
-    return styled(_layers(earlier, area, line, points), HALF_HEIGHT)
+    # Without any earlier cost its layer would have no scale to stand on.
+    layers = (earlier, area, line, points) if frame["previous"].notna().any() else (area, line, points)
+    return styled(_layers(*layers), HALF_HEIGHT)
 
 
 def response_time(frame: pd.DataFrame) -> alt.LayerChart:
@@ -129,7 +132,7 @@ def outcomes(frame: pd.DataFrame) -> alt.LayerChart:
         color=alt.Color(
             "outcome:N",
             scale=alt.Scale(domain=list(OUTCOMES), range=["green", "red", "gray"]),
-            legend=alt.Legend(offset=8),
+            legend=None,
         ),
         order=alt.Order("order:Q"),
         tooltip=[

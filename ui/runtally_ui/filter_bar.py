@@ -138,17 +138,15 @@ def _draw_dates(slot: DeltaGenerator, preset: Days, today: date) -> Sequence[dat
         st.session_state["dates"] = (preset.first, preset.last)
     picked = slot.date_input(
         "Dates", value=[], max_value=today, key="dates", bind=_BIND, label_visibility="collapsed",
-        width=220, format="YYYY-MM-DD",
+        width=250, format="YYYY-MM-DD",
     )  # fmt: skip
     return picked if isinstance(picked, tuple) else ()
 
 
 def _chosen(dimension: str) -> tuple[str, ...]:
     # A bound widget is in the session only once it has been drawn; before that, ask the address bar.
-    if dimension in st.session_state:
-        values = st.session_state[dimension]
-    else:
-        values = st.query_params.get_all(dimension)
+    in_session = dimension in st.session_state
+    values = st.session_state[dimension] if in_session else st.query_params.get_all(dimension)
     kept = (value for value in values if value and (dimension != "status" or value in STATUSES))
     return tuple(dict.fromkeys(kept))
 

@@ -68,9 +68,7 @@ class Filters:
         return Filters(**{name: self.values(name) for name in DIMENSIONS if name != dimension})
 
     def params(self) -> Params:
-        return tuple(
-            (_PARAMETERS[dimension], value) for dimension in DIMENSIONS for value in self.values(dimension)
-        )
+        return tuple((_PARAMETERS[dimension], value) for dimension in DIMENSIONS for value in self.values(dimension))
 
 
 def local_today(now: datetime, timezone: str) -> date:

@@ -137,6 +137,4 @@ def _ways_out(empty: Emptiness) -> None:
 
 
 def _card(key: str) -> DeltaGenerator:
-    return st.container(
-        border=True, key=key, horizontal_alignment="center", vertical_alignment="center", height=420
-    )
+    return st.container(border=True, key=key, horizontal_alignment="center", vertical_alignment="center", height=420)

@@ -58,7 +58,7 @@ def _comparison(now: Totals, then: Totals | None, days: int) -> tuple[bool, str]
         return False, "no earlier data"
     if min(now.runs, then.runs) < ENOUGH_RUNS:
         return False, f"too few runs to compare (under {ENOUGH_RUNS})"
-    return True, "vs day before" if days == 1 else f"vs {days} days before"
+    return True, f"vs prev. {days}d"
 
 
 def _runs(now: Totals, then: Totals | None, versus: str, days: int) -> Tile:

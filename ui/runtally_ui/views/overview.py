@@ -18,6 +18,7 @@ from runtally_ui.page_data import PageData, load_widenings
 from runtally_ui.tiles import Tile, tiles
 
 CARD_HEIGHTS = (390, 390, 390, 460)
+_OUTCOME_KEY = ":green[● Succeeded]  :red[▲ Failed or timed out]  :gray[■ Cancelled]"
 
 
 @dataclass(frozen=True)
@@ -55,16 +56,14 @@ def notes(answer: Analytics) -> list[str]:
     coverage, runs = answer.meta.coverage, answer.totals.runs
     sentences = []
     parts = {"cost": coverage.cost, "duration": coverage.duration, "tokens": coverage.tokens}
-    partial = {name: known for name, known in parts.items() if known < runs}
-    if partial:
-        shares = ", ".join(
-            f"{name} known for {formats.share(known / runs)} of runs" for name, known in partial.items()
-        )
-        sentences.append(f"{shares[0].upper()}{shares[1:]}; figures leave the unknown ones out.")
+    shares = [f"{name} known for {formats.share(n / runs)} of runs" for name, n in parts.items() if n < runs]
+    if shares:
+        listed = ", ".join([shares[0].capitalize(), *(text.removesuffix(" of runs") for text in shares[1:])])
+        sentences.append(f"{listed}; the figures leave unknown ones out.")
     if answer.meta.hides_failures:
         sentences.append(
-            "▲ These filters hide failures: rates are those of the filtered runs, and the cost of "
-            "failed runs is not counted."
+            "▲ These filters leave failed or timed-out runs out: rates are those of the filtered runs, "
+            "and the cost of the hidden runs is not counted."
         )
     if answer.meta.truncated:
         sentences.append("▲ The API cut this answer short; the figures are incomplete.")
@@ -94,7 +93,7 @@ def _figures(answer: Analytics, data: PageData, question: Question) -> None:
     by_status = bool(question.filters.status)
     with st.grid(6, min_column_width=165, gap="small", key="tiles"):
         for number, tile in enumerate(tiles(answer.totals, then, len(question.days), by_status=by_status)):
-            with st.container(border=True, key=f"tile-{number}", height="stretch"):
+            with st.container(border=True, key=f"tile-{number}", height="stretch", gap="xxsmall"):
                 _draw_tile(tile)
     st.container(key="notes").caption("  \n".join(formats.escaped(note) for note in notes(answer)))
 
@@ -147,7 +146,7 @@ def _runs_caption(question: Question, others: list[str]) -> str:
     if question.days.last >= question.today:
         parts.append("today is still running and drawn faded")
     if 0 < len(others) <= 3:
-        parts.append(f"Other: {', '.join(others)}")
+        parts.append(f"Other: {formats.escaped(', '.join(others))}")
     elif others:
         parts.append(f"Other: {len(others)} agents with fewer runs")
     return " · ".join(parts)
@@ -159,7 +158,8 @@ def _cost_card(answer: Analytics, data: PageData, question: Question) -> None:
     caption = f"USD, {formats.day_span(question.days.first, question.days.last)}"
     if earlier is not None:
         before = question.days.before()
-        caption += f" · dashed: {formats.day_span(before.first, before.last)}, {formats.money(earlier)}"
+        caption += f" · dashed: {formats.day_span(before.first, before.last)}, "
+        caption += formats.escaped(formats.money(earlier))
     with _card("card-cost", "Cumulative cost", caption):
         if answer.totals.cost_usd is None:
             _not_available("No run in these days has a known cost.", "Publish runs with cost_usd.")
@@ -191,7 +191,7 @@ def _response_card(answer: Analytics, colours: Palette) -> None:
 def _outcomes_card(answer: Analytics, colours: Palette) -> None:
     ended = chart_data.most_failing(answer.agents)
     shown = min(len(ended), chart_data.SHOWN_AGENTS)
-    caption = f"Runs that ended; timed out counts as failed · {_of_agents('most failing', shown, len(ended))}"
+    caption = f"{_OUTCOME_KEY} · {_of_agents('most failing', shown, len(ended))}"
     with _card("card-outcomes", "Success against failure by agent", caption):
         if not ended:
             _not_available("No run in these days has ended yet.", "Queued and running runs have no outcome.")
@@ -207,6 +207,11 @@ def _failure_card(answer: Analytics, colours: Palette) -> None:
     frame = chart_data.failure_share_frame(answer.agents, colours)
     caption = "Failed share of the runs that ended · line: 95 % interval"
     with _card("card-failure", "Failure share by agent", caption):
+        if answer.meta.hides_failures:
+            _not_available(
+                "The filters leave failed or timed-out runs out.", "Clear the status filter to see the share."
+            )
+            return
         if frame.empty:
             _not_available("No run in these days has ended yet.", "Queued and running runs have no outcome.")
             return
@@ -250,9 +255,11 @@ def _of_agents(which: str, shown: int, of: int) -> str:
 
 
 def _card(key: str, title: str, caption: str) -> DeltaGenerator:
-    card = st.container(border=True, key=key, height="stretch")
-    card.markdown(f"##### {title}", anchors=False)
-    card.caption(formats.escaped(caption))
+    """A titled frame. `caption` is Markdown: names in it are escaped by whoever puts them there."""
+    card = st.container(border=True, key=key, height="stretch", gap="small")
+    with card.container(gap="xxsmall"):
+        st.markdown(f"##### {title}", anchors=False)
+        st.caption(caption)
     return card
 
 

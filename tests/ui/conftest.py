@@ -1,0 +1,41 @@
+"""A stub API per test, and the dashboard over it."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from runtally_ui.launch import ENTRY_SCRIPT
+from ui.stub_api import StubApi, serving
+
+NOW = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[[StubApi], str]]:
+    """Serve a stub until the test ends."""
+    with ExitStack() as running:
+        yield lambda stub: running.enter_context(serving(stub))
+
+
+@pytest.fixture
+def open_page(serve: Callable[[StubApi], str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., AppTest]]:
+    """Open the dashboard over a stub, at an address, on 21 November 2026."""
+    monkeypatch.setattr("runtally_ui.clock.utc_now", lambda: NOW)
+
+    def opened(stub: StubApi, **address: str | list[str]) -> AppTest:
+        monkeypatch.setenv("RUNTALLY_API_URL", serve(stub))
+        app = AppTest.from_file(str(ENTRY_SCRIPT), default_timeout=30)
+        for name, value in address.items():
+            app.query_params[name] = value
+        return app.run()
+
+    yield opened
+    st.cache_resource.clear()

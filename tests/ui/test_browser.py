@@ -1,0 +1,187 @@
+"""The dashboard in a real Chromium over the stub API. Screenshots stay under `artifacts/`."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from runtally_ui.launch import command, environment
+from runtally_ui.settings import UiSettings
+from ui.fleet import fleet
+from ui.stub_api import StubApi, serving
+
+pytestmark = pytest.mark.browser
+
+CHROMIUM = Path("/usr/bin/chromium")
+ARTIFACTS = Path(__file__).resolve().parents[2] / "artifacts" / "ui"
+CHART = "[data-testid=stVegaLiteChart] .vega-embed"
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+# On any page but the root Streamlit's client looks for its server below the page's address first.
+PROBES = re.compile(r"/analytics/_stcore/(health|host-config)$")
+
+
+@pytest.fixture(scope="module")
+def dashboard() -> Iterator[tuple[StubApi, str]]:
+    """The stub and the address of a Streamlit process over it."""
+    today = datetime.now(UTC).date()
+    stub = StubApi(fleet(today), today)
+    with serving(stub) as api_url, _streamlit(api_url) as url:
+        yield stub, url
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    if not CHROMIUM.exists():
+        pytest.skip(f"no browser at {CHROMIUM}")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def visit(dashboard: tuple[StubApi, str], browser: Browser) -> Iterator[Callable[..., Page]]:
+    """Open an address as a new visitor; any console error at all fails the test."""
+    _, url = dashboard
+    contexts = []
+    errors: list[str] = []
+
+    def opened(path: str, scheme: str = "light", width: int = 1440) -> Page:
+        context = browser.new_context(
+            viewport={"width": width, "height": 1000},
+            color_scheme="dark" if scheme == "dark" else "light",
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(30_000)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on(
+            "console",
+            lambda message: (
+                errors.append(f"{message.text} {message.location}")
+                if message.type == "error" and not PROBES.search(message.location.get("url", ""))
+                else None
+            ),
+        )
+        page.goto(f"{url}{path}")
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert errors == []
+
+
+def test_both_addresses_show_the_overview(visit: Callable[..., Page], dashboard: tuple[StubApi, str]) -> None:
+    stub, _ = dashboard
+    runs = f"{stub.analytics({})['totals']['runs']:,}"
+    for path in ("/", "/analytics"):
+        page = visit(path)
+        expect(_tile(page, "Runs")).to_contain_text(runs)
+        expect(page.locator(CHART)).to_have_count(5)
+        _keep(page, f"overview{path.replace('/', '-').rstrip('-')}")
+
+
+def test_a_filter_lands_in_the_address_and_the_address_in_another_browser(
+    visit: Callable[..., Page], dashboard: tuple[StubApi, str]
+) -> None:
+    stub, url = dashboard
+    page = visit("/")
+    page.get_by_role("combobox", name="Agent").fill("qa-smoke")
+    page.get_by_role("combobox", name="Agent").press("Enter")
+    expect(page).to_have_url(re.compile(r"[?&]agent=qa-smoke"))
+    runs = f"{stub.analytics({'agent_id': ['qa-smoke']})['totals']['runs']:,}"
+    expect(_tile(page, "Runs")).to_contain_text(runs)
+    shown = _tile(page, "Total cost").inner_text()
+    other = visit(page.url.removeprefix(url))
+    expect(_tile(other, "Runs")).to_contain_text(runs)
+    expect(_tile(other, "Total cost")).to_have_text(shown, use_inner_text=True)
+    page.get_by_test_id("stButton").get_by_text("Clear", exact=True).click()
+    expect(page).not_to_have_url(re.compile("agent="))
+
+
+def test_a_filter_keeps_the_charts_on_the_page(visit: Callable[..., Page]) -> None:
+    page = visit("/")
+    chart = page.locator(f".st-key-chart-runs {CHART}").first
+    chart.wait_for(state="attached")
+    chart.evaluate("node => { node.dataset.seen = 'yes' }")
+    page.get_by_role("combobox", name="Workspace").fill("globex")
+    page.get_by_role("combobox", name="Workspace").press("Enter")
+    expect(page).to_have_url(re.compile("workspace=globex"))
+    expect(page.locator("[data-stale=true]")).to_have_count(0)
+    assert chart.evaluate("node => node.dataset.seen") == "yes"
+
+
+def test_dark_and_narrow(visit: Callable[..., Page]) -> None:
+    dark = visit("/", scheme="dark")
+    expect(_tile(dark, "Runs")).to_be_visible()
+    background = dark.locator(".stApp").evaluate("node => getComputedStyle(node).backgroundColor")
+    assert background == "rgb(18, 22, 29)"
+    _keep(dark, "overview-dark")
+    narrow = visit("/", width=420)
+    expect(_tile(narrow, "Tokens")).to_be_visible()
+    assert narrow.evaluate("document.documentElement.scrollWidth") <= 420
+    _keep(narrow, "overview-narrow")
+
+
+def test_states_have_their_pictures(visit: Callable[..., Page], dashboard: tuple[StubApi, str]) -> None:
+    stub, _ = dashboard
+    page = visit("/?agent=qa-smoke&model=gpt-5")
+    expect(page.get_by_text("No runs match")).to_be_visible()
+    _keep(page, "empty-filter")
+    stub.failure = {"title": "The store is down", "status": 503, "detail": "Try again in a minute."}
+    page = visit("/?agent=qa-smoke")
+    expect(page.get_by_text("The store is down")).to_be_visible()
+    expect(page).to_have_url(re.compile("agent=qa-smoke"))
+    _keep(page, "failing")
+    stub.failure = None
+    page.get_by_role("button", name="Retry").click()
+    expect(_tile(page, "Runs")).to_be_visible()
+    cells, stub.cells = stub.cells, []
+    page = visit("/")
+    expect(page.get_by_text("No runs yet")).to_be_visible()
+    _keep(page, "empty-store")
+    stub.cells = cells
+
+
+def _tile(page: Page, label: str) -> Locator:
+    return page.get_by_test_id("stMetric").filter(has_text=label).first
+
+
+def _keep(page: Page, name: str) -> None:
+    ARTIFACTS.mkdir(parents=True, exist_ok=True)
+    expect(page.locator("[data-testid=stSkeleton]")).to_have_count(0)
+    height = page.locator(".stMainBlockContainer").evaluate("node => node.scrollHeight")
+    page.set_viewport_size({"width": (page.viewport_size or {"width": 1440})["width"], "height": height + 20})
+    page.screenshot(path=str(ARTIFACTS / f"{name}.png"), animations="disabled")
+
+
+@contextmanager
+def _streamlit(api_url: str) -> Iterator[str]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    settings = UiSettings(api_url=api_url, ui_port=port)
+    process = subprocess.Popen(
+        command(settings), env=environment(settings, os.environ), cwd="/", stdout=subprocess.DEVNULL
+    )
+    try:
+        url = f"http://127.0.0.1:{port}"
+        transport = httpx.HTTPTransport(retries=8)
+        with httpx.Client(transport=transport, timeout=30) as client:
+            assert client.get(f"{url}/_stcore/health").status_code == 200
+        yield url
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(20)

@@ -1,0 +1,123 @@
+"""What is drawn, on the charts' dicts."""
+
+import json
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+import altair as alt
+import pytest
+from runtally_ui import chart_data, charts
+from runtally_ui.answers import Analytics
+from runtally_ui.chart_data import Palette
+from runtally_ui.colours import AgentKey, assign_slots, display_names, series_domain
+from ui.fleet import fleet
+from ui.stub_api import StubApi
+
+TODAY = date(2026, 11, 21)
+
+Drawn = Callable[[Analytics, Palette], alt.Chart | alt.LayerChart]
+
+
+def answer(query: dict[str, list[str]] | None = None) -> Analytics:
+    body = StubApi(fleet(TODAY, history=35), TODAY).analytics(query or {})
+    return Analytics.model_validate(body)
+
+
+def palette(found: Analytics) -> Palette:
+    keys: list[AgentKey] = [(agent.workspace_id or "", agent.agent_id or "") for agent in found.agents]
+    names = display_names(zip(keys, (agent.agent_name or "" for agent in found.agents), strict=True))
+    return Palette(names, assign_slots(keys, {}))
+
+
+def runs(found: Analytics, colours: Palette) -> alt.Chart:
+    domain = series_domain(colours.slots, colours.names)
+    return charts.runs_by_agent(chart_data.daily_runs_frame(found.runs_per_day, colours, TODAY), domain, domain)
+
+
+def cost(found: Analytics, colours: Palette) -> alt.LayerChart:
+    frame = chart_data.cumulative_cost_frame(found.runs_per_day, found.runs_per_day, TODAY)
+    return charts.cumulative_cost(frame)
+
+
+def response(found: Analytics, colours: Palette) -> alt.LayerChart:
+    return charts.response_time(chart_data.response_time_frame(found.agents, colours))
+
+
+def outcomes(found: Analytics, colours: Palette) -> alt.LayerChart:
+    return charts.outcomes(chart_data.outcomes_frame(found.agents, colours))
+
+
+def failure(found: Analytics, colours: Palette) -> alt.LayerChart:
+    return charts.failure_share(chart_data.failure_share_frame(found.agents, colours))
+
+
+ALL: tuple[Drawn, ...] = (runs, cost, response, outcomes, failure)
+
+
+def spec(draw: Drawn, query: dict[str, list[str]] | None = None) -> dict[str, Any]:
+    """The chart without its data, colours as in the unfiltered view."""
+    body: dict[str, Any] = draw(answer(query), palette(answer())).to_dict()
+    return {key: value for key, value in body.items() if key not in ("data", "datasets")}
+
+
+@pytest.mark.parametrize("draw", ALL)
+def test_filters_change_data_and_nothing_else(draw: Drawn) -> None:
+    assert spec(draw, {"agent_id": ["qa-smoke"], "workspace_id": ["acme"]}) == spec(draw)
+
+
+@pytest.mark.parametrize("draw", ALL)
+def test_no_colour_is_written_into_a_mark(draw: Drawn) -> None:
+    """Theme names work in encodings only; in a mark they are CSS colours, the same by day and night."""
+    body = spec(draw)
+    marks = [layer["mark"] for layer in body.get("layer", [body])]
+    assert not [mark for mark in marks if {"color", "fill", "stroke"} & set(mark)]
+    assert "#" not in json.dumps(body).replace("schema#", "")
+
+
+@pytest.mark.parametrize("draw", ALL)
+def test_nothing_is_nan(draw: Drawn) -> None:
+    assert "NaN" not in json.dumps(draw(answer(), palette(answer())).to_dict())
+
+
+def test_runs_are_stacked_bars_from_zero_that_fade_while_the_day_runs() -> None:
+    body = spec(runs)
+    encoding = body["encoding"]
+    assert body["mark"]["type"] == "bar"
+    assert (encoding["y"]["field"], encoding["y2"]["field"]) == ("y0", "y1")
+    assert encoding["y"]["scale"]["zero"] is True
+    assert len(encoding["color"]["scale"]["domain"]) == 9
+    fade = encoding["opacity"]["condition"]
+    assert (fade["field"], fade["scale"]["range"][1]) == ("done", 1)
+    assert fade["scale"]["range"][0] < 0.5
+    assert [entry["field"] for entry in encoding["tooltip"]] == [
+        "Day", "series", "Runs", "Succeeded", "Failed", "All agents",
+    ]  # fmt: skip
+
+
+def test_an_agent_keeps_its_colour_under_any_filter() -> None:
+    domain = spec(runs)["encoding"]["color"]["scale"]["domain"]
+    filtered = spec(runs, {"agent_id": ["qa-smoke"]})["encoding"]["color"]["scale"]["domain"]
+    assert domain == filtered
+
+
+def test_cost_is_an_area_from_zero_before_a_dashed_line() -> None:
+    layers = spec(cost)["layer"]
+    kinds = [layer["mark"]["type"] for layer in layers]
+    assert kinds == ["line", "area", "line", "point"]
+    assert layers[0]["mark"]["strokeDash"] == [4, 4]
+    assert layers[0]["encoding"]["color"]["value"] == "gray"
+    assert layers[1]["encoding"]["y"]["scale"]["zero"] is True
+
+
+def test_failure_is_never_green() -> None:
+    scale = spec(outcomes)["layer"][0]["encoding"]["color"]["scale"]
+    colours = dict(zip(scale["domain"], scale["range"], strict=True))
+    assert colours == {"● Succeeded": "green", "▲ Failed": "red", "■ Cancelled": "gray"}
+    assert spec(failure)["layer"][0]["encoding"]["color"]["value"] == "red"
+
+
+def test_agents_stand_in_the_order_of_their_rank() -> None:
+    for draw in (response, outcomes, failure):
+        for layer in spec(draw)["layer"]:
+            assert layer["encoding"]["y"]["sort"] == {"field": "rank", "op": "min"}
