@@ -29,8 +29,8 @@ class Decoded:
     """One batch of messages, decoded. Every index of the values stands either in `rows` or in `rejected`.
 
     `table` has the columns of the ClickHouse table except those that the server computes, in types that
-    `insert_arrow` stores right. `rows[i]` is the index, in the values, of row i; ascending. `rejected`
-    ascends too. `unknown_fields` counts, over the accepted messages, the fields outside the contract.
+    `insert_arrow` stores right. `rows[i]` is the index, in the values, of row i, in no promised order;
+    `rejected` ascends. `unknown_fields` counts, over the accepted messages, the fields outside the contract.
     """
 
     table: pa.Table

@@ -5,7 +5,6 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from runtally_consumer.decoding.batch import Indices
 from runtally_consumer.decoding.versions import version_words
@@ -43,4 +42,4 @@ def _differs(column: Codes, order: npt.NDArray[np.intp]) -> npt.NDArray[np.bool_
 
 
 def _single(column: pa.ChunkedArray) -> pa.Array:
-    return column.chunk(0) if column.num_chunks == 1 else pc.concat_arrays(column.chunks)
+    return column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks)

@@ -20,7 +20,7 @@ E = TypeVar("E", bound=Event)
 NO_VALUE = Violation(
     "", "has no value (a Kafka tombstone)", "to delete a run, publish a snapshot of it with deleted true"
 )
-NO_NUMBER = Violation("", "holds a number too large to read", "send null when unknown")
+UNREADABLE_NUMBER = Violation("", "holds a number or a time that cannot be read", "send null when unknown")
 
 
 def read_event(model: type[E], value: bytes) -> tuple[E, Mapping[str, JsonValue]]:
@@ -32,8 +32,8 @@ def read_event(model: type[E], value: bytes) -> tuple[E, Mapping[str, JsonValue]
         except InvalidJson:
             pass  # refused below, in the reference's own words
         except ArithmeticError as error:
-            # An exponent that Decimal cannot hold must not stop the consumer.
-            raise InvalidEvent([NO_NUMBER]) from error
+            # An exponent or a year beyond what Python holds must not stop the consumer.
+            raise InvalidEvent([UNREADABLE_NUMBER]) from error
         else:
             assert isinstance(fields, dict)
             return event, fields

@@ -1,0 +1,85 @@
+"""The guards in front of the columnar reader: what it must never see, and what it cannot tell us.
+
+pyarrow.json dies on a bare `null`, lets invalid UTF-8 pass, takes two objects in one value for two rows,
+reads `.5` and `1e+-5` as decimals and has no maps. So each message is first proved to be one JSON object.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+
+import msgspec
+from runtally.violations import MAX_RECORD_BYTES
+
+from runtally_consumer.decoding.run_fields import Probe, decode_probe
+
+UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+# An amount in a string, as the contract spells it; pyarrow takes more.
+_AMOUNT_IN_STRING = re.compile(rb'"[+-]?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,9})?"')
+
+
+class Admitted:
+    """Messages that pyarrow may read, with their index in the batch and their probe: parallel sequences."""
+
+    def __init__(self, indices: Sequence[int], values: Sequence[bytes], probes: Sequence[Probe]) -> None:
+        self.indices = indices
+        self.values = values
+        self.probes = probes
+
+    @cached_property
+    def lines(self) -> bytes:
+        """The messages, each with a newline at its end."""
+        return b"\n".join([*self.values, b""])
+
+    def only(self, positions: Iterable[int]) -> "Admitted":
+        """Those at these positions."""
+        kept = list(positions)
+        if len(kept) == len(self.values):
+            return self
+        return Admitted(
+            [self.indices[at] for at in kept],
+            [self.values[at] for at in kept],
+            [self.probes[at] for at in kept],
+        )
+
+
+def admit(values: Sequence[bytes | None], start: int, end: int) -> Admitted:
+    """Of the messages from `start` up to `end`, those that pyarrow may read."""
+    indices: Sequence[int] = range(start, end)
+    texts = values[start:end]
+    candidates = [value for value in texts if value is not None and _is_candidate(value)]
+    if len(candidates) < len(texts):
+        indices = [at for at in indices if (value := values[at]) is not None and _is_candidate(value)]
+    try:
+        probes = [decode_probe(value) for value in candidates]
+        admitted = Admitted(indices, candidates, probes)
+        if not admitted.lines.isascii():
+            admitted.lines.decode("utf-8")
+    except UNREADABLE:
+        admitted = _admit_singly(indices, candidates)
+    if _amounts_are_plain(admitted.probes):
+        return admitted
+    return admitted.only(at for at, probe in enumerate(admitted.probes) if _amounts_are_plain([probe]))
+
+
+def _is_candidate(value: bytes) -> bool:
+    return value[:1] == b"{" and len(value) <= MAX_RECORD_BYTES
+
+
+def _admit_singly(indices: Sequence[int], values: Sequence[bytes]) -> Admitted:
+    found: list[tuple[int, bytes, Probe]] = []
+    for index, value in zip(indices, values, strict=True):
+        try:
+            value.decode("utf-8")
+            found.append((index, value, decode_probe(value)))
+        except UNREADABLE:
+            continue
+    return Admitted([item[0] for item in found], [item[1] for item in found], [item[2] for item in found])
+
+
+def _amounts_are_plain(probes: Sequence[Probe]) -> bool:
+    """Whether every amount that stands in a string, and that pyarrow would take, is spelled by the contract."""
+    texts = b"\n".join([probe.cost_usd for probe in probes] + [probe.credits for probe in probes])
+    if not texts.translate(None, b'0123456789."\nnul') and b'".' not in texts and b'."' not in texts:
+        return True  # digits with points between them, and nulls
+    return b'"' not in _AMOUNT_IN_STRING.sub(b"", texts)

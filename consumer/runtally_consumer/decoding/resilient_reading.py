@@ -1,0 +1,56 @@
+"""Reading a chunk in which some messages may fail pyarrow's whole block: find them, read the others."""
+
+from collections.abc import Iterator, Sequence
+
+import pyarrow as pa
+
+from runtally_consumer.decoding.admission import UNREADABLE, Admitted
+from runtally_consumer.decoding.json_columns import read_columns
+from runtally_consumer.decoding.key_shapes import may_have_keys_once
+from runtally_consumer.decoding.run_fields import Width, decode_typed, json_schema
+
+_PIECE_ROWS = 32
+
+
+def read_groups(
+    admitted: Admitted, names: Sequence[str], width: Width
+) -> Iterator[tuple[Admitted, pa.RecordBatch, Width]]:
+    """Groups of the messages with the columns of these names, and the width that held them.
+
+    A message that is in no group is for the model. Types for numbers narrower than `width` are not tried.
+    Pieces make this right whatever the sieves let pass: a message that fails takes its piece with it.
+    """
+    for narrow in (Width.NARROW, Width.WIDE_MONEY):
+        batch = _try_reading(admitted, json_schema(names, narrow)) if narrow >= width else None
+        if batch is not None:
+            yield admitted, batch, narrow
+            return
+    schema = json_schema(names, Width.WIDE)
+    for sieve in (_is_typed, may_have_keys_once):
+        admitted = admitted.only([at for at, value in enumerate(admitted.values) if sieve(value)])
+        batch = _try_reading(admitted, schema)
+        if batch is not None:
+            yield admitted, batch, Width.WIDE
+            return
+    for start in range(0, len(admitted.values), _PIECE_ROWS):
+        piece = admitted.only(range(start, min(start + _PIECE_ROWS, len(admitted.values))))
+        batch = _try_reading(piece, schema)
+        if batch is not None:
+            yield piece, batch, Width.WIDE
+
+
+def _try_reading(admitted: Admitted, schema: pa.Schema) -> pa.RecordBatch | None:
+    if not admitted.values:
+        return None
+    try:
+        return read_columns(admitted.lines, len(admitted.values), schema)
+    except pa.ArrowInvalid:
+        return None
+
+
+def _is_typed(value: bytes) -> bool:
+    try:
+        decode_typed(value)
+    except UNREADABLE:
+        return False
+    return True
