@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from runtally.connection import KafkaConnection
 from runtally.kafka_producer import start_producer
 
-from runtally_cli.simulation.drive import simulate_history, simulate_live
+from runtally_cli.simulation.drive import simulate_history, simulate_history_then_live, simulate_live
 from runtally_cli.simulation.noise import QUIET, Noise
 from runtally_cli.simulation.publish import PRODUCER_OPTIONS, Published
 from runtally_cli.simulation.roster import DEFAULT_FLEET
@@ -40,12 +40,17 @@ async def publish_fleet(connection: KafkaConnection, plan: FleetPlan, say: Say, 
     timetable = plan.timetable(end or datetime.now(UTC))
     producer = await start_producer(connection, "runtally-simulate", **PRODUCER_OPTIONS)
     try:
-        if plan.history:
-            published = await simulate_history(producer, timetable, noise=plan.noise, progress=_every(say))
+        progress = _every(say)
+
+        def told(published: int) -> None:
             say(f"published {published:,} records: {plan.runs:,} runs of {plan.days} days")
-        if plan.live:
-            say("the fleet goes on live")
-            await simulate_live(producer, timetable, after_history=plan.history, noise=plan.noise)
+
+        if not plan.live:
+            told(await simulate_history(producer, timetable, noise=plan.noise, progress=progress))
+        elif plan.history:
+            await simulate_history_then_live(producer, timetable, noise=plan.noise, progress=progress, caught_up=told)
+        else:
+            await simulate_live(producer, timetable, after_history=False, noise=plan.noise)
     finally:
         await producer.stop()
 

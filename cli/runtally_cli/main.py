@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,7 +15,8 @@ import typer
 if TYPE_CHECKING:
     from runtally_cli.fleet import FleetPlan
 
-DEMO_DAYS, DEMO_RUNS, DEMO_SEED = 30, 20_000, 7
+# Two months, so that the dashboard's 30 days have a whole period before them to be compared with.
+DEMO_DAYS, DEMO_RUNS, DEMO_SEED = 60, 60_000, 7
 STOP_SECONDS = 90
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Exact, fast analytics for fleets of AI agents.")
 
@@ -172,25 +174,33 @@ def ui() -> None:
 
 @app.command()
 def simulate(
-    days: Annotated[int, typer.Option(min=1, max=365, help="Days of history, up to a year.")] = DEMO_DAYS,
-    runs: Annotated[int, typer.Option(min=1, help="Runs in that history.")] = DEMO_RUNS,
-    seed: Annotated[int, typer.Option(help="Same seed, same runs.")] = DEMO_SEED,
+    days: Annotated[int, typer.Option(min=1, max=365, help="Days of history, up to a year.")] = 30,
+    runs: Annotated[int, typer.Option(min=1, help="Runs in that history.")] = 20_000,
+    seed: Annotated[int, typer.Option(help="Same seed, days, runs and end: the same runs.")] = DEMO_SEED,
+    end: Annotated[datetime | None, typer.Option(help="Instant at which the history ends, UTC. Default: now.")] = None,
     live: Annotated[bool, typer.Option("--live", help="Go on live afterwards, until Ctrl-C.")] = False,
+    duplicates: Annotated[float, typer.Option(min=0, max=1, help="Share of records sent twice.")] = 0.0,
+    late: Annotated[float, typer.Option(min=0, max=1, help="Share of records that come late.")] = 0.0,
+    shuffled: Annotated[float, typer.Option(min=0, max=1, help="Share of records out of order.")] = 0.0,
+    clock_skew: Annotated[float, typer.Option(min=0, max=1, help="Share of runs that end before they start.")] = 0.0,
+    bad_records: Annotated[float, typer.Option(min=0, max=1, help="Share of records with a broken copy.")] = 0.0,
 ) -> None:
     """Publish a believable fleet of agents to Kafka."""
     with plain_errors():
         from runtally_cli.fleet import FleetPlan
+        from runtally_cli.simulation.noise import Noise
 
-        _publish(FleetPlan(days=days, runs=runs, seed=seed, live=live))
+        noise = Noise(duplicates, late, shuffled, clock_skew, bad_records)
+        _publish(FleetPlan(days=days, runs=runs, seed=seed, live=live, noise=noise), end)
 
 
-def _publish(plan: "FleetPlan") -> None:
+def _publish(plan: "FleetPlan", end: datetime | None) -> None:
     from runtally.connection import KafkaConnection
 
     from runtally_cli.fleet import publish_fleet
 
     try:
-        asyncio.run(publish_fleet(KafkaConnection.from_environment(), plan, say))
+        asyncio.run(publish_fleet(KafkaConnection.from_environment(), plan, say, end and end.replace(tzinfo=UTC)))
     except KeyboardInterrupt:
         say("stopped")
 

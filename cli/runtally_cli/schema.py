@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from runtally.connection import KafkaConnection
 from runtally_clickhouse.client import Store
-from runtally_clickhouse.migrations import Target, migrate
+from runtally_clickhouse.migrations import Target, create_database, migrate
 from runtally_consumer.topics import TopicLayout, create_topics, missing_topics
 
 from runtally_cli.services import server_location
@@ -19,7 +19,10 @@ def bring_up_to_date(
     Raises `ServerNeeded`, `StoreError`, `TopicsUnavailable` or `KafkaError`. Local mode migrates by itself.
     """
     verb = "missing" if only_tell else "applied"
-    store = Store(server_location(reading=False))
+    location = server_location(reading=False)
+    if not only_tell:
+        create_database(location, Target(cluster))
+    store = Store(location)
     try:
         migrations = migrate(store, Target(cluster), dry_run=only_tell)
     finally:

@@ -1,12 +1,14 @@
 """Where the store is: a folder for the embedded engine, or a server's URL."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 DEFAULT_DATABASE = "default"
+_DATABASE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
 
 class InvalidLocation(ValueError):
@@ -26,6 +28,8 @@ class StoreLocation:
             raise InvalidLocation("name either RUNTALLY_CLICKHOUSE_URL or RUNTALLY_DATA_DIR")
         if self.url is not None:
             parts = urlsplit(self.url)
+            if not _DATABASE.fullmatch(self.database):
+                raise InvalidLocation("the database in RUNTALLY_CLICKHOUSE_URL must be of letters, digits and _")
             if parts.scheme not in ("http", "https") or not parts.hostname:
                 raise InvalidLocation("RUNTALLY_CLICKHOUSE_URL must look like http://user:password@host:8123/database")
 

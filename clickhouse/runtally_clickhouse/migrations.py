@@ -6,12 +6,13 @@ The same files serve one node and a cluster: `${ON_CLUSTER}` and `${REPLICATED}`
 import hashlib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from string import Template
 
 from runtally_clickhouse.client import Store
 from runtally_clickhouse.errors import SchemaError, StoreRefused
+from runtally_clickhouse.location import DEFAULT_DATABASE, StoreLocation
 
 _NAME = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
 _UNKNOWN_TABLE = 60
@@ -87,6 +88,18 @@ def schema_status(store: Store, migrations: Sequence[Migration] | None = None) -
     return [Status(migration, migration.number in applied) for migration in known]
 
 
+def create_database(location: StoreLocation, target: Target | None = None) -> None:
+    """Make the location's database where it is missing; a connection to it is refused before."""
+    if location.database == DEFAULT_DATABASE:
+        return
+    store = Store(replace(location, database=DEFAULT_DATABASE))
+    try:
+        on_cluster = (target or Target()).render("${ON_CLUSTER}")
+        store.command(f"CREATE DATABASE IF NOT EXISTS `{location.database}` {on_cluster}")
+    finally:
+        store.close()
+
+
 def migrate(store: Store, target: Target | None = None, *, dry_run: bool = False) -> list[Migration]:
     """Apply what is missing, in order, and return it; with `dry_run` only return it.
 
@@ -96,8 +109,6 @@ def migrate(store: Store, target: Target | None = None, *, dry_run: bool = False
     pending = [status.migration for status in schema_status(store) if not status.applied]
     if dry_run or not pending:
         return pending
-    if store.location.url is not None and store.location.database != "default":
-        store.command(f"CREATE DATABASE IF NOT EXISTS `{store.location.database}` {target.render('${ON_CLUSTER}')}")
     store.command(
         target.render(
             "CREATE TABLE IF NOT EXISTS schema_migrations ${ON_CLUSTER} "

@@ -46,7 +46,7 @@ class _Progress:
 
 
 class BatchWriter:
-    """Writes batches to the store, any number at once. A failed batch may be given again, and goes on where it stopped."""
+    """Writes batches, any number at once. A failed batch may be given again, and goes on where it stopped."""
 
     def __init__(
         self,
