@@ -35,9 +35,9 @@ def current_run() -> Run | None:
 
 @contextlib.contextmanager
 def session(session_id: str, user_id: str = "") -> Iterator[Session]:
-    """Runs and activity inside belong to the session, unless they name one themselves."""
-    inside = Session(session_id, user_id)
+    """Runs and activity inside belong to the session, and to its user, unless they name others themselves."""
     outside = CURRENT_SESSION.get()
+    inside = Session(session_id, user_id or (outside.user_id if outside else ""))
     token = CURRENT_SESSION.set(inside)
     try:
         yield inside

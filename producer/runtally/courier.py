@@ -68,6 +68,8 @@ class Courier:
         self._loop: _Loop | None = None
         self._delivery: Delivery | None = None
         self._closed = False
+        # For a close that comes while the thread is still starting.
+        self._close_seconds = settings.flush_seconds
         self._disowned: list[object] = []
         _COURIERS.add(self)
 
@@ -114,6 +116,7 @@ class Courier:
         """Deliver what is left within the seconds, then spool or drop the rest. False when some was dropped."""
         with self._starting:
             already, self._closed = self._closed and self._thread is None, True
+            self._close_seconds = seconds
         if already:
             return True
         thread, loop, delivery = self._thread, self._loop, self._delivery
@@ -178,15 +181,15 @@ class Courier:
     async def _deliver(self) -> None:
         self._delivery = Delivery(self.ledger, self._transport)
         if self._closed:
-            self._delivery.close_by(self.settings.flush_seconds)
+            self._delivery.close_by(self._close_seconds)
         await self._delivery.run()
 
     def _give_up_rest(self) -> bool:
         rest = self.ledger.buffer.take_rest()
-        if not rest:
-            return True
         if self.ledger.spool is not None:
             self.ledger.spool_items(rest)
+            self.ledger.leave_spool()
+        if self.ledger.spool is not None or not rest:
             return True
         self.ledger.buffer.settle(rest)
         self._lose(

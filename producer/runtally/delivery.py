@@ -86,6 +86,12 @@ class Ledger:
         if trouble:
             self.complaints.once("spool", type(trouble).__name__, f"messages are lost: {trouble}")
 
+    def leave_spool(self) -> None:
+        """Let others have what is spooled."""
+        if self.spool is not None:
+            with self.spool_lock:
+                self.spool.rotate()
+
     def spool_now(self, model: type[Event], fields: Mapping[str, object]) -> None:
         """Spool a message that did not fit the buffer, in the thread that emitted it."""
         record, violations = encode(model, fields, self.complaints)
@@ -152,8 +158,7 @@ class Delivery:
         self._buffer.on_message(model, lambda: call_soon(loop, arrived.set))
         await self._first(arrived)
         if not self._closing.is_set():
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._closing.wait(), self._settings.linger_seconds)
+            await self._closing_within(self._settings.linger_seconds)
 
     async def _first(self, event: asyncio.Event) -> None:
         tasks = [asyncio.create_task(event.wait()), asyncio.create_task(self._closing.wait())]
@@ -218,8 +223,13 @@ class Delivery:
         if self._closing.is_set():
             await asyncio.sleep(min(seconds, _FIRST_PAUSE_SECONDS))
         else:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._closing.wait(), seconds)
+            await self._closing_within(seconds)
+
+    async def _closing_within(self, seconds: float) -> None:
+        """Wait, but no longer once closing. (`asyncio.wait_for` would now and then swallow a cancellation.)"""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._closing.wait()
 
     async def _relieve(self) -> None:
         """Move the oldest messages to the spool whenever the buffer is more than half full."""
@@ -242,8 +252,7 @@ class Delivery:
             if segment is not None:
                 await self._send_segment(segment)
             else:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._closing.wait(), self._look_seconds())
+                await self._closing_within(self._look_seconds())
 
     def _look_seconds(self) -> float:
         return min(1.0, self._settings.longest_pause_seconds) if self._unreachable else _SPOOL_LOOK_SECONDS

@@ -96,7 +96,8 @@ class KafkaTransport:
                     request_timeout_ms=int(self._timeout * 1000),
                     metadata_max_age_ms=60_000,
                 )
-                self._producer = await asyncio.wait_for(started, 2 * self._timeout)
+                async with asyncio.timeout(2 * self._timeout):
+                    self._producer = await started
                 self._connections = []
             return self._producer
 
@@ -198,7 +199,8 @@ async def _discard(producer: AIOKafkaProducer) -> None:
     if stopping.done() and not stopping.cancelled() and (error := stopping.exception()):
         LOGGER.debug("a producer did not stop well: %s", error)
     with contextlib.suppress(KafkaError, OSError, TimeoutError):
-        await asyncio.wait_for(producer.client.close(), 1.0)
+        async with asyncio.timeout(1.0):
+            await producer.client.close()
 
 
 def _tasks_of_aiokafka() -> set[asyncio.Task[Any]]:

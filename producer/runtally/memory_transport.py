@@ -23,7 +23,7 @@ class MemoryTransport:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._changed = threading.Condition()
         self._records: list[Record] = []
         self._away = ""
         self._refuses: Callable[[Record], str] = lambda _: ""
@@ -44,7 +44,7 @@ class MemoryTransport:
     @property
     def records(self) -> list[Record]:
         """What was delivered, in the order it came."""
-        with self._lock:
+        with self._changed:
             return list(self._records)
 
     def events(self, model: type[E]) -> list[E]:
@@ -63,9 +63,15 @@ class MemoryTransport:
             raise KeyError(run_id)
         return max(snapshots, key=lambda run: run.updated_at)
 
+    def wait_for(self, condition: Callable[["MemoryTransport"], bool], seconds: float = 10.0) -> bool:
+        """Wait until `condition(self)` holds; it is asked after each attempt to send. False: not in time."""
+        with self._changed:
+            return self._changed.wait_for(lambda: condition(self), seconds)
+
     async def send(self, records: Sequence[Record]) -> Receipt:
-        with self._lock:
+        with self._changed:
             self.attempts += 1
+            self._changed.notify_all()
             if self._away:
                 raise TransportUnavailable(self._away)
             refused = [Refusal(record, reason) for record in records if (reason := self._refuses(record))]
@@ -77,5 +83,5 @@ class MemoryTransport:
         self.closed = True
 
     def after_fork(self) -> None:
-        self._lock = threading.Lock()
+        self._changed = threading.Condition()
         self._records = []

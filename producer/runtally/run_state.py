@@ -74,8 +74,8 @@ class RunState:
         if parent is not None:
             self.fields.setdefault("parent_run_id", parent.fields["run_id"])
             known = {name: str(parent.fields.get(name, "")) for name in ("session_id", "user_id", "trace_id")}
-            newer = session is not None and session is not parent.session
-            around = {**known, **around} if newer else {**around, **{k: v for k, v in known.items() if v}}
+            older, newer = (known, around) if session is not parent.session else (around, known)
+            around = {name: newer.get(name) or older.get(name, "") for name in known}
         for name, value in around.items():
             if value:
                 self.fields.setdefault(name, value)

@@ -65,7 +65,7 @@ def _read_line(line: bytes) -> Record | None:
         topic, key, size = json.loads(head)
         if not tab or value[-1:] != b"\n" or len(value) != size + 1:
             return None
-        return Record(str(topic), base64.b64decode(key), value[:-1])
+        return Record(str(topic), base64.b64decode(key, validate=True), value[:-1])
     except (ValueError, TypeError):
         return None
 
