@@ -11,6 +11,7 @@ from runtally_ui import chart_data, charts
 from runtally_ui.answers import Analytics
 from runtally_ui.chart_data import Palette
 from runtally_ui.colours import AgentKey, assign_slots, display_names, series_domain
+from runtally_ui.drawing import DATA_NAME, named_spec
 from ui.fleet import fleet
 from ui.stub_api import StubApi
 
@@ -56,14 +57,22 @@ ALL: tuple[Drawn, ...] = (runs, cost, response, outcomes, failure)
 
 
 def spec(draw: Drawn, query: dict[str, list[str]] | None = None) -> dict[str, Any]:
-    """The chart without its data, colours as in the unfiltered view."""
-    body: dict[str, Any] = draw(answer(query), palette(answer())).to_dict()
-    return {key: value for key, value in body.items() if key not in ("data", "datasets")}
+    """The chart without its rows, colours as in the unfiltered view."""
+    body = named_spec(draw(answer(query), palette(answer())))
+    del body["datasets"]
+    return body
 
 
 @pytest.mark.parametrize("draw", ALL)
 def test_filters_change_data_and_nothing_else(draw: Drawn) -> None:
     assert spec(draw, {"agent_id": ["qa-smoke"], "workspace_id": ["acme"]}) == spec(draw)
+
+
+def test_the_frame_goes_beside_the_spec() -> None:
+    chart = response(answer(), palette(answer()))
+    body = named_spec(chart)
+    assert body["data"] == {"name": DATA_NAME}
+    assert body["datasets"][DATA_NAME] is chart.data
 
 
 @pytest.mark.parametrize("draw", ALL)

@@ -88,10 +88,11 @@ def draw_filters(bar: DeltaGenerator, data: PageData, filters: Filters) -> None:
                 label_visibility="collapsed",
                 width=_WIDTH,
                 wrap=False,
+                select_all=False,
             )
         if filters.active():
             st.button(
-                "Clear", icon=":material/filter_alt_off:", type="tertiary", on_click=clear_filters,
+                "Clear", key="clear", icon=":material/filter_alt_off:", type="tertiary", on_click=clear_filters,
                 help="Clear workspace, agent, model and status.",
             )  # fmt: skip
 

@@ -13,6 +13,7 @@ from runtally_ui.answers import Analytics, Totals
 from runtally_ui.api_client import ApiClient, ApiError
 from runtally_ui.chart_data import Palette
 from runtally_ui.colours import OTHER, AgentKey, SlotBook, display_names, series_domain, with_fallback
+from runtally_ui.drawing import draw_chart
 from runtally_ui.filters import Days, Filters, shared_link
 from runtally_ui.page_data import PageData, load_widenings
 from runtally_ui.tiles import Tile, tiles
@@ -133,16 +134,16 @@ def _runs_card(answer: Analytics, data: PageData, question: Question, colours: P
     others = chart_data.unlisted_names(answer, colours)
     if others or len(_agents(data.unfiltered)) > len(shown):
         shown.append(OTHER)
-    with _card("card-runs", "Runs by agent", _runs_caption(question, others)):
-        st.altair_chart(
+    with _card("card-runs", "Runs by agent", _runs_caption(answer.totals.runs, question, others)):
+        draw_chart(
             charts.runs_by_agent(frame, domain, shown),
             key="chart-runs",
-            alt=f"Runs per day by agent, {answer.totals.runs:,} in total",
+            shows="Runs per day, stacked by agent",
         )
 
 
-def _runs_caption(question: Question, others: list[str]) -> str:
-    parts = ["Runs per day", question.days.timezone.replace("_", " ")]
+def _runs_caption(runs: int, question: Question, others: list[str]) -> str:
+    parts = [formats.plural(runs, "run"), "by day", question.days.timezone.replace("_", " ")]
     if question.days.last >= question.today:
         parts.append("today is still running and drawn faded")
     if 0 < len(others) <= 3:
@@ -166,10 +167,10 @@ def _cost_card(answer: Analytics, data: PageData, question: Question) -> None:
             return
         rows = previous.runs_per_day if previous and earlier is not None else None
         frame = chart_data.cumulative_cost_frame(answer.runs_per_day, rows, question.today)
-        st.altair_chart(
+        draw_chart(
             charts.cumulative_cost(frame),
             key="chart-cost",
-            alt=f"Cumulative cost, {formats.money(answer.totals.cost_usd)} at the end",
+            shows="Cumulative cost by day, against the period before",
         )
 
 
@@ -181,10 +182,10 @@ def _response_card(answer: Analytics, colours: Palette) -> None:
         if frame.empty:
             _not_available("No run in these days has a known duration.", "Publish runs with duration_ms.")
             return
-        st.altair_chart(
+        draw_chart(
             charts.response_time(frame),
             key="chart-response",
-            alt=f"Average response time by agent, slowest {frame['agent'].iloc[0]}",
+            shows="Average response time by agent, slowest first",
         )
 
 
@@ -196,10 +197,10 @@ def _outcomes_card(answer: Analytics, colours: Palette) -> None:
         if not ended:
             _not_available("No run in these days has ended yet.", "Queued and running runs have no outcome.")
             return
-        st.altair_chart(
+        draw_chart(
             charts.outcomes(chart_data.outcomes_frame(answer.agents, colours)),
             key="chart-outcomes",
-            alt="Succeeded, failed and cancelled runs by agent",
+            shows="Succeeded, failed and cancelled runs by agent",
         )
 
 
@@ -215,10 +216,10 @@ def _failure_card(answer: Analytics, colours: Palette) -> None:
         if frame.empty:
             _not_available("No run in these days has ended yet.", "Queued and running runs have no outcome.")
             return
-        st.altair_chart(
+        draw_chart(
             charts.failure_share(frame),
             key="chart-failure",
-            alt=f"Failure share by agent, highest {frame['agent'].iloc[0]} with {frame['label'].iloc[0]}",
+            shows="Failed share of runs by agent, highest first",
         )
 
 
