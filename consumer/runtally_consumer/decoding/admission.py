@@ -50,13 +50,7 @@ def admit(values: Sequence[bytes | None], start: int, end: int) -> Admitted:
     candidates = [value for value in texts if value is not None and _is_candidate(value)]
     if len(candidates) < len(texts):
         indices = [at for at in indices if (value := values[at]) is not None and _is_candidate(value)]
-    try:
-        probes = [decode_probe(value) for value in candidates]
-        admitted = Admitted(indices, candidates, probes)
-        if not admitted.lines.isascii():
-            admitted.lines.decode("utf-8")
-    except UNREADABLE:
-        admitted = _admit_singly(indices, candidates)
+    admitted = _probed(indices, candidates)
     if _amounts_are_plain(admitted.probes):
         return admitted
     return admitted.only(at for at, probe in enumerate(admitted.probes) if _amounts_are_plain([probe]))
@@ -66,15 +60,30 @@ def _is_candidate(value: bytes) -> bool:
     return value[:1] == b"{" and len(value) <= MAX_RECORD_BYTES
 
 
-def _admit_singly(indices: Sequence[int], values: Sequence[bytes]) -> Admitted:
-    found: list[tuple[int, bytes, Probe]] = []
-    for index, value in zip(indices, values, strict=True):
+def _probed(indices: Sequence[int], values: Sequence[bytes]) -> Admitted:
+    """Those of the messages that are one JSON object in valid UTF-8."""
+    probes: list[Probe] = []
+    failed: set[int] = set()
+    for at, value in enumerate(values):
         try:
-            value.decode("utf-8")
-            found.append((index, value, decode_probe(value)))
+            probes.append(decode_probe(value))
         except UNREADABLE:
-            continue
-    return Admitted([item[0] for item in found], [item[1] for item in found], [item[2] for item in found])
+            failed.add(at)
+    if failed:
+        indices = [index for at, index in enumerate(indices) if at not in failed]
+        values = [value for at, value in enumerate(values) if at not in failed]
+    found = Admitted(indices, values, probes)
+    if found.lines.isascii() or _is_utf8(found.lines):
+        return found
+    return found.only([at for at, value in enumerate(found.values) if _is_utf8(value)])
+
+
+def _is_utf8(text: bytes) -> bool:
+    try:
+        text.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _amounts_are_plain(probes: Sequence[Probe]) -> bool:

@@ -20,18 +20,18 @@ def read_groups(
     A message that is in no group is for the model. Types for numbers narrower than `width` are not tried.
     Pieces make this right whatever the sieves let pass: a message that fails takes its piece with it.
     """
-    for narrow in (Width.NARROW, Width.WIDE_MONEY):
-        batch = _try_reading(admitted, json_schema(names, narrow)) if narrow >= width else None
-        if batch is not None:
-            yield admitted, batch, narrow
-            return
+    for sieve in (None, _is_typed, may_have_keys_once):
+        if sieve is not None:
+            admitted = admitted.only([at for at, value in enumerate(admitted.values) if sieve(value)])
+        for wider in Width:
+            # Not typed, not WIDE: see there.
+            if wider < width or (wider == Width.WIDE and sieve is None):
+                continue
+            batch = _try_reading(admitted, json_schema(names, wider))
+            if batch is not None:
+                yield admitted, batch, wider
+                return
     schema = json_schema(names, Width.WIDE)
-    for sieve in (_is_typed, may_have_keys_once):
-        admitted = admitted.only([at for at, value in enumerate(admitted.values) if sieve(value)])
-        batch = _try_reading(admitted, schema)
-        if batch is not None:
-            yield admitted, batch, Width.WIDE
-            return
     for start in range(0, len(admitted.values), _PIECE_ROWS):
         piece = admitted.only(range(start, min(start + _PIECE_ROWS, len(admitted.values))))
         batch = _try_reading(piece, schema)
