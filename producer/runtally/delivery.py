@@ -22,7 +22,7 @@ from runtally.transport import Receipt, Record, Transport, TransportUnavailable
 BATCH_RECORDS = 1000
 BATCH_BYTES = 1024 * 1024
 _FIRST_PAUSE_SECONDS = 0.1
-_SPOOL_LOOK_SECONDS = 30.0
+_SPOOL_LOOK_SECONDS = 5.0
 
 
 @dataclass
@@ -252,10 +252,7 @@ class Delivery:
             if segment is not None:
                 await self._send_segment(segment)
             else:
-                await self._closing_within(self._look_seconds())
-
-    def _look_seconds(self) -> float:
-        return min(1.0, self._settings.longest_pause_seconds) if self._unreachable else _SPOOL_LOOK_SECONDS
+                await self._closing_within(min(_SPOOL_LOOK_SECONDS, self._settings.longest_pause_seconds))
 
     def _claim(self, spool: Spool) -> Segment | None:
         try:
