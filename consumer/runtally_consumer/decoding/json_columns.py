@@ -11,6 +11,7 @@ QUOTE, COLON, BACKSLASH, SPACE = b'":\\ '
 Counts = npt.NDArray[np.int64]
 
 KEYS_UNCLEAR = -1
+"""No count: a quick look does not find all keys."""
 
 
 def read_columns(lines: bytes, rows: int, schema: pa.Schema) -> pa.RecordBatch:

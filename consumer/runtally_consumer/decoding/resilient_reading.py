@@ -1,6 +1,6 @@
 """Reading a chunk in which some messages may fail pyarrow's whole block: find them, read the others."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import pyarrow as pa
 
@@ -13,13 +13,20 @@ _PIECE_ROWS = 32
 
 
 def read_groups(
-    admitted: Admitted, names: Sequence[str], width: Width
+    admitted: Admitted, names: Sequence[str], width: Width, guesses: Mapping[str, pa.DataType]
 ) -> Iterator[tuple[Admitted, pa.RecordBatch, Width]]:
     """Groups of the messages with the columns of these names, and the width that held them.
 
     A message that is in no group is for the model. Types for numbers narrower than `width` are not tried.
+    `guesses` are fields outside the contract: columns for them only if all messages fit all guesses.
     Pieces make this right whatever the sieves let pass: a message that fails takes its piece with it.
     """
+    if guesses:
+        guessed = pa.schema([*json_schema(names, width), *guesses.items()])
+        batch = _try_reading(admitted, guessed) if width < Width.WIDE else None
+        if batch is not None:
+            yield admitted, batch, width
+            return
     for sieve in (None, _is_typed, may_have_keys_once):
         if sieve is not None:
             admitted = admitted.only([at for at, value in enumerate(admitted.values) if sieve(value)])
@@ -44,7 +51,7 @@ def _try_reading(admitted: Admitted, schema: pa.Schema) -> pa.RecordBatch | None
         return None
     try:
         return read_columns(admitted.lines, len(admitted.values), schema)
-    except pa.ArrowInvalid:
+    except pa.ArrowException:
         return None
 
 

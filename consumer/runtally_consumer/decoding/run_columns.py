@@ -67,7 +67,11 @@ class Runs:
 
 def check_runs(batch: pa.RecordBatch, doubts: Doubts) -> Runs:
     """The fields as the table wants them. Rows that may break the contract are added to `doubts`."""
-    given = dict(zip(batch.schema.names, batch.columns, strict=True))
+    given = {
+        name: column
+        for name, column in zip(batch.schema.names, batch.columns, strict=True)
+        if name in run_fields.COLUMN_FIELDS
+    }
     for name in run_fields.REQUIRED:
         require(given[name], doubts)
     for name, column in given.items():

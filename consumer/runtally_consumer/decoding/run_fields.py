@@ -68,6 +68,13 @@ def json_schema(names: Iterable[str], width: Width) -> pa.Schema:
     return pa.schema([(name, kinds[name]) for name in names])
 
 
+def guess_type(start: bytes) -> pa.DataType | None:
+    """The type for a field outside the contract whose JSON value starts so; None if it is better passed over."""
+    if start == b'"':
+        return pa.string()
+    return pa.bool_() if start in (b"t", b"f") else pa.float64() if start.isdigit() else None
+
+
 Tag = Annotated[str, Meta(max_length=fields.MAX_TAG_VALUE)]
 TagKey = Annotated[str, Meta(min_length=1, max_length=fields.MAX_TAG_KEY)]
 Tags = Annotated[dict[TagKey, Tag], Meta(max_length=fields.MAX_TAGS)]

@@ -16,17 +16,18 @@ from runtally_consumer.decoding.admission import Admitted, admit
 from runtally_consumer.decoding.batch import Decoded, Indices, as_indices, bounded
 from runtally_consumer.decoding.column_checks import Doubts
 from runtally_consumer.decoding.json_columns import key_counts
-from runtally_consumer.decoding.key_shapes import KeyShapes, key_names
+from runtally_consumer.decoding.key_shapes import KeyShapes, key_starts
 from runtally_consumer.decoding.reference import ReferenceReader
 from runtally_consumer.decoding.resilient_reading import read_groups
 from runtally_consumer.decoding.rows import rows_table
 from runtally_consumer.decoding.run_columns import check_runs, find_keys, runs_batch
-from runtally_consumer.decoding.run_fields import COLUMN_FIELDS, FIELDS, REQUIRED, Width
+from runtally_consumer.decoding.run_fields import COLUMN_FIELDS, FIELDS, REQUIRED, Width, guess_type
 from runtally_consumer.decoding.schemas import AGENT_RUNS
 
 CHUNK_ROWS = 8192
 CHUNK_BYTES = 8 * 1024 * 1024
 _SAMPLES = 8
+_MOST_GUESSES = 16
 
 
 def decode_runs(values: Sequence[bytes | None]) -> Decoded:
@@ -59,6 +60,7 @@ class _RunBatch:
         self._unknown: Counter[tuple[str, ...]] = Counter()
         self._names: tuple[str, ...] = ()
         self._width = Width.NARROW
+        self._guesses: dict[str, pa.DataType] = {}
         self._shapes = KeyShapes(FIELDS)
 
     def decode_chunk(self, start: int, end: int) -> None:
@@ -90,20 +92,24 @@ class _RunBatch:
 
     def _learn(self, values: Iterable[bytes]) -> None:
         """Read the fields of these messages from now on: only fields that someone sends cost time."""
-        names = dict.fromkeys(self._names)
+        starts: dict[str, bytes] = {}
         for value in values:
-            names.update(dict.fromkeys(key_names(value)))
-        names.update(dict.fromkeys(REQUIRED))
+            starts.update(key_starts(value))
+        names = dict.fromkeys([*self._names, *starts, *REQUIRED])
         self._names = tuple(name for name in names if name in COLUMN_FIELDS)
+        guesses = {name: kind for name in starts if name not in FIELDS and (kind := guess_type(starts[name]))}
+        self._guesses = guesses if len(guesses) <= _MOST_GUESSES else {}
 
     def _read(self, admitted: Admitted) -> set[int]:
         """Take in these messages; back come the indices of those with fields that `_names` does not hold."""
         unread: set[int] = set()
         taken: set[int] = set()
-        for group, columns, width in read_groups(admitted, self._names, self._width):
+        for group, columns, width in read_groups(admitted, self._names, self._width, self._guesses):
             whole = group is admitted
             if whole:  # who sends 3.0 once does so always
                 self._width = width
+            if not self._guesses.keys() <= set(columns.schema.names):
+                self._guesses = {}
             try:
                 unread |= self._take_in(group, columns)
             except pa.ArrowException:
@@ -127,6 +133,10 @@ class _RunBatch:
             self._rows.append(np.array(sure.indices, dtype=np.int64))
         self._left += {group.indices[at] for at in np.flatnonzero(doubts.rows).tolist()} - unread
         self._unknown.update(names for at, names in unknown.items() if keep[at])
+        keep[list(unknown)] = False  # counted: of the others a column holds each unknown field
+        for name in self._guesses.keys() & set(columns.schema.names):
+            if count := np.count_nonzero(keep & _is_valid(columns.column(name))):
+                self._unknown[(name,)] += int(count)
         return unread
 
     def _account_for_keys(
@@ -149,7 +159,7 @@ class _RunBatch:
             elif not shape.known <= read:
                 doubts.rows[at] = True
                 unread.add(group.indices[at])
-            elif shape.unknown:
+            else:
                 unknown[at] = shape.unknown
         return unknown, unread
 
@@ -161,5 +171,10 @@ def _valid(columns: pa.RecordBatch) -> npt.NDArray[np.int64]:
         if column.null_count == 0:
             valid += 1
         elif column.null_count < len(column):
-            valid += column.is_valid().to_numpy(zero_copy_only=False)
+            valid += _is_valid(column)
+    return valid
+
+
+def _is_valid(column: pa.Array) -> npt.NDArray[np.bool_]:
+    valid: npt.NDArray[np.bool_] = column.is_valid().to_numpy(zero_copy_only=False)
     return valid

@@ -50,6 +50,8 @@ def _value(**changes: object) -> bytes:
         {"model": None, "tags": None, "input_tokens": None, "recovered": None},
         {"hostname": "h1", "attempt": 3, "resource": {"cpu": 1, "labels": ["a"]}},
         {"error_message": 'C:\\temp: "file" not found\n' * 400},
+        {"error_message": '{"code": 400, "message": "too long: 3 > 2"}', "resource": {"name": 'a":b'}},
+        {"error_message": "HTTP : 503"},
         {"updated_at": "2026-09-21T16:13:22.123456789+02:00"},
         {"tags": {"team": "é", "path": "C:\\"}},
     ],

@@ -108,7 +108,18 @@ CHOICES = [
     "1",
 ]
 UNKNOWN_NAMES = ["x", "hostname", "", "Status", "run_id ", "a\\u0000b", "\\ud800", "é", "n" * 80, "tags2", "\\u0078"]
-UNKNOWN = [*NUMBERS, *TEXTS, *TAGS, '[{"a":1,"a":2}]', '{"run_id":"inner"}', "[" * 40 + "]" * 40, "[" * 90 + "]" * 90]
+UNKNOWN = [
+    '{"a":"x\\":y"}',
+    '{"a" :"\\\\","a":1}',
+    '[":", " :"]',
+    *NUMBERS,
+    *TEXTS,
+    *TAGS,
+    '[{"a":1,"a":2}]',
+    '{"run_id":"inner"}',
+    "[" * 40 + "]" * 40,
+    "[" * 90 + "]" * 90,
+]
 KINDS: dict[str, list[str]] = {
     **dict.fromkeys(("run_id", "workspace_id", "agent_id"), IDENTITIES),
     **dict.fromkeys(("agent_name", "provider", "model", "user_id", "error_type", "parent_run_id", "trigger"), TEXTS),
