@@ -7,7 +7,7 @@ import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -112,6 +112,19 @@ def test_a_filter_lands_in_the_address_and_the_address_in_another_browser(
     page.keyboard.press("Escape")
     page.locator(".st-key-clear button:visible").first.click()
     expect(page).not_to_have_url(re.compile("agent="))
+
+
+def test_dates_land_in_the_address(visit: Callable[..., Page], dashboard: tuple[StubApi, str]) -> None:
+    stub, _ = dashboard
+    fixed = re.compile(f"range=Custom&dates={stub.today - timedelta(days=29)}&dates={stub.today}")
+    page = visit("/")
+    page.get_by_text("Custom", exact=True).first.click()
+    expect(page).to_have_url(fixed)
+    page.get_by_text("7d", exact=True).first.click()
+    expect(page).to_have_url(re.compile(r"\?range=7d$"))
+    page = visit("/?range=Custom&dates=2020-01-01&dates=2020-01-10")
+    page.locator(".st-key-newest-days button:visible").first.click()
+    expect(page).to_have_url(fixed)
 
 
 def test_a_filter_keeps_the_charts_on_the_page(visit: Callable[..., Page]) -> None:

@@ -57,7 +57,7 @@ def day_axis(field: str, label_width: int) -> alt.X:
         title=None,
         grid=False,
         labelExpr=DAY_AXIS,
-        tickCount=alt.ExprRef(f"max(2, floor(width / {label_width}))"),
+        tickCount=alt.ExprRef(f"max(3, floor(width / {label_width}))"),
         labelFlush=False,
         labelOverlap=True,
     )

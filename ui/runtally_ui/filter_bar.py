@@ -27,7 +27,7 @@ from runtally_ui.filters import (
 )
 from runtally_ui.page_data import PageData
 
-_WIDTH = 178
+_WIDTH = 162
 _PLACEHOLDERS = {
     "workspace": "All workspaces",
     "agent": "All agents",
@@ -35,6 +35,7 @@ _PLACEHOLDERS = {
     "status": "Any status",
 }
 _BIND: Final = "query-params"
+_HIDDEN_DATES = "<style>.st-key-filters .st-key-dates { display: none; }</style>"
 
 
 @dataclass(frozen=True)
@@ -50,18 +51,17 @@ def draw_range(bar: DeltaGenerator, now: datetime) -> RangeChoice:
     with bar:
         chosen = st.segmented_control(
             "Range", RANGES, default=DEFAULT_RANGE, required=True, key="range", bind=_BIND,
+            label_visibility="collapsed", on_change=_range_chosen, args=(now,),
+        )  # fmt: skip
+        dates = _draw_dates()
+        zone = st.selectbox(
+            "Time zone", _timezones(st.context.timezone), key="tz", bind=_BIND, width=150,
             label_visibility="collapsed",
         )  # fmt: skip
-        dates_slot = st.container(width="content", key="dates-slot")
-        zone = st.selectbox(
-            "Time zone", _timezones(st.context.timezone), key="tz", bind=_BIND, width=_WIDTH,
-            label_visibility="collapsed", format_func=str, help="Days begin at midnight here.",
-        )  # fmt: skip
+    if chosen != CUSTOM:
+        st.html(_HIDDEN_DATES)
     timezone = zone or DEFAULT_TIMEZONE
     today = local_today(now, timezone)
-    dates: Sequence[date] = ()
-    if chosen == CUSTOM:
-        dates = _draw_dates(dates_slot, newest_days(today, PRESET_DAYS[DEFAULT_RANGE], timezone), today)
     return RangeChoice(resolve_days(chosen, dates, timezone, today), today)
 
 
@@ -132,16 +132,25 @@ def show_days_unfiltered(days: Days) -> None:
     show_days(days)
 
 
-def _draw_dates(slot: DeltaGenerator, preset: Days, today: date) -> Sequence[date]:
-    # Set through the session and not as the widget's default: a default never shows in the address
-    # bar, and a link to thirty fixed days would mean thirty other days tomorrow.
-    if "dates" not in st.session_state and "dates" not in st.query_params:
-        st.session_state["dates"] = (preset.first, preset.last)
-    picked = slot.date_input(
-        "Dates", value=[], max_value=today, key="dates", bind=_BIND, label_visibility="collapsed",
-        width=250, format="YYYY-MM-DD",
+def _draw_dates() -> Sequence[date]:
+    # Drawn always and hidden by style: a value set from here reaches the address bar only when the
+    # widget is there already. And empty by default: a default never shows in the address bar, and a
+    # link to thirty fixed days would mean thirty other days tomorrow.
+    picked = st.date_input(
+        "Dates", value=[], key="dates", bind=_BIND, label_visibility="collapsed", width=235,
+        format="YYYY-MM-DD",
     )  # fmt: skip
     return picked if isinstance(picked, tuple) else ()
+
+
+def _range_chosen(now: datetime) -> None:
+    """A callback: going custom begins with the default days, leaving it forgets the dates."""
+    if st.session_state["range"] == CUSTOM:
+        today = local_today(now, st.session_state.get("tz") or DEFAULT_TIMEZONE)
+        days = newest_days(today, PRESET_DAYS[DEFAULT_RANGE], DEFAULT_TIMEZONE)
+        st.session_state["dates"] = (days.first, days.last)
+    else:
+        st.session_state["dates"] = ()
 
 
 def _chosen(dimension: str) -> tuple[str, ...]:

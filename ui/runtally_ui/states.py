@@ -83,7 +83,7 @@ def widening_sentences(empty: Emptiness) -> list[str]:
     """What stands between the reader and runs: the range, one filter, or only all of them together."""
     if empty.found is not None:
         newest = formats.escaped(formats.instant(empty.found.last, empty.days.timezone))
-        subject = "Runs that match the filters" if empty.filters.active() else "Runs"
+        subject = "runs that match the filters" if empty.filters.active() else "runs"
         return [f"Widen the **range**: {subject} lie outside it, the newest began {newest}."]
     sentences = [_widening_sentence(widening) for widening in empty.widenings]
     return [text for text in sentences if text] or ["No single filter is to blame: clear them together."]

@@ -248,7 +248,7 @@ def _downloads(answer: Analytics, question: Question) -> None:
 def fixed_link(url: str | None, question: Question) -> str:
     """The page's address with its dates spelled out."""
     query = urlencode(shared_link(question.days, question.filters))
-    return f"{(url or '').partition('?')[0]}?{query}"
+    return f"{(url or '').partition('?')[0].rstrip('/')}/?{query}"
 
 
 def _of_agents(which: str, shown: int, of: int) -> str:
