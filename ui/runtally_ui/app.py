@@ -48,6 +48,7 @@ def main(settings: UiSettings) -> None:
 
     page = st.navigation(_pages(body), position="top")
     heading = st.container(key="heading", horizontal=True, vertical_alignment="bottom")
+    heading.title(page.title, anchor=False, width="content")
     bar = st.container(key="filters", horizontal=True, vertical_alignment="center", gap="xsmall")
     placeholder = st.empty()
     choice = filter_bar.draw_range(bar, now)
@@ -56,7 +57,7 @@ def main(settings: UiSettings) -> None:
     if "visited" not in st.session_state:
         # Later runs keep the old charts on the screen until the new ones replace them.
         with placeholder.container():
-            states.loading(overview.CARD_HEIGHTS)
+            states.loading()
     data = load_page(api, choice.days, filters, _ranking_days(now))
     placeholder.empty()
     st.session_state["visited"] = True

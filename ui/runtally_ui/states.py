@@ -15,14 +15,19 @@ from runtally_ui.filter_bar import clear_filter, clear_filters, show_days, show_
 from runtally_ui.filters import Days, Filters, newest_days
 from runtally_ui.page_data import RANKING_DAYS, Widening
 
+_TILE_HEIGHT, _NOTE_HEIGHT, _CARD_HEIGHT = 134, 22, 372
 
-def loading(heights: Sequence[int]) -> None:
+
+def loading() -> None:
     """Blocks of the final heights, so that nothing jumps when the answers arrive."""
     with st.grid(6, min_column_width=165, gap="small"):
         for _ in range(6):
-            st.skeleton(height=132)
-    for height in heights:
-        st.skeleton(height=height)
+            st.skeleton(height=_TILE_HEIGHT)
+    st.space(_NOTE_HEIGHT)
+    st.skeleton(height=_CARD_HEIGHT)
+    with st.grid(2, min_column_width=420, gap="small"):
+        for _ in range(4):
+            st.skeleton(height=_CARD_HEIGHT)
 
 
 def failing(error: ApiError) -> None:

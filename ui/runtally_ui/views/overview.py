@@ -18,7 +18,6 @@ from runtally_ui.filters import Days, Filters, shared_link
 from runtally_ui.page_data import PageData, load_widenings
 from runtally_ui.tiles import Tile, tiles
 
-CARD_HEIGHTS = (390, 390, 390, 460)
 _OUTCOME_KEY = ":green[● Succeeded]  :red[▲ Failed or timed out]  :gray[■ Cancelled]"
 
 
@@ -35,7 +34,7 @@ class Question:
 def draw(api: ApiClient, book: SlotBook, question: Question, data: PageData, heading: DeltaGenerator) -> None:
     """The whole page below the filter bar, in whichever state it is."""
     answer = data.current
-    _heading(heading, answer, question)
+    _data_as_of(heading, answer, question.days.timezone)
     if isinstance(answer, ApiError):
         states.failing(answer)
     elif answer.totals.runs == 0:
@@ -71,12 +70,10 @@ def notes(answer: Analytics) -> list[str]:
     return sentences
 
 
-def _heading(heading: DeltaGenerator, answer: Analytics | ApiError, question: Question) -> None:
-    with heading:
-        st.title("Overview", anchor=False, width="content")
-        if isinstance(answer, Analytics) and answer.meta.data_as_of is not None:
-            as_of = formats.instant(answer.meta.data_as_of, question.days.timezone)
-            st.caption(f"Data as of {formats.escaped(as_of)}", text_alignment="right")
+def _data_as_of(heading: DeltaGenerator, answer: Analytics | ApiError, zone: str) -> None:
+    if isinstance(answer, Analytics) and answer.meta.data_as_of is not None:
+        as_of = formats.instant(answer.meta.data_as_of, zone)
+        heading.caption(f"Data as of {formats.escaped(as_of)}", text_alignment="right")
 
 
 def _empty(api: ApiClient, question: Question, answer: Analytics, data: PageData) -> None:
