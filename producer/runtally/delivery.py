@@ -22,6 +22,7 @@ from runtally.transport import Receipt, Record, Transport, TransportUnavailable
 BATCH_RECORDS = 1000
 BATCH_BYTES = 1024 * 1024
 _FIRST_PAUSE_SECONDS = 0.1
+_LOOKS = 20
 _SPOOL_LOOK_SECONDS = 5.0
 
 
@@ -139,9 +140,11 @@ class Delivery:
             self._closing.set()
 
     async def _lane(self, model: type[Event]) -> None:
+        looks = 0
         while True:
             items = self._buffer.take(model, BATCH_RECORDS, BATCH_BYTES)
             if items:
+                looks = _LOOKS
                 # Encoding holds the interpreter: between two batches the agent's threads get their turn.
                 await asyncio.sleep(0)
                 encoded = self._ledger.encode(items)
@@ -149,6 +152,11 @@ class Delivery:
                 await self._deliver([record for record, _ in encoded], model.topic, origins)
             elif self._closing.is_set():
                 return
+            elif looks and self._settings.linger_seconds:
+                # To wake this thread costs the agent's a system call, and often its turn: while messages keep
+                # coming, look for them instead.
+                looks -= 1
+                await self._closing_within(self._settings.linger_seconds)
             else:
                 await self._message(model)
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.client import AIOKafkaClient
-from aiokafka.errors import IncompatibleBrokerVersion, KafkaError
+from aiokafka.errors import IncompatibleBrokerVersion
 from aiokafka.protocol.transaction import InitProducerIdRequest
 
 from runtally.connection import KafkaConnection
@@ -28,7 +28,7 @@ async def start_producer(connection: KafkaConnection, client_id: str, **options:
     producer = AIOKafkaProducer(client_id=client_id, **connection.client_options(), **{**defaults, **options})
     try:
         await producer.start()
-    except (KafkaError, OSError):
+    except BaseException:  # a cancelled start leaves nothing open either
         await producer.stop()
         raise
     return producer

@@ -87,22 +87,44 @@ class KafkaTransport:
                 # records for them without keeping any: ask it before the next record goes.
                 await self._reset(self._producer)
             if self._producer is None:
-                # Where the broker knows no idempotence, order is kept all the same: aiokafka has one request
-                # a partition under way at a time.
-                started = start_producer(
-                    self._connection,
-                    "runtally-emitter",
-                    max_batch_size=BATCH_BYTES,
-                    request_timeout_ms=int(self._timeout * 1000),
-                    metadata_max_age_ms=60_000,
-                )
-                async with asyncio.timeout(2 * self._timeout):
-                    self._producer = await started
                 self._connections = []
+                self._producer = await self._start()
             return self._producer
 
+    async def _start(self, **options: Any) -> AIOKafkaProducer:
+        # Where the broker knows no idempotence, order is kept all the same: aiokafka has one request a
+        # partition under way at a time.
+        async with asyncio.timeout(2 * self._timeout):
+            return await start_producer(
+                self._connection,
+                "runtally-emitter",
+                max_batch_size=BATCH_BYTES,
+                request_timeout_ms=int(self._timeout * 1000),
+                metadata_max_age_ms=60_000,
+                **options,
+            )
+
     async def _send(self, producer: AIOKafkaProducer, records: Sequence[Record]) -> Receipt:
-        batches = await self._batches(producer, records)
+        outcomes = await self._send_partitions(producer, await self._batches(producer, records))
+        failed = [outcome for outcome in outcomes if outcome.trouble is not None]
+        if not failed:
+            still_ours = self._producer is producer
+            if still_ours:
+                self._connections = list(producer.client._conns.values())
+            return Receipt()
+        if not all(isinstance(outcome.trouble, _TOPIC_TROUBLES) for outcome in failed):
+            await self._reset(producer)
+        suspects: list[Record] = []
+        undelivered: list[Record] = []
+        for outcome in failed:
+            (suspects if isinstance(outcome.trouble, _REFUSALS) else undelivered).extend(outcome.left)
+        refused = await self._send_alone(suspects, undelivered) if suspects else []
+        return Receipt(refused, undelivered, _reason(failed[0].trouble))
+
+    async def _send_partitions(
+        self, producer: AIOKafkaProducer, batches: list[tuple[str, int, list[Record]]]
+    ) -> list["_Outcome"]:
+        """All partitions at once; what has no answer in time counts as undelivered."""
         tasks = {asyncio.create_task(_send_partition(producer, *batch)): batch for batch in batches}
         self._sending |= tasks.keys()
         try:
@@ -111,24 +133,30 @@ class KafkaTransport:
             self._sending -= tasks.keys()
             for task in tasks:
                 task.cancel()
+        return [
+            task.result() if task.done() and not task.cancelled() else _Outcome(held, TimeoutError("no answer"))
+            for task, (_, _, held) in tasks.items()
+        ]
+
+    async def _send_alone(self, suspects: Sequence[Record], undelivered: list[Record]) -> list[Refusal]:
+        """Send each alone, to find the one that the broker refuses; what fails otherwise joins `undelivered`.
+
+        By a producer without idempotence: a refused batch leaves a gap in the sequence of one with it, after
+        which the broker takes nothing more.
+        """
         refused: list[Refusal] = []
-        undelivered: list[Record] = []
-        trouble: BaseException | None = None
-        for task, (_, _, held) in tasks.items():
-            if task.done() and not task.cancelled():
-                result = task.result()
-                refused += result.refused
-                undelivered += result.undelivered
-                trouble = trouble or result.trouble
-            else:
-                undelivered += held
-                trouble = trouble or TimeoutError("no answer in time")
-        still_ours = self._producer is producer
-        if trouble is not None and not isinstance(trouble, _TOPIC_TROUBLES):
-            await self._reset(producer)
-        elif still_ours:
-            self._connections = list(producer.client._conns.values())
-        return Receipt(refused, undelivered, _reason(trouble) if trouble else "")
+        producer = await self._start(enable_idempotence=False)
+        try:
+            for topic, partition, held in await self._batches(producer, suspects):
+                for record in held:
+                    outcome = await _send_partition(producer, topic, partition, [record])
+                    if isinstance(outcome.trouble, _REFUSALS):
+                        refused.append(Refusal(record, _reason(outcome.trouble)))
+                    elif outcome.trouble is not None:
+                        undelivered.append(record)
+        finally:
+            await _discard(producer)
+        return refused
 
     async def _batches(
         self, producer: AIOKafkaProducer, records: Sequence[Record]
@@ -154,8 +182,9 @@ class KafkaTransport:
 
 @dataclass
 class _Outcome:
-    refused: list[Refusal]
-    undelivered: list[Record]
+    """What was not acknowledged, and why."""
+
+    left: list[Record]
     trouble: BaseException | None = None
 
 
@@ -163,28 +192,20 @@ async def _send_partition(
     producer: AIOKafkaProducer, topic: str, partition: int, records: Sequence[Record]
 ) -> _Outcome:
     """Send in order, one batch after the other; the first that fails keeps the rest back."""
-    outcome = _Outcome([], [])
-    rest = list(records)
-    alone = False
-    while rest:
+    left = list(records)
+    while left:
         batch = producer.create_batch()
-        held: list[Record] = []
-        for record in rest[:1] if alone else rest:
+        count = 0
+        for record in left:
             if batch.append(timestamp=None, key=record.key, value=record.value) is None:
                 break
-            held.append(record)
+            count += 1
         try:
             await (await producer.send_batch(batch, topic, partition=partition))
-        except _REFUSALS as error:
-            if len(held) > 1:
-                alone = True
-                continue
-            outcome.refused.append(Refusal(rest[0], _reason(error)))
-            held = rest[:1]
         except (KafkaError, OSError, TimeoutError) as error:
-            return _Outcome(outcome.refused, rest, error)
-        del rest[: len(held)]
-    return outcome
+            return _Outcome(left, error)
+        del left[:count]
+    return _Outcome([])
 
 
 async def _discard(producer: AIOKafkaProducer) -> None:
@@ -212,7 +233,7 @@ def _tasks_of_aiokafka() -> set[asyncio.Task[Any]]:
     }
 
 
-def _reason(error: BaseException) -> str:
+def _reason(error: BaseException | None) -> str:
     text, kind = str(error), type(error).__name__
     return text if text.startswith(kind) else f"{kind}: {text}".rstrip(": ")
 
