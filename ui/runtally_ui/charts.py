@@ -58,14 +58,7 @@ def runs_by_agent(frame: pd.DataFrame, domain: Sequence[str], shown: Sequence[st
             y2="y1:Q",
             color=alt.Color("series:N", scale=alt.Scale(domain=list(domain)), legend=legend),
             opacity=alt.condition(focus, alt.Opacity("done:Q", scale=_FADE, legend=None), alt.value(0.08)),
-            tooltip=[
-                alt.Tooltip("Day:N"),
-                alt.Tooltip("series:N", title="Agent"),
-                alt.Tooltip("Runs:N"),
-                alt.Tooltip("Succeeded:N"),
-                alt.Tooltip("Failed:N"),
-                alt.Tooltip("All agents:N"),
-            ],
+            tooltip=_tooltip("Day", "series", "Runs", "Succeeded", "Failed", "All agents"),
         )
         .add_params(focus)
     )
@@ -85,7 +78,6 @@ def cumulative_cost(frame: pd.DataFrame) -> alt.LayerChart:
     hover = alt.selection_point(
         name="hover", on="pointerover", clear="pointerout", nearest=True, fields=["day"], empty=False
     )
-    told = ("Day", "Cost so far", "Cost of the day", "Period before")
     points = (
         # Altair would name the view after its data; every filter would then rebuild the chart.
         base.properties(name="points")
@@ -94,7 +86,7 @@ def cumulative_cost(frame: pd.DataFrame) -> alt.LayerChart:
             y=alt.Y("total:Q"),
             color=alt.value("primary"),
             opacity=alt.condition(hover, alt.value(1), alt.value(0)),
-            tooltip=[alt.Tooltip(f"{name}:N") for name in told],
+            tooltip=_tooltip("Day", "Cost so far", "Cost of the day", "Period before"),
         )
         .add_params(hover)
     )
@@ -109,12 +101,7 @@ def response_time(frame: pd.DataFrame) -> alt.LayerChart:
     bars = base.mark_bar(size=_BAR, cornerRadiusEnd=2).encode(
         x=measure_axis("seconds", SECONDS_AXIS),
         color=alt.value("primary"),
-        tooltip=[
-            alt.Tooltip("agent:N", title="Agent"),
-            alt.Tooltip("Workspace:N"),
-            alt.Tooltip("Average:N"),
-            alt.Tooltip("Timed runs:N"),
-        ],
+        tooltip=_tooltip("agent", "Workspace", "Average", "Timed runs"),
     )
     return styled(_layers(bars, _end_labels(base, "seconds"), headroom(base)), HALF_HEIGHT)
 
@@ -135,14 +122,7 @@ def outcomes(frame: pd.DataFrame) -> alt.LayerChart:
             legend=None,
         ),
         order=alt.Order("order:Q"),
-        tooltip=[
-            alt.Tooltip("agent:N", title="Agent"),
-            alt.Tooltip("Workspace:N"),
-            alt.Tooltip("outcome:N", title="Outcome"),
-            alt.Tooltip("Runs:N"),
-            alt.Tooltip("Failed:N"),
-            alt.Tooltip("Timed out:N"),
-        ],
+        tooltip=_tooltip("agent", "Workspace", "outcome", "Runs", "Failed", "Timed out"),
     )
     totals = base.transform_filter("datum.order === 0")
     return styled(_layers(bars, _end_labels(totals, "ended"), headroom(base)), HALF_HEIGHT)
@@ -151,12 +131,7 @@ def outcomes(frame: pd.DataFrame) -> alt.LayerChart:
 def failure_share(frame: pd.DataFrame) -> alt.LayerChart:
     """Failed share per agent from zero, its 95 % interval as a line, `7.0% of 753` at the end."""
     base = alt.Chart(frame).encode(y=agent_axis())
-    tooltip = [
-        alt.Tooltip("agent:N", title="Agent"),
-        alt.Tooltip("Workspace:N"),
-        alt.Tooltip("Failure share:N"),
-        alt.Tooltip("95 % interval:N"),
-    ]
+    tooltip = _tooltip("agent", "Workspace", "Failure share", "95 % interval")
     bars = base.mark_bar(size=_BAR, opacity=0.75, cornerRadiusEnd=2).encode(
         x=measure_axis("share", SHARE_AXIS), color=alt.value("red"), tooltip=tooltip
     )
@@ -164,6 +139,11 @@ def failure_share(frame: pd.DataFrame) -> alt.LayerChart:
         x=alt.X("low:Q"), x2="high:Q", color=alt.value("gray"), tooltip=tooltip
     )
     return styled(_layers(bars, interval, _end_labels(base, "high"), headroom(base)), HALF_HEIGHT)
+
+
+def _tooltip(*fields: str) -> list[alt.Tooltip]:
+    titles = {"series": "Agent", "agent": "Agent", "outcome": "Outcome"}
+    return [alt.Tooltip(f"{field}:N", title=titles.get(field, field)) for field in fields]
 
 
 def _layers(*layers: alt.Chart) -> alt.LayerChart:
