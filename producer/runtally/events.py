@@ -6,7 +6,7 @@ from the record alone (the stored key, the duration from the times) is a propert
 """
 
 import json
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import ClassVar, Self
 from uuid import UUID
@@ -32,8 +32,10 @@ from runtally.fields import (
     Tags,
     Tristate,
 )
-from runtally.identity import derive_uuid7, is_uuid7, uuid7_started_at
+from runtally.identity import derive_uuid7, epoch_ms, is_uuid7, uuid7_ms, uuid7_started_at
 
+FIRST_MS = epoch_ms(datetime(FIRST_YEAR, 1, 1, tzinfo=UTC))
+END_MS = epoch_ms(datetime(LAST_YEAR + 1, 1, 1, tzinfo=UTC))
 ENDED_STATUSES = frozenset({"succeeded", "failed", "cancelled", "timed_out", "unknown"})
 
 
@@ -128,7 +130,7 @@ class RunSnapshot(Event):
     @model_validator(mode="after")
     def _has_an_identity(self) -> Self:
         if is_uuid7(self.run_id):
-            if not FIRST_YEAR <= uuid7_started_at(UUID(self.run_id)).year <= LAST_YEAR:
+            if not FIRST_MS <= uuid7_ms(UUID(self.run_id)) < END_MS:
                 raise PydanticCustomError(
                     "run_id",
                     "is a UUIDv7 whose time lies outside the years {first} to {last}",

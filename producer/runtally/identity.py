@@ -27,9 +27,14 @@ def epoch_ms(instant: datetime) -> int:
     return (instant - EPOCH) // timedelta(milliseconds=1)
 
 
+def uuid7_ms(run_id: UUID) -> int:
+    """The Unix milliseconds inside a UUIDv7: up to the year 10889, past what a datetime can hold."""
+    return run_id.int >> 80
+
+
 def uuid7_started_at(run_id: UUID) -> datetime:
-    """The instant inside a UUIDv7, to the millisecond, in UTC."""
-    return EPOCH + timedelta(milliseconds=run_id.int >> 80)
+    """The instant inside a UUIDv7, to the millisecond, in UTC. Raises `OverflowError` past the year 9999."""
+    return EPOCH + timedelta(milliseconds=uuid7_ms(run_id))
 
 
 def mint_uuid7(now: datetime, random_bits: Callable[[int], int] = secrets.randbits) -> UUID:

@@ -5,8 +5,9 @@ document here: it is marked at its place, so that one bad item in an array costs
 """
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 
 JsonValue = object
 
@@ -17,7 +18,7 @@ class InvalidJson(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class NotFinite:
-    """Stands where the text said NaN, Infinity or -Infinity."""
+    """Stands where the text said NaN, Infinity, -Infinity, or a number that no decimal can hold."""
 
     text: str
 
@@ -47,8 +48,31 @@ def _read_integer(digits: str) -> int | Decimal:
     return int(digits) if len(digits) < 40 else Decimal(digits)
 
 
+def _read_fraction(text: str) -> Decimal | NotFinite:
+    try:
+        return Decimal(text)
+    except InvalidOperation:  # an exponent beyond what any decimal holds: no field takes it
+        return NotFinite(text)
+
+
+def is_deeper(value: JsonValue, levels: int) -> bool:
+    """Whether objects and lists are nested more than `levels` deep in a value that `read_json` returned."""
+    layer = [value]
+    for _ in range(levels):
+        layer = [inner for outer in layer for inner in _members(outer) if isinstance(inner, dict | list)]
+        if not layer:
+            return False
+    return True
+
+
+def _members(value: JsonValue) -> Iterable[JsonValue]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
+
+
 _DECODER = json.JSONDecoder(
-    object_pairs_hook=_read_object, parse_float=Decimal, parse_int=_read_integer, parse_constant=NotFinite
+    object_pairs_hook=_read_object, parse_float=_read_fraction, parse_int=_read_integer, parse_constant=NotFinite
 )
 
 

@@ -10,9 +10,10 @@ from pydantic_core import ErrorDetails
 
 from runtally.events import Event
 from runtally.fields import printable
-from runtally.json_text import InvalidJson, JsonValue, RepeatingObject, read_json
+from runtally.json_text import InvalidJson, JsonValue, RepeatingObject, is_deeper, read_json
 
 MAX_RECORD_BYTES = 256 * 1024
+MAX_DEPTH = 64
 E = TypeVar("E", bound=Event)
 
 # Names that other tools use for our fields, so far from ours that no measure of likeness finds them.
@@ -88,6 +89,8 @@ def validate_event(model: type[E], fields: JsonValue) -> E:
     """The event in an object that `read_json` returned. Raises `InvalidEvent`."""
     if not isinstance(fields, dict):
         raise InvalidEvent([Violation("", "must be a JSON object", _REMEDIES["object"])])
+    if is_deeper(fields, MAX_DEPTH):
+        raise InvalidEvent([Violation("", f"is nested more than {MAX_DEPTH} levels deep", _REMEDIES["object"])])
     if isinstance(fields, RepeatingObject):
         raise InvalidEvent([Violation(printable(fields.repeated), "stands twice in the object", _REMEDIES["repeated"])])
     try:

@@ -276,3 +276,11 @@ def test_the_keyword_arguments_are_the_fields_of_the_contract() -> None:
     assert set(FeedbackFields.__annotations__) | {"run_id", "rating"} == set(RunFeedback.model_fields)
     assert set(LifecycleFields.__annotations__) | {"to_state"} == set(AgentLifecycle.model_fields)
     assert set(ActivityFields.__annotations__) | {"event_name", "user_id"} == set(UserActivity.model_fields)
+
+
+def test_messages_that_keep_coming_are_found_without_waking(emitters: Emitters, sent: MemoryTransport) -> None:
+    emitter = emitters(linger_seconds=0.001)
+    for _ in range(5):
+        emitter.run().finish()
+        assert emitter.flush(10)
+    assert (emitter.stats.sent, len(sent.runs)) == (5, 5)
