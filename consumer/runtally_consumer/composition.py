@@ -1,5 +1,7 @@
 """The consumer's composition root: settings in, a running consumer out."""
 
+import asyncio
+import contextlib
 import random
 import time
 from collections.abc import AsyncIterator
@@ -18,6 +20,8 @@ from runtally_consumer.service import Consumer
 from runtally_consumer.settings import ConsumerSettings
 from runtally_consumer.topics import DEAD_LETTER_BYTES, cluster_id
 from runtally_consumer.writing import BatchWriter
+
+PRODUCER_STOP_SECONDS = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +42,11 @@ async def compose_consumer(
     """
     stream = await cluster_id(connection)
     producer = await start_producer(
-        connection, "runtally-dead-letters", max_request_size=DEAD_LETTER_BYTES, request_timeout_ms=10_000
+        connection,
+        "runtally-dead-letters",
+        max_request_size=DEAD_LETTER_BYTES,
+        request_timeout_ms=10_000,
+        enable_idempotence=False,  # see KafkaDeadLetterTopic
     )
     try:
         metrics = ConsumerMetrics()
@@ -53,4 +61,6 @@ async def compose_consumer(
         )
         yield ConsumerParts(consumer, metrics)
     finally:
-        await producer.stop()
+        # It waits for what it still holds; those letters were not acknowledged, so their records are read again.
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(producer.stop(), PRODUCER_STOP_SECONDS)

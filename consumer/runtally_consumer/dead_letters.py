@@ -5,15 +5,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import pyarrow as pa
+from runtally.events import EVENTS
 from runtally.violations import Violation
 
 from runtally_consumer.records import Partition, Record
 
 DEAD_LETTER_SUFFIX = ".dlq"
 MIRRORED_BYTES = 64 * 1024
+TOLD_CHARACTERS = 2048
 # Existing dead-letter browsers read Kafka Connect's header names.
 _CONNECT = "__connect.errors."
 _OWN = "runtally.errors."
+_CONTRACT_FIELDS = {event.topic: frozenset(event.model_fields) for event in EVENTS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +31,22 @@ class DeadLetter:
     def topic(self) -> str:
         return self.partition.topic + DEAD_LETTER_SUFFIX
 
-    def headers(self) -> list[tuple[str, bytes]]:
-        """The record's own headers, then where it came from and what was wrong with it."""
+    @property
+    def field(self) -> str:
+        """The contract's field at fault, to count by; "" when it is none of the contract's."""
+        name = self.violations[0].field.partition(".")[0]
+        return name if name in _CONTRACT_FIELDS.get(self.partition.topic, ()) else ""
+
+    @property
+    def message(self) -> str:
+        """All that is wrong, for people. A sender chooses the names in it, so it is cut and made valid text."""
+        return _text("; ".join(map(str, self.violations)))
+
+    def headers(self) -> list[tuple[str, bytes | None]]:
+        """The record's own headers, then where it came from and what was wrong with it.
+
+        A letter that was replayed and refused again tells of the last time only.
+        """
         first = self.violations[0]
         added = {
             _CONNECT + "topic": self.partition.topic,
@@ -38,17 +55,18 @@ class DeadLetter:
             _CONNECT + "connector.name": "runtally-consumer",
             _CONNECT + "stage": "VALUE_CONVERTER",
             _CONNECT + "exception.class.name": "runtally.violations.InvalidEvent",
-            _CONNECT + "exception.message": "; ".join(map(str, self.violations))[:2048],
-            _OWN + "field": first.field,
-            _OWN + "message": first.message,
-            _OWN + "remedy": first.remedy,
+            _CONNECT + "exception.message": self.message,
+            _OWN + "field": _text(first.field),
+            _OWN + "message": _text(first.message),
+            _OWN + "remedy": _text(first.remedy),
         }
-        return [*self.record.headers, *((name, text.encode()) for name, text in added.items())]
+        own = [(name, value) for name, value in self.record.headers if name not in added]
+        return [*own, *((name, text.encode()) for name, text in added.items())]
 
 
 def mirror_rows(stream: str, letters: Sequence[DeadLetter], recorded_at: datetime) -> pa.Table:
-    """Rows of `dead_letters`, for people to look at. Long values are cut here, never in the topic."""
-    first = [letter.violations[0] for letter in letters]
+    """Rows of `dead_letters`, for people to look at. Long keys and values are cut here, never in the topic."""
+    keys = [letter.record.key or b"" for letter in letters]
     values = [letter.record.value or b"" for letter in letters]
     return pa.table(
         {
@@ -57,16 +75,15 @@ def mirror_rows(stream: str, letters: Sequence[DeadLetter], recorded_at: datetim
             "partition": pa.array([letter.partition.number for letter in letters], pa.uint32()),
             "offset": pa.array([letter.record.offset for letter in letters], pa.uint64()),
             "recorded_at": pa.array([recorded_at.astimezone(UTC)] * len(letters), pa.timestamp("us", "UTC")),
-            "reason": pa.array([reason_of(letter) for letter in letters], pa.string()),
-            "field": pa.array([violation.field for violation in first], pa.string()),
-            "message": pa.array(["; ".join(map(str, letter.violations)) for letter in letters], pa.string()),
-            "key": pa.array([letter.record.key or b"" for letter in letters], pa.binary()),
+            "reason": pa.array([f"invalid {letter.field or 'record'}" for letter in letters], pa.string()),
+            "field": pa.array([letter.field for letter in letters], pa.string()),
+            "message": pa.array([letter.message for letter in letters], pa.string()),
+            "key": pa.array([key[:MIRRORED_BYTES] for key in keys], pa.binary()),
             "value": pa.array([value[:MIRRORED_BYTES] for value in values], pa.binary()),
             "value_bytes": pa.array([len(value) for value in values], pa.uint32()),
         }
     )
 
 
-def reason_of(letter: DeadLetter) -> str:
-    """A short name to count by: the field at fault, or `record` when it is about the record as a whole."""
-    return f"invalid {letter.violations[0].field}" if letter.violations[0].field else "invalid record"
+def _text(text: str) -> str:
+    return text[:TOLD_CHARACTERS].encode("utf-8", "replace").decode()

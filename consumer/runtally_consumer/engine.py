@@ -5,7 +5,7 @@ what to do (`take_due`, `committable`, `is_over_budget`). One promise governs al
 names an offset unless every record before it, in this epoch, was reported as written.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
@@ -31,23 +31,24 @@ class EngineLimits:
 class _Buffer:
     """What one topic has gathered for its next batch."""
 
+    since: float
     slices: list[Slice] = field(default_factory=list)
     rows: int = 0
     size_bytes: int = 0
-    since: float = 0.0
 
 
 @dataclass(slots=True)
-class _Waiting:
-    """A batch that was formed and is not written: ready at `not_before`."""
+class _Open:
+    """A batch that was formed and is not written: ready at `not_before`, or in flight."""
 
     batch: Batch
     not_before: float
     attempts: int = 0
+    failure: str | None = None
 
 
 class Engine:
-    """One consumer's state over all its partitions. Not thread-safe: one task owns it."""
+    """One consumer's state over all its partitions. Not thread-safe: one event loop owns it."""
 
     def __init__(self, limits: EngineLimits, jitter: Callable[[], float]) -> None:
         self._limits = limits
@@ -55,45 +56,51 @@ class Engine:
         self._epoch = 0
         self._admitting = False
         self._watermarks: dict[Partition, Watermark] = {}
-        self._buffers: dict[str, _Buffer] = {}
-        self._waiting: list[_Waiting] = []
-        self._in_flight: dict[int, _Waiting] = {}
         self._committed: dict[Partition, int] = {}
+        self._buffers: dict[str, _Buffer] = {}
+        self._waiting: dict[int, _Open] = {}
+        self._in_flight: dict[int, _Open] = {}
         self._ids = count(1)
         self._held_bytes = 0
-        self._failure: str | None = None
 
     @property
     def epoch(self) -> int:
         return self._epoch
 
     @property
+    def is_admitting(self) -> bool:
+        """Whether partitions are ours to read: false before the first `assign` and while they are revoked."""
+        return self._admitting
+
+    @property
+    def partitions(self) -> frozenset[Partition]:
+        return frozenset(self._watermarks)
+
+    @property
     def held_bytes(self) -> int:
-        """Bytes of all records that were admitted and are not yet written."""
+        """Bytes of all records that are buffered, waiting or in flight."""
         return self._held_bytes
 
     @property
     def held_records(self) -> int:
+        """Records of our partitions that were admitted and are not yet written."""
         return sum(mark.pending_records for mark in self._watermarks.values())
 
     @property
     def is_idle(self) -> bool:
         """Whether nothing is buffered, waiting or in flight."""
-        return not (self._in_flight or self._waiting or any(buffer.rows for buffer in self._buffers.values()))
+        return not (self._in_flight or self._waiting or self._buffers)
 
     @property
     def open_batches(self) -> frozenset[int]:
         """The ids of all batches that are waiting or in flight."""
-        return frozenset(self._in_flight) | {waiting.batch.id for waiting in self._waiting}
+        return frozenset(self._in_flight) | frozenset(self._waiting)
 
     @property
     def failure(self) -> str | None:
-        """Why the newest write failed, None once a write succeeded since."""
-        return self._failure
-
-    @property
-    def partitions(self) -> frozenset[Partition]:
-        return frozenset(self._watermarks)
+        """Why the oldest batch that failed did so the last time; None when every open batch is on its first try."""
+        failing = [opened for opened in self._all_open() if opened.failure]
+        return min(failing, key=lambda opened: opened.batch.id).failure if failing else None
 
     def assign(self, partitions: Sequence[Partition]) -> None:
         """These partitions, and no others, are ours from now on. Starts an epoch: what was read before is forgotten."""
@@ -109,22 +116,23 @@ class Engine:
         self._drop_unsent()
 
     def offer(self, partition: Partition, records: Sequence[Record], now: float) -> None:
-        """Admit records of a partition, in ascending order of offsets. Those that are not ours are ignored."""
+        """Admit records of a partition, in ascending order of offsets. Those that are not ours are ignored.
+
+        Raises `OffsetsRepeated` when they do not lie above all that came before in this epoch.
+        """
         watermark = self._watermarks.get(partition)
-        if watermark is None or not records or not self._admitting:
+        if watermark is None or not self._admitting:
             return
-        piece = Slice(partition, self._epoch, tuple(records))
-        watermark.admitted(piece)
-        size = sum(map(record_bytes, records))
-        buffer = self._buffers.setdefault(partition.topic, _Buffer())
-        if not buffer.rows:
-            buffer.since = now
-        buffer.slices.append(piece)
-        buffer.rows += len(records)
-        buffer.size_bytes += size
-        self._held_bytes += size
-        if buffer.rows >= self._limits.batch_rows or buffer.size_bytes >= self._limits.batch_bytes:
-            self._form_batch(partition.topic, now)
+        for part, size in self._cut(partition.topic, records):
+            piece = Slice(partition, self._epoch, part)
+            watermark.admitted(piece)
+            buffer = self._buffers.setdefault(partition.topic, _Buffer(since=now))
+            buffer.slices.append(piece)
+            buffer.rows += len(part)
+            buffer.size_bytes += size
+            self._held_bytes += size
+            if buffer.rows >= self._limits.batch_rows or buffer.size_bytes >= self._limits.batch_bytes:
+                self._form_batch(partition.topic, now)
 
     def flush(self, now: float) -> None:
         """Form batches of whatever is buffered, however little."""
@@ -132,47 +140,53 @@ class Engine:
             self._form_batch(topic, now)
 
     def take_due(self, now: float) -> list[Batch]:
-        """The batches to start writing now. Each must come back as `written` or `failed`."""
+        """The batches to start writing now, oldest first. Each must come back as `written` or `failed`.
+
+        A topic has at most as many batches under way, in flight or between two tries, as may be in flight: an
+        outage is met by the same few batches again and again, and a topic that fails does not hold up the others.
+        """
         for topic, buffer in list(self._buffers.items()):
-            if buffer.rows and now - buffer.since >= self._limits.linger_seconds:
+            if now - buffer.since >= self._limits.linger_seconds:
                 self._form_batch(topic, now)
         due: list[Batch] = []
-        for waiting in list(self._waiting):
+        for opened in sorted(self._waiting.values(), key=lambda opened: opened.batch.id):
             if len(self._in_flight) >= self._limits.inserts_in_flight:
                 break
-            if waiting.not_before <= now:
-                self._waiting.remove(waiting)
-                self._in_flight[waiting.batch.id] = waiting
-                due.append(waiting.batch)
+            if opened.not_before <= now and (opened.attempts or self._has_room(opened.batch.topic)):
+                del self._waiting[opened.batch.id]
+                self._in_flight[opened.batch.id] = opened
+                due.append(opened.batch)
         return due
 
     def written(self, batch_id: int) -> None:
         """The batch is durable: its rows in the store, its dead letters acknowledged. Late reports are ignored."""
-        waiting = self._in_flight.pop(batch_id, None)
-        if waiting is None:
+        opened = self._in_flight.pop(batch_id, None)
+        if opened is None:
             return
-        self._failure = None
-        self._held_bytes -= waiting.batch.size_bytes
-        for piece in waiting.batch.slices:
+        self._held_bytes -= opened.batch.size_bytes
+        for piece in opened.batch.slices:
             watermark = self._watermarks.get(piece.partition)
             if piece.epoch == self._epoch and watermark is not None:
                 watermark.written(piece)
 
     def failed(self, batch_id: int, failure: FailureClass, reason: str, now: float) -> None:
-        """The batch was not written, or its fate is not known: it goes again, with full jitter, for ever."""
-        waiting = self._in_flight.pop(batch_id, None)
-        if waiting is None:
+        """The batch was not written, or its fate is not known: it goes again, with full jitter, for ever.
+
+        A batch of an earlier epoch is dropped instead: whoever owns its partitions now reads it again.
+        """
+        opened = self._in_flight.pop(batch_id, None)
+        if opened is None:
             return
-        self._failure = reason
-        if any(piece.epoch != self._epoch for piece in waiting.batch.slices):
-            self._held_bytes -= waiting.batch.size_bytes  # its partitions' next owner reads it again
+        if opened.batch.epoch != self._epoch:
+            self._held_bytes -= opened.batch.size_bytes
             return
-        waiting.attempts += 1
+        opened.attempts += 1
+        opened.failure = reason
         longest = self._limits.longest_retry_seconds
         if failure is FailureClass.TRANSIENT:
-            longest = min(longest, self._limits.first_retry_seconds * 2 ** min(waiting.attempts, 20))
-        waiting.not_before = now + max(self._limits.first_retry_seconds / 2, longest * self._jitter())
-        self._waiting.append(waiting)
+            longest = min(longest, self._limits.first_retry_seconds * 2 ** min(opened.attempts, 20))
+        opened.not_before = now + max(self._limits.first_retry_seconds / 2, longest * self._jitter())
+        self._waiting[batch_id] = opened
 
     def committable(self) -> dict[Partition, int]:
         """The offsets to commit, for the partitions whose durable prefix grew since `committed`."""
@@ -193,16 +207,36 @@ class Engine:
         """Whether enough memory is free again to go on reading, with room so that reading does not flap."""
         return self._held_bytes <= self._limits.buffer_bytes // 2
 
+    def _all_open(self) -> list[_Open]:
+        return [*self._in_flight.values(), *self._waiting.values()]
+
+    def _has_room(self, topic: str) -> bool:
+        tried = sum(1 for opened in self._waiting.values() if opened.attempts and opened.batch.topic == topic)
+        flying = sum(1 for opened in self._in_flight.values() if opened.batch.topic == topic)
+        return tried + flying < self._limits.inserts_in_flight
+
+    def _cut(self, topic: str, records: Sequence[Record]) -> Iterator[tuple[tuple[Record, ...], int]]:
+        """The records in parts that fill a batch to its limits, each with its bytes. A part has one record at least."""
+        start = 0
+        while start < len(records):
+            buffer = self._buffers.get(topic)
+            rows_left = self._limits.batch_rows - (buffer.rows if buffer else 0)
+            bytes_left = self._limits.batch_bytes - (buffer.size_bytes if buffer else 0)
+            end, size = start, 0
+            while end < len(records) and end - start < rows_left and size < bytes_left:
+                size += record_bytes(records[end])
+                end += 1
+            yield tuple(records[start:end]), size
+            start = end
+
     def _form_batch(self, topic: str, now: float) -> None:
-        buffer = self._buffers.pop(topic, None)
-        if buffer is None or not buffer.rows:
-            return
-        batch = Batch(next(self._ids), topic, tuple(buffer.slices), buffer.size_bytes)
-        self._waiting.append(_Waiting(batch, not_before=now))
+        buffer = self._buffers.pop(topic)
+        batch = Batch(next(self._ids), self._epoch, topic, tuple(buffer.slices), buffer.size_bytes)
+        self._waiting[batch.id] = _Open(batch, not_before=now)
 
     def _drop_unsent(self) -> None:
         unsent = sum(buffer.size_bytes for buffer in self._buffers.values())
-        unsent += sum(waiting.batch.size_bytes for waiting in self._waiting)
+        unsent += sum(opened.batch.size_bytes for opened in self._waiting.values())
         self._held_bytes -= unsent
         self._buffers.clear()
         self._waiting.clear()

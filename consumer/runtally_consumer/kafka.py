@@ -1,98 +1,142 @@
 """The Kafka side of the consumer: reading partitions, committing offsets, publishing dead letters."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import (
+    AuthenticationFailedError,
+    BrokerResponseError,
+    ClusterAuthorizationFailedError,
+    GroupAuthorizationFailedError,
+    KafkaError,
+    MessageSizeTooLargeError,
+    RecordTooLargeError,
+    SaslAuthenticationFailed,
+    TopicAuthorizationFailedError,
+)
 from runtally.connection import KafkaConnection
 
 from runtally_consumer.dead_letters import DeadLetter
 from runtally_consumer.failures import DeadLetterTopicUnavailable
 from runtally_consumer.records import Partition, Record
 from runtally_consumer.settings import ConsumerSettings
+from runtally_consumer.source import Assigned, CommitRefused, PollFailed, Revoked, SourceBroken
 
 COMMIT_SECONDS = 5.0
+LEAVE_SECONDS = 10.0
 DEAD_LETTER_SECONDS = 30.0
 MAX_POLL_INTERVAL_MS = 300_000
+METADATA_MAX_AGE_MS = 60_000  # new partitions are noticed within this
 
-Revoked = Callable[[], Awaitable[None]]
-Assigned = Callable[[list[Partition]], Awaitable[None]]
+_NEEDS_PERSON: tuple[type[BrokerResponseError | KafkaError], ...] = (
+    AuthenticationFailedError,
+    ClusterAuthorizationFailedError,
+    GroupAuthorizationFailedError,
+    SaslAuthenticationFailed,
+    TopicAuthorizationFailedError,
+)
 
-
-class CommitRefused(Exception):
-    """The offsets were not committed, or their fate is not known. The records will be read again; nothing is lost."""
+log = structlog.get_logger(__name__)
 
 
 class KafkaSource:
-    """The records of our partitions, as bytes.
-
-    `on_revoked` and `on_assigned` are called inside the rebalance; they must not wait for `poll` to return.
-    Never cancel `poll`: aiokafka's own watchdog would be off for good.
-    """
+    """`Source` over one aiokafka consumer. Starts once, stops once."""
 
     def __init__(self, connection: KafkaConnection, settings: ConsumerSettings) -> None:
+        self._connection = connection
+        self._settings = settings
+        self._consumer: Any = None  # an AIOKafkaConsumer once started
         self._positions: dict[Partition, int] = {}
-        self._consumer = AIOKafkaConsumer(
-            **connection.client_options(),
-            client_id="runtally-consumer",
-            group_id=settings.consumer_group,
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            isolation_level="read_committed",
-            session_timeout_ms=settings.session_timeout_ms,
-            heartbeat_interval_ms=max(100, settings.session_timeout_ms // 10),
-            rebalance_timeout_ms=max(60_000, settings.session_timeout_ms),
-            max_poll_interval_ms=MAX_POLL_INTERVAL_MS,
-            max_partition_fetch_bytes=1024 * 1024,
-        )
+        self._newest_answer: int | None = None
+        self._answered_at = 0.0
 
     async def start(self, topics: Sequence[str], on_revoked: Revoked, on_assigned: Assigned) -> None:
-        """Join the group. Raises `KafkaError` when no broker answers."""
+        consumer = self._new_consumer()
         try:
-            await self._consumer.start()
-        except (KafkaError, OSError):
-            await self._consumer.stop()
+            await consumer.start()
+        except BaseException:
+            await consumer.stop()
             raise
 
         async def forget_positions() -> None:
             self._positions.clear()
             await on_revoked()
 
-        self._consumer.subscribe(list(topics), listener=_Listener(forget_positions, on_assigned))
+        self._consumer = consumer
+        self._answered_at = asyncio.get_running_loop().time()
+        consumer.subscribe(list(topics), listener=_Listener(forget_positions, on_assigned))
 
     async def poll(self, wait_ms: int, most: int) -> dict[Partition, Sequence[Record]]:
-        """What was fetched, possibly nothing. May block longer than `wait_ms` while the group rebalances."""
-        fetched = await self._consumer.getmany(timeout_ms=wait_ms, max_records=most)
+        try:
+            fetched = await self._consumer.getmany(timeout_ms=wait_ms, max_records=most)
+        except RecordTooLargeError as error:
+            # aiokafka has moved its position past the record already: going on would lose it.
+            raise SourceBroken(_told(error)) from error
+        except KafkaError as error:
+            raise PollFailed(_told(error), needs_person=isinstance(error, _NEEDS_PERSON)) from error
+        self._note_answers()
         polled = {Partition(tp.topic, tp.partition): records for tp, records in fetched.items() if records}
         self._positions.update({p: records[-1].offset + 1 for p, records in polled.items()})
         return polled
 
     async def commit(self, offsets: Mapping[Partition, int]) -> None:
-        """Commit within `COMMIT_SECONDS`. Raises `CommitRefused`, which is never a loss."""
+        # aiokafka repeats a commit without limit, so it is bounded here.
         try:
-            await asyncio.wait_for(
-                self._consumer.commit({TopicPartition(*p): offset for p, offset in offsets.items()}),
-                COMMIT_SECONDS,
-            )
+            async with asyncio.timeout(COMMIT_SECONDS):
+                await self._consumer.commit({TopicPartition(*p): offset for p, offset in offsets.items()})
         except (KafkaError, TimeoutError) as error:
-            raise CommitRefused(f"{type(error).__name__}: {error}") from error
+            raise CommitRefused(_told(error), needs_person=isinstance(error, _NEEDS_PERSON)) from error
 
     def pause(self) -> None:
-        """Fetch nothing more until `resume`, but stay in the group while polled."""
         self._consumer.pause(*self._consumer.assignment())
 
     def resume(self) -> None:
         self._consumer.resume(*self._consumer.paused())
 
     def lag(self) -> dict[Partition, int]:
-        """Records that the broker is known to have beyond what was polled, by partition."""
         ends = {p: self._consumer.highwater(TopicPartition(*p)) for p in self._positions}
         return {p: max(0, end - self._positions[p]) for p, end in ends.items() if end is not None}
 
+    def silent_seconds(self) -> float:
+        return asyncio.get_running_loop().time() - self._answered_at
+
     async def stop(self) -> None:
-        """Leave the group. The caller has committed what it wants committed."""
-        await self._consumer.stop()
+        if self._consumer is None:
+            return
+        try:
+            # A rebalance that waits for other members would hold it up as long as they like.
+            async with asyncio.timeout(LEAVE_SECONDS):
+                await self._consumer.stop()
+        except (KafkaError, TimeoutError) as error:
+            log.warning("left the group without a goodbye, its session runs out", reason=_told(error))
+
+    def _note_answers(self) -> None:
+        assigned = self._consumer.assignment()
+        stamps = [self._consumer.last_poll_timestamp(tp) for tp in assigned]
+        newest = max((stamp for stamp in stamps if stamp is not None), default=None)
+        if newest != self._newest_answer or assigned == self._consumer.paused():
+            self._newest_answer = newest
+            self._answered_at = asyncio.get_running_loop().time()
+
+    def _new_consumer(self) -> AIOKafkaConsumer:
+        session_ms = self._settings.session_timeout_ms
+        return AIOKafkaConsumer(
+            **self._connection.client_options(),
+            client_id="runtally-consumer",
+            group_id=self._settings.consumer_group,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            isolation_level="read_committed",
+            session_timeout_ms=session_ms,
+            heartbeat_interval_ms=max(100, session_ms // 10),
+            rebalance_timeout_ms=max(60_000, session_ms),
+            max_poll_interval_ms=MAX_POLL_INTERVAL_MS,
+            metadata_max_age_ms=METADATA_MAX_AGE_MS,
+            max_partition_fetch_bytes=1024 * 1024,
+        )
 
 
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
@@ -108,7 +152,11 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ha
 
 
 class KafkaDeadLetterTopic:
-    """The dead-letter topics behind a started producer."""
+    """The dead-letter topics behind a started producer.
+
+    The producer must not be idempotent: aiokafka's idempotent one never gives up a record, so it cannot be
+    stopped while the broker is away, and a refusal leaves a hole in its sequence that refuses all that follow.
+    """
 
     def __init__(self, producer: AIOKafkaProducer) -> None:
         self._producer = producer
@@ -125,9 +173,14 @@ class KafkaDeadLetterTopic:
                 ]
                 await asyncio.gather(*sent)
         except (KafkaError, OSError, TimeoutError) as error:
-            raise DeadLetterTopicUnavailable(f"dead-letter topic: {type(error).__name__}: {error}") from error
+            lasting = isinstance(error, (*_NEEDS_PERSON, MessageSizeTooLargeError))
+            raise DeadLetterTopicUnavailable(f"dead-letter topic: {_told(error)}", needs_person=lasting) from error
 
 
 def _key(letter: DeadLetter) -> bytes | None:
     # aiokafka refuses a record that has neither key nor value.
     return b"" if letter.record.value is None and letter.record.key is None else letter.record.key
+
+
+def _told(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"

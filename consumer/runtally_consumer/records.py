@@ -24,12 +24,15 @@ class Record(Protocol):
     @property
     def value(self) -> bytes | None: ...
     @property
-    def headers(self) -> Sequence[tuple[str, bytes]]: ...
+    def headers(self) -> Sequence[tuple[str, bytes | None]]: ...
 
 
 def record_bytes(record: Record) -> int:
-    """What the record weighs in memory: its key and value, and the objects around them."""
-    return 200 + len(record.key or b"") + len(record.value or b"")
+    """What the record weighs in memory: its key, value and headers, and the objects around them."""
+    size = 200 + len(record.key or b"") + len(record.value or b"")
+    if record.headers:
+        size += sum(100 + len(name) + len(value or b"") for name, value in record.headers)
+    return size
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +59,10 @@ class Slice:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Slices of one topic, over its partitions, that travel to the store together."""
+    """Slices of one topic and one epoch, over its partitions, that travel to the store together."""
 
     id: int
+    epoch: int
     topic: str
     slices: tuple[Slice, ...]
     size_bytes: int

@@ -1,38 +1,26 @@
-"""Running the engine: one task polls, one task decides and heartbeats, writes run beside them."""
+"""Running the engine: one task polls, one task decides and heartbeats, writes and commits run beside them."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Callable
 
 import structlog
 
 from runtally_consumer.engine import Engine
 from runtally_consumer.failures import FailureClass, classify
-from runtally_consumer.kafka import Assigned, CommitRefused, Revoked
 from runtally_consumer.metrics import ConsumerMetrics
-from runtally_consumer.records import Batch, Partition, Record
+from runtally_consumer.polling import Poller
+from runtally_consumer.records import Batch, Partition
+from runtally_consumer.source import CommitRefused, Source
 from runtally_consumer.topics import EVENT_TOPICS
-from runtally_consumer.writing import BatchWriter
+from runtally_consumer.writing import BatchWriter, Written
 
-POLL_WAIT_MS = 200
-POLL_RECORDS = 20_000
 TICK_SECONDS = 0.05
 COMMIT_EVERY_SECONDS = 1.0
 LIVE_SECONDS = 15.0
+# The group waits for us while we finish; Kafka gives us the rebalance timeout, 60 s, for all of it.
+REVOKE_SECONDS = 20.0
 
 log = structlog.get_logger(__name__)
-
-
-class Source(Protocol):
-    """Where records come from; see `KafkaSource` for what may block and raise."""
-
-    async def start(self, topics: Sequence[str], on_revoked: Revoked, on_assigned: Assigned) -> None: ...
-    async def poll(self, wait_ms: int, most: int) -> dict[Partition, Sequence[Record]]: ...
-    async def commit(self, offsets: Mapping[Partition, int]) -> None: ...
-    def pause(self) -> None: ...
-    def resume(self) -> None: ...
-    def lag(self) -> dict[Partition, int]: ...
-    async def stop(self) -> None: ...
 
 
 class Consumer:
@@ -54,12 +42,14 @@ class Consumer:
         self._monotonic = monotonic
         self._drain_seconds = drain_seconds
         self._stopping = asyncio.Event()
+        self._poller = Poller(source, engine, self._stopping, monotonic)
         self._writes: set[asyncio.Task[None]] = set()
         self._commit_lock = asyncio.Lock()
-        self._paused = False
-        self._heartbeat = monotonic()
-        self._last_arrival = monotonic()
+        self._committing: asyncio.Task[None] | None = None
         self._next_commit = 0.0
+        self._commit_failure: str | None = None
+        self._heartbeat: float | None = None
+        self._without_partitions_since = monotonic()
 
     def stop(self) -> None:
         """Leave: admit nothing more, write and commit what was read, then let `run` return."""
@@ -72,74 +62,71 @@ class Consumer:
         asked, since the local broker reports them short.
         """
         deadline = self._monotonic() + budget_seconds
-        while self._monotonic() < deadline:
-            if self._engine.is_idle and self._monotonic() - self._last_arrival >= quiet_seconds:
+        while self._monotonic() < deadline and not self._stopping.is_set():
+            if self._engine.is_idle and self._poller.quiet_seconds() >= quiet_seconds:
                 return True
             await asyncio.sleep(TICK_SECONDS)
         return False
 
     def is_alive(self) -> bool:
         """Whether the deciding task still turns. An outage of the store or the broker leaves this true."""
-        return self._monotonic() - self._heartbeat < LIVE_SECONDS
+        return self._heartbeat is None or self._monotonic() - self._heartbeat < LIVE_SECONDS
 
     def not_ready_reason(self) -> str | None:
         """Why records are not flowing, None when they are."""
-        if self._engine.failure:
-            return self._engine.failure
-        if not self._engine.partitions and self._engine.epoch == 0:
+        if self._stopping.is_set():
+            return "stopping"
+        if failure := self._poller.failure or self._engine.failure or self._commit_failure:
+            return failure
+        now = self._monotonic()
+        if self._engine.epoch == 0:
             return "waiting for partitions"
-        return "stopping" if self._stopping.is_set() else None
+        if not self._engine.is_admitting and now - self._without_partitions_since >= LIVE_SECONDS:
+            return f"the group has been rebalancing for {now - self._without_partitions_since:.0f} s"
+        if self._engine.partitions and (silent := self._source.silent_seconds()) >= LIVE_SECONDS:
+            return f"no broker has answered for {silent:.0f} s"
+        return None
 
     async def run(self) -> None:
-        """Consume until `stop`. Raises `KafkaError` when no broker answers at the start."""
+        """Consume until `stop`. Raises `KafkaError` or `OSError` when no broker answers at the start.
+
+        Raises what ended the polling early (`SourceBroken`, `OffsetsRepeated`) after it drained and left.
+        """
         await self._source.start(EVENT_TOPICS, self._on_revoked, self._on_assigned)
-        poller = asyncio.create_task(self._poll())
+        polling = asyncio.create_task(self._poller.run())
         try:
-            while not self._stopping.is_set():
-                if poller.done():
-                    poller.result()
-                await self._tick()
+            while not (self._stopping.is_set() or polling.done()):
+                self._tick()
+                await asyncio.sleep(TICK_SECONDS)
+            self._stopping.set()
             await self._drain()
         finally:
-            await self._source.stop()
-            await asyncio.gather(poller, return_exceptions=True)
+            await self._leave(polling)
+        if not polling.cancelled():
+            polling.result()
 
-    async def _poll(self) -> None:
-        while not self._stopping.is_set():
-            self._apply_back_pressure()
-            polled = await self._source.poll(POLL_WAIT_MS, POLL_RECORDS)
-            if self._stopping.is_set():
-                return  # not admitted, so not committed: the next owner reads it
-            now = self._monotonic()
-            if polled:
-                self._last_arrival = now
-            for partition, records in polled.items():
-                self._engine.offer(partition, records, now)
-
-    def _apply_back_pressure(self) -> None:
-        if not self._paused and self._engine.is_over_budget():
-            self._source.pause()
-            self._paused = True
-        elif self._paused and self._engine.is_relaxed():
-            self._source.resume()
-            self._paused = False
-
-    async def _tick(self) -> None:
+    def _tick(self) -> None:
         now = self._monotonic()
         self._heartbeat = now
         self._start_due_writes(now)
-        if now >= self._next_commit:
-            self._next_commit = now + COMMIT_EVERY_SECONDS
-            await self._commit()
+        self._start_due_commit(now)
         self._metrics.buffer_bytes.set(self._engine.held_bytes)
         self._metrics.lag_records.set(sum(self._source.lag().values()) + self._engine.held_records)
-        await asyncio.sleep(TICK_SECONDS)
 
     def _start_due_writes(self, now: float) -> None:
         for batch in self._engine.take_due(now):
             task = asyncio.create_task(self._write(batch))
             self._writes.add(task)
             task.add_done_callback(self._writes.discard)
+
+    def _start_due_commit(self, now: float) -> None:
+        """In a task of its own: a broker that is slow to answer must not hold up the writes."""
+        if self._committing is not None and self._committing.done():
+            finished, self._committing = self._committing, None
+            finished.result()
+        if now >= self._next_commit and self._committing is None and self._engine.committable():
+            self._next_commit = now + COMMIT_EVERY_SECONDS
+            self._committing = asyncio.create_task(self._commit())
 
     async def _write(self, batch: Batch) -> None:
         try:
@@ -150,13 +137,17 @@ class Consumer:
             level = log.warning if failure is FailureClass.TRANSIENT else log.error
             level("batch not written, it goes again", topic=batch.topic, kind=failure, reason=str(error)[:500])
             self._engine.failed(batch.id, failure, f"{failure}: {error}"[:500], self._monotonic())
+            self._writer.keep_only(self._engine.open_batches)
             return
         self._engine.written(batch.id)
+        self._measure(batch, written)
+
+    def _measure(self, batch: Batch, written: Written) -> None:
         self._metrics.batch_rows.observe(len(batch.records))
         self._metrics.accepted.labels(batch.topic).inc(written.accepted)
         self._metrics.unknown_fields.labels(batch.topic).inc(written.unknown_fields.total())
-        for reason, count in written.dead.items():
-            self._metrics.dead.labels(batch.topic, reason).inc(count)
+        for name, count in written.dead.items():
+            self._metrics.dead.labels(batch.topic, name).inc(count)
         for step, seconds in written.seconds.items():
             self._metrics.step_seconds.labels(step).inc(seconds)
 
@@ -168,19 +159,26 @@ class Consumer:
             try:
                 await self._source.commit(offsets)
             except CommitRefused as error:
-                log.warning("offsets not committed, their records will be read again", reason=str(error))
+                level = log.error if error.needs_person else log.warning
+                level("offsets not committed, their records will be read again", reason=str(error))
+                self._commit_failure = f"not committing: {error}"[:500]
                 return
+            self._commit_failure = None
             self._engine.committed(offsets)
 
     async def _on_revoked(self) -> None:
+        if self._engine.is_admitting:
+            self._without_partitions_since = self._monotonic()
         self._engine.revoke()
         self._writer.keep_only(self._engine.open_batches)
-        await self._finish_writes(self._drain_seconds)
+        await self._finish_writes(min(self._drain_seconds, REVOKE_SECONDS))
         await self._commit()
 
     async def _on_assigned(self, partitions: list[Partition]) -> None:
         self._engine.assign(partitions)
-        self._paused = False
+        self._poller.assigned()
+        self._writer.keep_only(self._engine.open_batches)
+        self._commit_failure = None
         self._metrics.rebalances.inc()
         log.info("partitions assigned", partitions=len(partitions), epoch=self._engine.epoch)
 
@@ -199,3 +197,11 @@ class Consumer:
             await asyncio.sleep(0 if self._writes else TICK_SECONDS)
         await self._commit()
         log.info("drained" if self._engine.is_idle else "left with records unwritten, they will be read again")
+
+    async def _leave(self, polling: asyncio.Task[None]) -> None:
+        """Whatever still runs ends here: a poll may wait for a rebalance that never comes, a write for the store."""
+        await self._source.stop()
+        running = [polling, *self._writes, *([self._committing] if self._committing else [])]
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)

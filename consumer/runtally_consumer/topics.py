@@ -1,6 +1,7 @@
 """The topics that Runtally reads and writes, and making them."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -33,12 +34,8 @@ class TopicLayout:
 
 async def missing_topics(connection: KafkaConnection, topics: Sequence[str] = ALL_TOPICS) -> list[str]:
     """Which of the topics the broker does not have. Raises `KafkaError` when it does not answer."""
-    admin = AIOKafkaAdminClient(**connection.client_options())
-    await admin.start()
-    try:
+    async with _admin(connection) as admin:
         existing = set(await admin.list_topics())
-    finally:
-        await admin.close()
     return [topic for topic in topics if topic not in existing]
 
 
@@ -50,17 +47,12 @@ async def create_topics(connection: KafkaConnection, layout: TopicLayout) -> lis
     missing = await missing_topics(connection)
     if not missing:
         return []
-    admin = AIOKafkaAdminClient(**connection.client_options())
-    await admin.start()
-    try:
-        response = await admin.create_topics(
-            [
-                NewTopic(topic, layout.partitions, layout.replication, topic_configs=_configs(topic, layout))
-                for topic in missing
-            ]
-        )
-    finally:
-        await admin.close()
+    wanted = [
+        NewTopic(topic, layout.partitions, layout.replication, topic_configs=_configs(topic, layout))
+        for topic in missing
+    ]
+    async with _admin(connection) as admin:
+        response = await admin.create_topics(wanted)
     for topic, code, *reason in response.topic_errors:
         if code not in (0, _EXISTS_ALREADY):
             detail = next(filter(None, reason), "") or for_code(code).__name__
@@ -68,19 +60,25 @@ async def create_topics(connection: KafkaConnection, layout: TopicLayout) -> lis
     return missing
 
 
+async def cluster_id(connection: KafkaConnection) -> str:
+    """The cluster's own id: what an offset is an offset in. Raises `KafkaError` when no broker answers."""
+    async with _admin(connection) as admin:
+        found = (await admin.describe_cluster()).get("cluster_id")
+    return str(found or "unknown")
+
+
+@asynccontextmanager
+async def _admin(connection: KafkaConnection) -> AsyncIterator[AIOKafkaAdminClient]:
+    admin = AIOKafkaAdminClient(**connection.client_options())
+    await admin.start()
+    try:
+        yield admin
+    finally:
+        await admin.close()
+
+
 def _configs(topic: str, layout: TopicLayout) -> dict[str, str]:
     configs = {"retention.ms": str(layout.retention_days * _DAY_MS)}
     if topic.endswith(DEAD_LETTER_SUFFIX):
         configs["max.message.bytes"] = str(DEAD_LETTER_BYTES)
     return configs
-
-
-async def cluster_id(connection: KafkaConnection) -> str:
-    """The cluster's own id: what an offset is an offset in. Raises `KafkaError` when no broker answers."""
-    admin = AIOKafkaAdminClient(**connection.client_options())
-    await admin.start()
-    try:
-        found = (await admin.describe_cluster()).get("cluster_id")
-    finally:
-        await admin.close()
-    return str(found or "unknown")

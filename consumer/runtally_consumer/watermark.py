@@ -5,6 +5,10 @@ from collections import deque
 from runtally_consumer.records import Slice
 
 
+class OffsetsRepeated(ValueError):
+    """An offset came again within one epoch: the topic was made anew, or the source is at fault."""
+
+
 class Watermark:
     """Tracks the slices of one partition in one epoch, in the order they were admitted.
 
@@ -16,6 +20,7 @@ class Watermark:
         self._open: deque[Slice] = deque()
         self._written: set[int] = set()
         self._next_offset: int | None = None
+        self._lowest_offset = 0
 
     @property
     def next_offset(self) -> int | None:
@@ -27,9 +32,13 @@ class Watermark:
         return sum(len(piece.records) for piece in self._open if piece.first_offset not in self._written)
 
     def admitted(self, piece: Slice) -> None:
-        """A slice is on its way. Slices come in ascending order of offsets."""
-        if self._open and piece.first_offset <= self._open[-1].last_offset:
-            raise ValueError(f"{piece.partition}: offset {piece.first_offset} was admitted twice in one epoch")
+        """A slice is on its way. Raises `OffsetsRepeated` unless its offsets lie above all that came before."""
+        if piece.first_offset < self._lowest_offset:
+            raise OffsetsRepeated(
+                f"{piece.partition.topic}-{piece.partition.number}: offset {piece.first_offset} came "
+                f"after {self._lowest_offset - 1}"
+            )
+        self._lowest_offset = piece.next_offset
         self._open.append(piece)
 
     def written(self, piece: Slice) -> None:

@@ -80,7 +80,7 @@ class BatchWriter:
         published_at = self._monotonic()
         await asyncio.to_thread(self._insert, batch, progress.decoded, progress.letters)
         self._progress.pop(batch.id, None)
-        dead = Counter(letter.violations[0].field or "record" for letter in progress.letters)
+        dead = Counter(letter.field or "record" for letter in progress.letters)
         return Written(
             accepted=len(batch.records) - len(progress.letters),
             dead=dead,

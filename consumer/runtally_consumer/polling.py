@@ -1,0 +1,97 @@
+"""The polling task: what the source has goes to the engine, as fast as memory allows."""
+
+import asyncio
+import random
+from collections.abc import Callable
+
+import structlog
+
+from runtally_consumer.engine import Engine
+from runtally_consumer.source import PollFailed, Source, SourceBroken
+
+POLL_WAIT_MS = 200
+POLL_RECORDS = 20_000
+FAILED_POLLS = 20
+LONGEST_WAIT_SECONDS = 5.0
+SHOWN_SECONDS = 10.0
+
+log = structlog.get_logger(__name__)
+
+
+class Poller:
+    """Polls until `stopping` is set. Never cancel `run` before the source has stopped."""
+
+    def __init__(self, source: Source, engine: Engine, stopping: asyncio.Event, monotonic: Callable[[], float]) -> None:
+        self._source = source
+        self._engine = engine
+        self._stopping = stopping
+        self._monotonic = monotonic
+        self._paused = False
+        self._quiet_since: float | None = None
+        self._failed_polls = 0
+        self._failure = ""
+        self._failed_at: float | None = None
+
+    @property
+    def failure(self) -> str | None:
+        """Why polling failed, if it did lately: one topic's errors alternate with the records of the others."""
+        lately = self._failed_at is not None and self._monotonic() - self._failed_at < SHOWN_SECONDS
+        return self._failure if lately else None
+
+    def assigned(self) -> None:
+        """Partitions were assigned: none of them is paused, and nothing of them was read."""
+        self._paused = False
+        self._quiet_since = None
+
+    def quiet_seconds(self) -> float:
+        """For how long polls have returned and brought nothing, though records were asked for."""
+        return 0.0 if self._quiet_since is None else self._monotonic() - self._quiet_since
+
+    async def run(self) -> None:
+        """Raises `SourceBroken` when only a new consumer would help, `OffsetsRepeated` when the topic was made anew."""
+        while not self._stopping.is_set():
+            self._apply_back_pressure()
+            try:
+                await self._poll_once()
+                self._failed_polls = 0
+            except PollFailed as error:
+                await self._recover(error)
+            await asyncio.sleep(0)  # with much to read a poll never waits, and others would starve
+
+    async def _poll_once(self) -> None:
+        polled = await self._source.poll(POLL_WAIT_MS, POLL_RECORDS)
+        if self._stopping.is_set():
+            return  # not admitted, so not committed: the next owner reads it
+        now = self._monotonic()
+        if polled or self._paused or not self._engine.is_admitting:
+            self._quiet_since = None
+        elif self._quiet_since is None:
+            self._quiet_since = now
+        for partition, records in polled.items():
+            self._engine.offer(partition, records, now)
+
+    def _apply_back_pressure(self) -> None:
+        if not self._paused and self._engine.is_over_budget():
+            self._source.pause()
+            self._paused = True
+        elif self._paused and self._engine.is_relaxed():
+            self._source.resume()
+            self._paused = False
+
+    async def _recover(self, error: PollFailed) -> None:
+        self._quiet_since = None
+        self._failure = f"not reading: {error}"[:500]
+        self._failed_at = self._monotonic()
+        if not error.needs_person:
+            self._failed_polls += 1
+        log.error("could not read, trying again", reason=self._failure, needs_person=error.needs_person)
+        if self._failed_polls >= FAILED_POLLS:
+            raise SourceBroken(f"{FAILED_POLLS} polls in a row failed: {error}") from error
+        longest = min(LONGEST_WAIT_SECONDS, 0.1 * 2 ** min(self._failed_polls, 10))
+        if error.needs_person:
+            longest = LONGEST_WAIT_SECONDS
+        try:
+            async with asyncio.timeout(longest * random.uniform(0.5, 1.0)):
+                await self._stopping.wait()
+        except TimeoutError:
+            return

@@ -1,0 +1,165 @@
+"""Kafka to ClickHouse and back out, both real: every record once, whatever happens to the consumer."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any
+
+import pytest
+from backends.clickhouse_backend import ClickHouseBackend
+from backends.kafka_backend import KafkaBackend
+from consumer.samples import (
+    ACTIVITY,
+    FEEDBACK,
+    LIFECYCLE,
+    NO_AGENT,
+    NOT_JSON,
+    RUNS,
+    activity_value,
+    feedback_value,
+    lifecycle_value,
+    run_value,
+)
+from consumer.stack import Stack, until
+from runtally.connection import KafkaConnection
+from runtally_clickhouse.client import Store
+from runtally_clickhouse.location import StoreLocation
+from runtally_clickhouse.migrations import migrate
+from runtally_consumer.settings import ConsumerSettings
+from runtally_consumer.topics import TopicLayout, create_topics
+
+Play = Callable[[Callable[[Stack], Coroutine[Any, Any, None]]], None]
+
+
+@pytest.fixture
+def play(
+    kafka: KafkaBackend, clickhouse: ClickHouseBackend, database: str, unique: Callable[[str], str]
+) -> Iterator[Play]:
+    """Runs a test's coroutine over a stack whose group begins at the topics' ends."""
+    url = clickhouse.url_of(database)
+    location = StoreLocation.server(url) if url else StoreLocation(path=clickhouse.path, database=database)
+    store = Store(location)
+    migrate(store)
+    connection = KafkaConnection(kafka.bootstrap)
+    settings = ConsumerSettings(
+        consumer_group=unique("consumer"), linger_ms=50, batch_rows=100, session_timeout_ms=6000, drain_seconds=20
+    )
+
+    def run(story: Callable[[Stack], Coroutine[Any, Any, None]]) -> None:
+        async def main() -> None:
+            await create_topics(connection, TopicLayout(partitions=3))
+            stack = Stack(connection, store, settings)
+            await stack.begin_at_the_ends()
+            await story(stack)
+
+        asyncio.run(main())
+
+    yield run
+    store.close()
+
+
+def test_four_topics_arrive_once_and_everything_is_committed(play: Play) -> None:
+    async def story(stack: Stack) -> None:
+        for codec in (None, "gzip", "snappy", "lz4", "zstd"):
+            first = {None: 0, "gzip": 100, "snappy": 200, "lz4": 300, "zstd": 400}[codec]
+            await stack.produce(RUNS, [run_value(first + n) for n in range(100)], compression_type=codec)
+        await stack.produce(FEEDBACK, [feedback_value(n) for n in range(20)], key=b"k")
+        await stack.produce(LIFECYCLE, [lifecycle_value(n) for n in range(20)])
+        await stack.produce(ACTIVITY, [activity_value(n) for n in range(20)])
+        async with stack.consumer() as parts:
+            await until(stack.is_ingested, "everything in the store")
+            assert parts.consumer.not_ready_reason() is None
+            assert parts.consumer.is_alive()
+        assert stack.count("agent_runs FINAL WHERE workspace_id = 'acme'") == 500
+        for table in ("agent_feedback", "agent_lifecycle", "user_activity"):
+            assert stack.count(f"{table} FINAL WHERE workspace_id = 'acme'") == 20
+        assert await stack.committed() == stack.ends()
+        assert stack.count("dead_letters") == 0
+
+    play(story)
+
+
+def test_refused_records_are_kept_in_the_dead_letter_topic_and_shown_in_the_store(play: Play) -> None:
+    async def story(stack: Stack) -> None:
+        good = await stack.produce(RUNS, [run_value(n) for n in range(50)])
+        refused = await stack.produce(RUNS, [NOT_JSON, NO_AGENT, None])
+        refused += await stack.produce(FEEDBACK, [b"{}", b"x" * 300_000])
+        async with stack.consumer():
+            await until(stack.is_ingested, "everything accounted for")
+        letters = await stack.dead_letters(refused)
+        values = [letters[place].value for place in refused]
+        assert values == [NOT_JSON, NO_AGENT, None, b"{}", b"x" * 300_000]
+        assert [letters[place].key for place in refused] == [None, None, b"k", None, None]
+        rows = stack.store.query(
+            "SELECT topic, `partition`, `offset`, reason, value_bytes FROM dead_letters ORDER BY topic, reason", {}
+        )
+        assert sorted((row["topic"], row["partition"], row["offset"]) for row in rows) == sorted(
+            (partition.topic, partition.number, offset) for partition, offset in refused
+        )
+        assert {row["value_bytes"] for row in rows} == {len(value or b"") for value in values}
+        assert stack.count("agent_runs FINAL WHERE workspace_id = 'acme'") == len(good)
+        assert await stack.committed() == stack.ends()
+
+    play(story)
+
+
+def test_a_second_start_changes_nothing(play: Play) -> None:
+    async def story(stack: Stack) -> None:
+        await stack.produce(RUNS, [run_value(n) for n in range(200)])
+        async with stack.consumer():
+            await until(stack.is_ingested, "everything in the store")
+        before = _physical(stack)
+        async with stack.consumer() as parts:
+            await until(lambda: parts.consumer.not_ready_reason() is None, "partitions")
+            assert await parts.consumer.catch_up(quiet_seconds=0.6, budget_seconds=20)
+        assert _physical(stack) == before
+        assert await stack.committed() == stack.ends()
+
+    play(story)
+
+
+def test_a_kill_between_insert_and_commit_is_replayed_without_a_trace(play: Play) -> None:
+    async def story(stack: Stack) -> None:
+        await stack.produce(RUNS, [run_value(n) for n in range(200)])
+        refused = await stack.produce(RUNS, [NOT_JSON] * 3)
+        await stack.kill_before_commit()
+        assert await stack.committed() == {partition: stack.begin[partition] for partition in stack.produced}
+        answers = _answers(stack)
+        written_once = _physical(stack)
+        async with stack.consumer() as parts:
+            await until(lambda: parts.consumer.not_ready_reason() is None, "partitions")
+            assert await parts.consumer.catch_up(quiet_seconds=0.6, budget_seconds=20)
+        assert _answers(stack) == answers == (200, 203 - 3, 3)
+        assert _physical(stack) >= written_once
+        assert stack.is_ingested()
+        assert await stack.committed() == stack.ends()
+        await stack.dead_letters(refused)
+
+    play(story)
+
+
+def test_members_that_come_and_go_lose_nothing_and_count_nothing_twice(play: Play) -> None:
+    async def story(stack: Stack) -> None:
+        async with stack.consumer() as first:
+            await stack.produce(RUNS, [run_value(n) for n in range(300)])
+            async with stack.consumer() as second:
+                for start in range(300, 900, 100):
+                    await stack.produce(RUNS, [run_value(n) for n in range(start, start + 100)])
+                await until(lambda: second.consumer.not_ready_reason() is None, "the second member's partitions")
+            await stack.produce(RUNS, [run_value(n) for n in range(900, 1000)])
+            await until(stack.is_ingested, "everything in the store")
+            assert first.consumer.is_alive()
+        assert stack.count("agent_runs FINAL WHERE workspace_id = 'acme'") == 1000
+        assert await stack.committed() == stack.ends()
+
+    play(story)
+
+
+def _answers(stack: Stack) -> tuple[int, int, int]:
+    runs = "agent_runs FINAL WHERE workspace_id = 'acme'"
+    succeeded = f"{runs} AND status = 'succeeded'"
+    return stack.count(runs), stack.count(succeeded), stack.count("dead_letters FINAL")
+
+
+def _physical(stack: Stack) -> int:
+    """Rows as they lie there, before any merge."""
+    return int(stack.store.unmerged("SELECT count() AS n FROM agent_runs")[0]["n"])
