@@ -1,5 +1,6 @@
 """The six figures and what they say about the period before."""
 
+from datetime import date
 from decimal import Decimal
 
 from runtally_ui.answers import Coverage, StatusCounts, Totals
@@ -79,6 +80,8 @@ def test_zero_is_a_value() -> None:
 def test_no_change_without_a_sound_comparison() -> None:
     assert by_label(NOW, None)["Runs"].versus.startswith("no comparison")
     assert by_label(NOW, Totals())["Runs"].versus == "no earlier data"
+    partly = tiles(NOW, THEN, 30, by_status=False, begun_within=date(2026, 10, 22))
+    assert {(tile.change, tile.versus) for tile in partly} == {(None, "runs begin 22 Oct")}
     few = by_label(NOW, THEN.model_copy(update={"runs": 19}))["Runs"]
     assert (few.change, few.versus) == (None, "too few runs to compare (under 20)")
     unpriced = by_label(NOW, THEN.model_copy(update={"cost_usd": None}))["Total cost"]

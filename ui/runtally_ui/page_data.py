@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import date
+from zoneinfo import ZoneInfo
 
 from runtally_ui.answers import Analytics, DataRange, Models
 from runtally_ui.api_client import ApiClient, ApiError, Params
@@ -43,6 +45,14 @@ def load_page(api: ApiClient, days: Days, filters: Filters, ranking_days: Days) 
             ranking=answers["ranking"],
             models=models.result(),
         )
+
+
+def begun_within(answer: Analytics, period: Days) -> date | None:
+    """The day of the first run that the filters match, when the period holds only a part of it: no fair comparison."""
+    if answer.meta.data_range is None:
+        return None
+    first = answer.meta.data_range.first.astimezone(ZoneInfo(period.timezone)).date()
+    return first if period.first < first <= period.last else None
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """The six figures at the top: value, change against the period before, and what they rest on."""
 
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from typing import Literal
 
@@ -28,11 +29,14 @@ class Tile:
     explanation: str
 
 
-def tiles(now: Totals, then: Totals | None, days: int, *, by_status: bool) -> list[Tile]:
+def tiles(
+    now: Totals, then: Totals | None, days: int, *, by_status: bool, begun_within: date | None = None
+) -> list[Tile]:
     """The tiles of the Overview. `then` is None when the period before could not be loaded;
-    `by_status`: a status filter is on, so that rates are those of the filtered runs only.
+    `by_status`: a status filter is on, so that rates are those of the filtered runs only;
+    `begun_within`: the day of the first run at all, when it lies inside the period before.
     """
-    comparable, versus = _comparison(now, then, days)
+    comparable, versus = _comparison(now, then, days, begun_within)
     earlier = then if comparable else None
     return [
         _runs(now, earlier, versus, days),
@@ -51,11 +55,13 @@ def cost_per_run(totals: Totals) -> Decimal | None:
     return totals.cost_usd / totals.coverage.cost
 
 
-def _comparison(now: Totals, then: Totals | None, days: int) -> tuple[bool, str]:
+def _comparison(now: Totals, then: Totals | None, days: int, begun_within: date | None) -> tuple[bool, str]:
     if then is None:
         return False, "no comparison: the period before could not be loaded"
     if then.runs == 0:
         return False, "no earlier data"
+    if begun_within is not None:
+        return False, f"runs begin {formats.short_day(begun_within)}"
     if min(now.runs, then.runs) < ENOUGH_RUNS:
         return False, f"too few runs to compare (under {ENOUGH_RUNS})"
     return True, f"vs prev. {days}d"

@@ -15,7 +15,7 @@ from runtally_ui.chart_data import Palette
 from runtally_ui.colours import OTHER, AgentKey, SlotBook, display_names, series_domain, with_fallback
 from runtally_ui.drawing import draw_chart
 from runtally_ui.filters import Days, Filters, shared_link
-from runtally_ui.page_data import PageData, load_widenings
+from runtally_ui.page_data import PageData, begun_within, load_widenings
 from runtally_ui.tiles import Tile, tiles
 
 _OUTCOME_KEY = ":green[● Succeeded]  :red[▲ Failed or timed out]  :gray[■ Cancelled]"
@@ -88,9 +88,15 @@ def _empty(api: ApiClient, question: Question, answer: Analytics, data: PageData
 
 def _figures(answer: Analytics, data: PageData, question: Question) -> None:
     then: Totals | None = data.previous.totals if isinstance(data.previous, Analytics) else None
-    by_status = bool(question.filters.status)
+    shown = tiles(
+        answer.totals,
+        then,
+        len(question.days),
+        by_status=bool(question.filters.status),
+        begun_within=begun_within(answer, question.days.before()),
+    )
     with st.grid(6, min_column_width=165, gap="small", key="tiles"):
-        for number, tile in enumerate(tiles(answer.totals, then, len(question.days), by_status=by_status)):
+        for number, tile in enumerate(shown):
             with st.container(border=True, key=f"tile-{number}", height="stretch", gap="xxsmall"):
                 _draw_tile(tile)
     st.container(key="notes").caption("  \n".join(formats.escaped(note) for note in notes(answer)))
@@ -152,7 +158,8 @@ def _runs_caption(runs: int, question: Question, others: list[str]) -> str:
 
 def _cost_card(answer: Analytics, data: PageData, question: Question) -> None:
     previous = data.previous if isinstance(data.previous, Analytics) else None
-    earlier = previous.totals.cost_usd if previous else None
+    whole = begun_within(answer, question.days.before()) is None
+    earlier = previous.totals.cost_usd if previous and whole else None
     caption = f"USD, {formats.day_span(question.days.first, question.days.last)}"
     if earlier is not None:
         before = question.days.before()
