@@ -1,10 +1,16 @@
 """The shapes of the answers, as the OpenAPI document shows them (CONTRACT section 3)."""
 
-from typing import Annotated, Any
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+from runtally.fields import COST_SOURCES, STATUSES
 
-Money = Annotated[str | None, Field(description="Decimal text, null when no cost is known.", examples=["0.31"])]
+Money = Annotated[
+    str | None,
+    Field(description="Decimal text, null when none is known.", examples=["0.31"], pattern=r"^[0-9]+(\.[0-9]*[1-9])?$"),
+]
+Instant = Annotated[str, Field(description="RFC 3339 in UTC.", json_schema_extra={"format": "date-time"}, pattern="Z$")]
+Day = Annotated[str, Field(description="A day of `timezone`.", json_schema_extra={"format": "date"})]
 
 
 class Answer(BaseModel):
@@ -21,17 +27,17 @@ class Coverage(Answer):
 
 
 class DataRange(Answer):
-    first: str
-    last: str
+    first: Instant
+    last: Instant
 
 
 class Meta(Answer):
     """What the answer is about and what it holds."""
 
-    from_: Annotated[str, Field(alias="from")]
-    to: str
+    from_: Annotated[Instant, Field(alias="from")]
+    to: Instant
     timezone: str
-    data_as_of: Annotated[str | None, Field(description="Last acknowledged insert that the answer holds.")]
+    data_as_of: Annotated[Instant | None, Field(description="Last acknowledged insert that the answer holds.")]
     freshness_seconds: Annotated[float | None, Field(description="Age of data_as_of.")]
     truncated: Annotated[bool, Field(description="Whether agents were folded into `other`.")]
     hides_failures: Annotated[bool, Field(description="Whether the filters leave failed or timed_out runs out.")]
@@ -81,7 +87,7 @@ class AgentTotals(Totals):
 
 
 class AgentDay(Answer):
-    date: str
+    date: Day
     workspace_id: str | None
     agent_id: str | None
     other: bool | None = None
@@ -99,7 +105,7 @@ class AgentsAnalytics(Answer):
 
 
 class UsageDay(Answer):
-    date: str
+    date: Day
     messages: int
     tokens: int
     sessions: int
@@ -152,16 +158,82 @@ class Summary(Answer):
     meta: Meta
 
 
+class Run(Answer):
+    """A run as it was published (CONTRACT 1), empty strings and nulls where something is not known."""
+
+    run_id: Annotated[str, Field(description="As given by its producer.")]
+    id: Annotated[str, Field(description="The stored key, a UUIDv7.", json_schema_extra={"format": "uuid"})]
+    workspace_id: str
+    agent_id: str
+    agent_name: str
+    status: Annotated[str, Field(json_schema_extra={"enum": list(STATUSES)})]
+    stalled: Annotated[bool, Field(description="Still running long after its start.")]
+    started_at: Instant
+    updated_at: Instant
+    finished_at: Instant | None
+    handed_off_at: Instant | None
+    duration_ms: int | None
+    queue_ms: int | None
+    provider: str
+    model: str
+    agent_version: str
+    environment: str
+    trigger: str
+    user_id: str
+    session_id: str
+    trace_id: str
+    parent_run_id: str
+    input_tokens: int | None
+    output_tokens: int | None
+    total_tokens: int | None
+    cache_read_tokens: int | None
+    cache_write_tokens: int | None
+    reasoning_tokens: int | None
+    cost_usd: Money
+    cost_source: Annotated[str, Field(json_schema_extra={"enum": list(COST_SOURCES)})]
+    price_version: str
+    credits: Money
+    llm_calls: int | None
+    tool_calls: int | None
+    files_modified: int | None
+    retries: int | None
+    error_type: str
+    error_severity: str
+    error_category: str
+    error_message: Annotated[str, Field(description="In lists its first hundred characters, and an ellipsis.")]
+    recovered: bool | None
+    recovery_ms: int | None
+    tags: dict[str, str]
+    clock_skew: Annotated[bool, Field(description="It says that it finished before it started.")]
+    deleted: Literal[False]
+
+
+class RunDetail(Run):
+    meta: Meta
+
+
 class RunPage(Answer):
-    data: list[dict[str, Any]]
+    data: list[Run]
     next_cursor: str | None
     has_more: bool
     meta: Meta
 
 
-class AcceptedItem(Answer):
+class AcceptedRun(Answer):
+    index: Annotated[int, Field(description="Place of the item in the request.")]
+    run_id: str
+    id: Annotated[str, Field(description="The stored key, a UUIDv7.", json_schema_extra={"format": "uuid"})]
+
+
+class AcceptedFeedbackItem(Answer):
     index: int
-    run_id: str | None = None
+    feedback_id: str
+    id: str
+
+
+class AcceptedEvent(Answer):
+    index: int
+    event_id: str
     id: str
 
 
@@ -176,6 +248,23 @@ class Accepted(Answer):
 
     accepted: int
     rejected: int
-    runs: list[AcceptedItem]
     warnings: list[Warning_]
-    queryable: bool | None = None
+    queryable: Annotated[
+        bool | None, Field(description="With `Prefer: wait`: whether the items can be queried already.")
+    ] = None
+
+
+class AcceptedRuns(Accepted):
+    runs: list[AcceptedRun]
+
+
+class AcceptedFeedback(Accepted):
+    feedback: list[AcceptedFeedbackItem]
+
+
+class AcceptedLifecycle(Accepted):
+    lifecycle: list[AcceptedEvent]
+
+
+class AcceptedActivity(Accepted):
+    activity: list[AcceptedEvent]

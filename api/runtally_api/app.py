@@ -1,17 +1,17 @@
 """The API's composition root: settings and a store in, an ASGI application out."""
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 
 from fastapi import FastAPI
 from runtally.connection import KafkaConnection
-from runtally.events import EVENTS
 from runtally_clickhouse.client import Store
 
 from runtally_api.dependencies import ApiParts
+from runtally_api.documentation import describe
 from runtally_api.metrics import ApiMetrics
-from runtally_api.middleware import Observed
+from runtally_api.middleware import HeadAsGet, Observed
 from runtally_api.problems import install_problem_handlers
 from runtally_api.publishing import KafkaPublisher
 from runtally_api.routes import agents, health, ingest, runs, usage
@@ -39,25 +39,17 @@ def create_app(
         finally:
             await publisher.stop()
 
+    return make_app(lifespan)
+
+
+def make_app(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]]) -> FastAPI:
+    """The application around a lifespan that puts `ApiParts` into the application's state."""
     app = FastAPI(title="Runtally", version="1", description=DESCRIPTION, lifespan=lifespan)
     app.state.metrics = ApiMetrics()
     app.add_middleware(Observed, metrics=app.state.metrics)
+    app.add_middleware(HeadAsGet)
     install_problem_handlers(app)
     for module in (agents, usage, ingest, runs, health):
         app.include_router(module.router)
-    _describe_messages(app)
+    describe(app)
     return app
-
-
-def _describe_messages(app: FastAPI) -> None:
-    """Add the contract's messages to the OpenAPI document: bodies are read by our own strict reader."""
-    generate = app.openapi
-
-    def openapi() -> dict[str, object]:
-        document = generate()
-        schemas = document.setdefault("components", {}).setdefault("schemas", {})
-        for event in EVENTS:
-            schemas.setdefault(event.__name__, event.model_json_schema())
-        return document
-
-    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend the document

@@ -7,16 +7,14 @@ from typing import Annotated
 
 from fastapi import Depends, Query, Request
 from runtally.fields import STATUSES
-from runtally_clickhouse.catalogue import FIRST_INSTANT, LAST_INSTANT, RunFilters, RunScope
+from runtally_clickhouse.catalogue import RunFilters, RunScope
 from runtally_clickhouse.client import Reader, Store
 
 from runtally_api.problems import FieldError, InvalidRequest
 from runtally_api.publishing import Publisher
-from runtally_api.ranges import TimeRange, resolve_range
+from runtally_api.ranges import TimeRange, resolve_open_range, resolve_range
 from runtally_api.settings import ApiSettings
 
-LONGEST = LAST_INSTANT - FIRST_INSTANT
-FIRST_DATE = FIRST_INSTANT.date().isoformat()
 FILTERABLE_STATUSES = (*STATUSES, "stalled")
 
 
@@ -141,11 +139,8 @@ def _unranged(
     timezone: Timezone = None,
 ) -> RunQuery:
     now = parts.now()
-    everything = TimeRange(FIRST_INSTANT, LAST_INSTANT, resolve_range(None, None, timezone, now, LONGEST).zone)
-    if from_ or to:
-        given = resolve_range(from_ or FIRST_DATE, to, timezone, now, LONGEST)
-        everything = TimeRange(given.start, given.end if to else LAST_INSTANT, given.zone)
-    return _bound_query(parts, workspaces, filters, everything, now)
+    time = resolve_open_range(from_, to, timezone, now, parts.settings.max_range)
+    return _bound_query(parts, workspaces, filters, time, now)
 
 
 RangedQuery = Annotated[RunQuery, Depends(_ranged)]

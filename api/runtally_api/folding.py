@@ -78,15 +78,15 @@ def agent_totals(listed: Sequence[Row], rest: Sequence[Row]) -> list[dict[str, A
 
 
 def runs_per_day(
-    rows: Iterable[Row], listed: Sequence[Row], days: Sequence[date], *, with_other: bool
+    rows: Iterable[Row], listed: Sequence[Row], days: Mapping[int, date], *, with_other: bool
 ) -> list[dict[str, Any]]:
     """Every listed agent on every day, zeros where nothing ran, and the agents not listed together as `other`."""
     keys: list[AgentKey | None] = [(row["workspace_id"], row["agent_id"]) for row in listed]
     known = set(keys)
-    cells: dict[tuple[date, AgentKey | None], dict[str, Any]] = {}
+    cells: dict[tuple[int, AgentKey | None], dict[str, Any]] = {}
     for row in rows:
         key = (row["workspace_id"], row["agent_id"])
-        cell = cells.setdefault((row["date"], key if key in known else None), _empty_cell())
+        cell = cells.setdefault((row["day_start_ms"], key if key in known else None), _empty_cell())
         for name in ("runs", "succeeded", "failed"):
             cell[name] += row[name]
         if row["cost_usd"] is not None:
@@ -94,7 +94,7 @@ def runs_per_day(
     if with_other:
         keys.append(None)
     empty = _empty_cell()
-    return [_day_entry(day, key, cells.get((day, key), empty)) for day in days for key in keys]
+    return [_day_entry(day, key, cells.get((start, key), empty)) for start, day in days.items() for key in keys]
 
 
 def _empty_cell() -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """From the body of a POST to events ready to publish: what is good is taken, what is not is explained. Pure."""
 
+import codecs
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from runtally.violations import (
     InvalidEvent,
     Violation,
     oversized,
+    remedy,
     unknown_fields,
     validate_event,
 )
@@ -55,13 +57,14 @@ def read_items(body: bytes, content_type: str) -> list[JsonValue | InvalidJson]:
     if media_type not in (JSON, NDJSON):
         detail = f"send Content-Type {JSON} or {NDJSON}, got '{shortened(media_type)}'"
         raise Problem(415, "unsupported-media-type", "Unsupported media type", detail)
+    items: list[JsonValue | InvalidJson]
+    text = body.removeprefix(codecs.BOM_UTF8)  # some senders' tools put one in front, whatever they are told
     if media_type == NDJSON:
-        items: list[JsonValue | InvalidJson] = [_read_line(line) for line in body.split(b"\n") if line.strip()]
+        items = [_read(line) for line in text.split(b"\n") if line.strip()]
     else:
-        try:
-            document = read_json(body)
-        except InvalidJson as error:
-            raise Problem(400, "not-json", "Not JSON", str(error)) from error
+        document = _read(text)
+        if isinstance(document, InvalidJson):
+            raise Problem(400, "not-json", "Not JSON", str(document))
         items = list(document) if isinstance(document, list) else [document]
     if len(items) > MAX_ITEMS:
         detail = f"{len(items)} items; at most {MAX_ITEMS} fit in one request: send several"
@@ -69,9 +72,9 @@ def read_items(body: bytes, content_type: str) -> list[JsonValue | InvalidJson]:
     return items
 
 
-def _read_line(line: bytes) -> JsonValue | InvalidJson:
+def _read(text: bytes) -> JsonValue | InvalidJson:
     try:
-        return read_json(line)
+        return read_json(text)
     except InvalidJson as error:
         return error
 
@@ -85,7 +88,7 @@ def take_in(model: type[Event], items: Sequence[JsonValue | InvalidJson], now: d
         except InvalidEvent as error:
             intake.rejected += 1
             given_id = _given_id(model, item)
-            intake.errors += [_error(index, given_id, violation) for violation in error.violations]
+            intake.errors += [_error(index, id_field(model), given_id, violation) for violation in error.violations]
             continue
         intake.accepted.append(AcceptedEvent(index, event))
         if isinstance(item, dict):
@@ -96,13 +99,20 @@ def take_in(model: type[Event], items: Sequence[JsonValue | InvalidJson], now: d
 def _validated(model: type[Event], item: JsonValue | InvalidJson, now: datetime, *, check_size: bool) -> Event:
     if isinstance(item, InvalidJson):
         raise InvalidEvent([Violation("", str(item), "send one JSON object a line")])
-    if check_size:
-        size = len(json.dumps(item, ensure_ascii=False, default=_plain).encode("utf-8", "surrogatepass"))
-        if size > MAX_RECORD_BYTES:
-            raise InvalidEvent([oversized(size)])
+    if check_size and (size := _size(item)) > MAX_RECORD_BYTES:
+        raise InvalidEvent([oversized(size)])
     if model is RunSnapshot and isinstance(item, dict) and item.get("updated_at") is None:
         item["updated_at"] = format_instant(now)
     return validate_event(model, item)
+
+
+def _size(item: JsonValue) -> int:
+    """The bytes of the item as a record of its own."""
+    try:
+        text = json.dumps(item, ensure_ascii=False, separators=(",", ":"), default=_plain)
+    except RecursionError as error:
+        raise InvalidEvent([Violation("", "is nested too deeply", remedy("object"))]) from error
+    return len(text.encode("utf-8", "surrogatepass"))
 
 
 def _plain(value: object) -> object:
@@ -119,10 +129,10 @@ def _given_id(model: type[Event], item: JsonValue | InvalidJson) -> str | None:
     return shortened(given).encode("utf-8", "replace").decode() if isinstance(given, str) else None
 
 
-def _error(index: int, given_id: str | None, violation: Violation) -> dict[str, Any]:
+def _error(index: int, id_name: str, given_id: str | None, violation: Violation) -> dict[str, Any]:
     return {
         "index": index,
-        "run_id": given_id,
+        id_name: given_id,
         "field": violation.field,
         "message": violation.message,
         "remedy": violation.remedy,

@@ -1,20 +1,28 @@
-"""Around every request: an id, the time it took, and a count of it."""
+"""Around every request: an id, the time it took, a count of it, and an answer whatever happens."""
 
 import re
 import time
+import traceback
 from collections.abc import Callable
 from uuid import uuid4
 
+import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from runtally_api.metrics import ApiMetrics
+from runtally_api.problems import InternalError, ProblemResponse
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+log = structlog.get_logger(__name__)
 
 
 class Observed:
-    """Gives each request an id (the caller's `X-Request-ID` when it is plain), and tells how long the answer took."""
+    """Gives each request an id (the caller's `X-Request-ID` when it is plain), and tells how long the answer took.
+
+    An error that nothing else answers becomes a problem of status 500: its cause goes to the log, never to the caller.
+    """
 
     def __init__(self, app: ASGIApp, metrics: ApiMetrics, monotonic: Callable[[], float] = time.perf_counter) -> None:
         self._app = app
@@ -29,7 +37,7 @@ class Observed:
         request_id = given if _REQUEST_ID.fullmatch(given) else uuid4().hex
         scope.setdefault("state", {})["request_id"] = request_id
         started = self._monotonic()
-        status = 500
+        status: int | None = None
 
         async def observe(message: Message) -> None:
             nonlocal status
@@ -42,7 +50,31 @@ class Observed:
 
         try:
             await self._app(scope, receive, observe)
+        except Exception:
+            cause = traceback.format_exc()  # as text: no log format may add the values of variables to it
+            log.error("unhandled error", request_id=request_id, method=scope["method"], path=scope["path"], cause=cause)
+            if status is not None:
+                raise
+            await ProblemResponse(InternalError(), request_id)(scope, receive, observe)
         finally:
             route = getattr(scope.get("route"), "path", "unmatched")
-            self._metrics.requests.labels(scope["method"], route, status).inc()
-            self._metrics.request_seconds.labels(scope["method"], route).observe(self._monotonic() - started)
+            method = scope["method"] if scope["method"] in _METHODS else "other"
+            self._metrics.requests.labels(method, route, status or 500).inc()
+            self._metrics.request_seconds.labels(method, route).observe(self._monotonic() - started)
+
+
+class HeadAsGet:
+    """Answers HEAD as it would GET, without the body."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_head(message: Message) -> None:
+            await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
+
+        await self._app({**scope, "method": "GET"}, receive, send_head)

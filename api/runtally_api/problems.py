@@ -4,9 +4,12 @@ Problem
 ├── InvalidRequest      422  a parameter or body that breaks a rule; `errors` names each field
 ├── NotFound            404
 ├── AmbiguousRun        409  several workspaces use the id
+├── InternalError       500  a fault of ours
 └── Unavailable         503  the broker or the store is away; safe to send again
 """
 
+import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from http import HTTPStatus
 from typing import Any
@@ -19,8 +22,10 @@ from starlette.exceptions import HTTPException
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 2
+NAMES_SHOWN = 10
 _TOO_SLOW = 159
 _TOO_MUCH_MEMORY = 241
+_DETAILS = {404: "no endpoint has this path: /docs lists them", 405: "the endpoint has no such method: see Allow"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,42 +81,64 @@ class NotFound(Problem):
 
 class AmbiguousRun(Problem):
     def __init__(self, run_id: str, workspaces: list[str]) -> None:
-        names = ", ".join(workspaces)
+        more = f" and {len(workspaces) - NAMES_SHOWN} more" if len(workspaces) > NAMES_SHOWN else ""
+        names = ", ".join(workspaces[:NAMES_SHOWN]) + more
         error = FieldError("workspace_id", f"several workspaces use this run_id: {names}", "name one of them")
         super().__init__(409, "ambiguous-run", "Ambiguous run", f"run '{run_id}' exists in {names}", [error])
 
 
+class InternalError(Problem):
+    def __init__(self) -> None:
+        detail = "a fault of Runtally's own; its log has the cause under the request_id"
+        super().__init__(500, "internal-error", "Internal error", detail)
+
+
 class Unavailable(Problem):
-    def __init__(self, detail: str) -> None:
+    def __init__(self, detail: str, more: dict[str, Any] | None = None) -> None:
         retry = {"Retry-After": str(RETRY_AFTER_SECONDS)}
-        super().__init__(503, "unavailable", "Temporarily unavailable", detail, headers=retry)
+        super().__init__(503, "unavailable", "Temporarily unavailable", detail, more=more, headers=retry)
+
+
+class ProblemResponse(JSONResponse):
+    """A problem on the wire. It may quote what a sender wrote, lone surrogates included, so those are replaced."""
+
+    media_type = MEDIA_TYPE
+
+    def __init__(self, problem: Problem, request_id: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(problem.body(request_id), problem.status, {**(headers or {}), **problem.headers})
+
+    def render(self, content: Any) -> bytes:
+        return json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode(
+            "utf-8", "replace"
+        )
 
 
 def install_problem_handlers(app: FastAPI) -> None:
     """Answer every error, the framework's own included, as a problem."""
 
     @app.exception_handler(Problem)
-    async def own(request: Request, error: Problem) -> JSONResponse:
+    async def own(request: Request, error: Problem) -> ProblemResponse:
         return _response(request, error)
 
     @app.exception_handler(HTTPException)
-    async def framework(request: Request, error: HTTPException) -> JSONResponse:
+    async def framework(request: Request, error: HTTPException) -> ProblemResponse:
         title = HTTPStatus(error.status_code).phrase
         name = title.lower().replace(" ", "-")
-        return _response(request, Problem(error.status_code, name, title, str(error.detail)), error.headers)
+        detail = _DETAILS.get(error.status_code, str(error.detail))
+        return _response(request, Problem(error.status_code, name, title, detail), error.headers)
 
     @app.exception_handler(RequestValidationError)
-    async def parameters(request: Request, error: RequestValidationError) -> JSONResponse:
+    async def parameters(request: Request, error: RequestValidationError) -> ProblemResponse:
         errors = [_field_error(item) for item in error.errors()]
         return _response(request, InvalidRequest(*errors))
 
     @app.exception_handler(StoreUnavailable)
     @app.exception_handler(SchemaError)
-    async def store_away(request: Request, error: Exception) -> JSONResponse:
+    async def store_away(request: Request, error: Exception) -> ProblemResponse:
         return _response(request, Unavailable("the store does not answer"))
 
     @app.exception_handler(StoreRefused)
-    async def store_refused(request: Request, error: StoreRefused) -> JSONResponse:
+    async def store_refused(request: Request, error: StoreRefused) -> ProblemResponse:
         return _response(request, _refusal(error))
 
 
@@ -133,6 +160,5 @@ def _field_error(item: dict[str, Any]) -> FieldError:
     return FieldError(".".join(place) or "body", str(item["msg"]).lower(), "see the API's documentation at /docs")
 
 
-def _response(request: Request, problem: Problem, headers: Any = None) -> JSONResponse:
-    body = problem.body(getattr(request.state, "request_id", ""))
-    return JSONResponse(body, problem.status, headers={**(headers or {}), **problem.headers}, media_type=MEDIA_TYPE)
+def _response(request: Request, problem: Problem, headers: Mapping[str, str] | None = None) -> ProblemResponse:
+    return ProblemResponse(problem, request.state.request_id, headers)

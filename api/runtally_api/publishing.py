@@ -2,11 +2,13 @@
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import structlog
 from aiokafka import AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 from runtally.connection import KafkaConnection
 from runtally.events import Event
@@ -20,14 +22,23 @@ class PublishFailed(Exception):
     """Not every event was acknowledged in time. Some may be in the topic; sending all again is safe."""
 
 
+@dataclass(frozen=True, slots=True)
+class Published:
+    """Where the events of one topic came to lie, by partition. `stream` is the cluster's id, as in the ledger."""
+
+    stream: str
+    topic: str
+    offsets: Mapping[int, Sequence[int]]
+
+
 class Publisher(Protocol):
-    """Publishes events.
+    """Publishes events of one topic, at least one.
 
     `publish` returns once the brokers have acknowledged all of them, which does not promise that they can be
-    queried yet. Raises `PublishFailed`.
+    queried yet. None when the brokers did not say where they lie. Raises `PublishFailed`.
     """
 
-    async def publish(self, events: Sequence[Event]) -> None: ...
+    async def publish(self, events: Sequence[Event]) -> Published | None: ...
 
     def not_ready_reason(self) -> str | None: ...
 
@@ -39,6 +50,7 @@ class KafkaPublisher:
         self._connection = connection
         self._timeout_seconds = timeout_seconds
         self._producer: AIOKafkaProducer | None = None
+        self._stream = ""
         self._connecting: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -49,6 +61,7 @@ class KafkaPublisher:
         warned = False
         while self._producer is None:
             try:
+                self._stream = await _cluster_id(self._connection)
                 self._producer = await start_producer(self._connection, "runtally-api", linger_ms=2)
             except (KafkaError, OSError) as error:
                 if not warned:
@@ -59,7 +72,7 @@ class KafkaPublisher:
     def not_ready_reason(self) -> str | None:
         return None if self._producer else f"no Kafka broker answers at {self._connection.bootstrap}"
 
-    async def publish(self, events: Sequence[Event]) -> None:
+    async def publish(self, events: Sequence[Event]) -> Published | None:
         if self._producer is None:
             raise PublishFailed(self.not_ready_reason())
         try:
@@ -70,9 +83,15 @@ class KafkaPublisher:
                     )
                     for event in events
                 ]
-                await asyncio.gather(*sent)
+                acknowledged = await asyncio.gather(*sent)
         except (KafkaError, OSError, TimeoutError) as error:
             raise PublishFailed(f"{type(error).__name__}: {error}") from error
+        offsets: dict[int, list[int]] = {}
+        for record in acknowledged:
+            if record is None or record.offset < 0:  # a repeated send that the broker already had
+                return None
+            offsets.setdefault(record.partition, []).append(record.offset)
+        return Published(self._stream, events[0].topic, offsets)
 
     async def stop(self) -> None:
         """Send what is buffered and disconnect."""
@@ -82,3 +101,14 @@ class KafkaPublisher:
                 await self._connecting
         if self._producer is not None:
             await self._producer.stop()
+
+
+async def _cluster_id(connection: KafkaConnection) -> str:
+    """The cluster's own id, by which the consumer's ledger tells offsets apart."""
+    admin = AIOKafkaAdminClient(**connection.client_options())
+    await admin.start()
+    try:
+        found = (await admin.describe_cluster()).get("cluster_id")
+    finally:
+        await admin.close()
+    return str(found or "unknown")

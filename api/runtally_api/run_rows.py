@@ -1,7 +1,6 @@
 """A run as the answers show it (CONTRACT 3.4), and the cursor to the page after it. Pure."""
 
 import base64
-import binascii
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from runtally_clickhouse.catalogue import unix_ms
+from runtally_clickhouse.catalogue import LAST_INSTANT, unix_ms
 
 from runtally_api.formats import instant, money, shortened
 from runtally_api.problems import FieldError, InvalidRequest
@@ -64,6 +63,7 @@ def run_answer(row: Row, *, whole_message: bool) -> dict[str, Any]:
         **{name: instant(row[name]) for name in _INSTANTS},
         **{name: row[name] for name in _PLAIN},
         **{name: money(row[name]) for name in _MONEY},
+        "deleted": False,  # deleted runs are in no answer
         "error_message": row["error_message"] if whole_message else shortened(row["error_message"]),
     }
 
@@ -100,10 +100,11 @@ class Cursor:
         """Raises `InvalidRequest` for anything that `encode` did not make."""
         try:
             started_ms, run_id, workspace_id = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-            if not isinstance(started_ms, int) or not isinstance(workspace_id, str):
+            workspace_id.encode("utf-8")
+            if type(started_ms) is not int or not 0 <= started_ms <= unix_ms(LAST_INSTANT):
                 raise TypeError("not a cursor")
             return cls(started_ms, UUID(run_id), workspace_id)
-        except (ValueError, TypeError, AttributeError, binascii.Error) as error:
+        except (ValueError, TypeError, AttributeError, RecursionError) as error:
             raise InvalidRequest(
                 FieldError("cursor", "is not one of ours", "send next_cursor of the page before, unchanged")
             ) from error

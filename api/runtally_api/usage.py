@@ -1,7 +1,7 @@
 """The arithmetic and naming behind `/api/v1/analytics/*` (CONTRACT 3.2), where a message is a run. Pure."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any
 
@@ -16,11 +16,14 @@ def mean_ms(row: Row) -> float | None:
     return None if mean is None else round(mean, 2)
 
 
-def daily_usage(rows: Iterable[Row], days: Sequence[date]) -> list[dict[str, Any]]:
+def daily_usage(rows: Iterable[Row], days: Mapping[int, date]) -> list[dict[str, Any]]:
     """One entry for each day, zeros where nothing ran."""
-    by_day = {row["date"]: row for row in rows}
+    by_day = {row["day_start_ms"]: row for row in rows}
     empty = {"messages": 0, "tokens": 0, "sessions": 0}
-    return [{"date": day.isoformat(), **{name: by_day.get(day, empty)[name] for name in empty}} for day in days]
+    return [
+        {"date": day.isoformat(), **{name: by_day.get(start, empty)[name] for name in empty}}
+        for start, day in days.items()
+    ]
 
 
 def agent_usage(row: Row) -> dict[str, Any]:

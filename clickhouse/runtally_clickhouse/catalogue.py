@@ -4,7 +4,7 @@ A question about runs cannot be asked without a `RunScope`, and so not without t
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -101,6 +101,29 @@ def data_as_of(reader: Reader) -> datetime | None:
     """When the store last acknowledged a batch, None in an empty store. Ask it before the answer it describes."""
     acknowledged: datetime | None = reader.query(query_text("data_as_of"), {})[0]["data_as_of"]
     return acknowledged.replace(tzinfo=UTC) if acknowledged else None
+
+
+def all_ingested(reader: Reader, stream: str, topic: str, offsets: Mapping[int, Sequence[int]]) -> bool:
+    """Whether the store has acknowledged every one of these offsets, given by partition."""
+    partitions = sorted(offsets)
+    rows = reader.query(
+        query_text("ingested_offsets"),
+        {
+            "stream": stream,
+            "topic": topic,
+            "partitions": partitions,
+            "first_offsets": [min(offsets[partition]) for partition in partitions],
+            "last_offsets": [max(offsets[partition]) for partition in partitions],
+        },
+    )
+    covered: dict[int, list[range]] = {}
+    for row in rows:
+        covered.setdefault(row["partition"], []).append(range(row["first_offset"], row["last_offset"] + 1))
+    return all(
+        any(offset in ingested for ingested in covered.get(partition, ()))
+        for partition, wanted in offsets.items()
+        for offset in wanted
+    )
 
 
 @cache

@@ -1,7 +1,9 @@
-"""The connections to the store: one client per thread, the pinned settings on every call."""
+"""The connections to the store: a client serves one call at a time, the pinned settings are on every call."""
 
 import threading
-from collections.abc import Callable, Mapping
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 import clickhouse_connect
@@ -42,7 +44,8 @@ class Writer(Protocol):
 class Store:
     """Reader and Writer over one engine, embedded or server, for any number of threads.
 
-    Opening it is cheap: each thread connects at its first call. `close()` closes what all threads opened.
+    Opening it is cheap: a call connects when no client is idle, so there are never more clients than calls at
+    once. `close()` closes the idle ones, and those in use when their call ends.
     """
 
     def __init__(self, location: StoreLocation, max_execution_seconds: int = 30) -> None:
@@ -50,45 +53,51 @@ class Store:
         self._read_settings = read_settings(max_execution_seconds)
         self._write_settings: Settings = {**WRITE, "max_execution_time": WRITE_SECONDS}
         self._max_execution_seconds = max_execution_seconds
-        self._threads = threading.local()
-        self._opened: list[Client] = []
+        self._idle: list[Client] = []
+        self._closed = False
         self._lock = threading.Lock()
 
     def query(self, sql: str, parameters: Mapping[str, object]) -> list[Row]:
-        with store_errors():
-            result = self._client().query(
-                sql, parameters=dict(parameters), settings=self._read_settings, column_oriented=False
-            )
+        with store_errors(), self._client() as client:
+            result = client.query(sql, parameters=dict(parameters), settings=self._read_settings)
             return [dict(zip(result.column_names, row, strict=True)) for row in result.result_rows]
 
     def insert(self, table: str, rows: pa.Table) -> None:
-        with store_errors():
-            self._client().insert_arrow(table, rows, settings=self._write_settings)
+        with store_errors(), self._client() as client:
+            client.insert_arrow(table, rows, settings=self._write_settings)
 
     def command(self, sql: str, parameters: Mapping[str, object] | None = None) -> None:
-        with store_errors():
-            self._client().command(sql, parameters=dict(parameters or {}), settings=self._write_settings)
+        with store_errors(), self._client() as client:
+            client.command(sql, parameters=dict(parameters or {}), settings=self._write_settings)
 
     def unmerged(self, sql: str, parameters: Mapping[str, object] | None = None) -> list[Row]:
         """A query without FINAL, for the engine's own tables and for checks of what is physically there."""
-        with store_errors():
-            result = self._client().query(sql, parameters=dict(parameters or {}), settings={"use_query_cache": 0})
+        with store_errors(), self._client() as client:
+            result = client.query(sql, parameters=dict(parameters or {}), settings={"use_query_cache": 0})
             return [dict(zip(result.column_names, row, strict=True)) for row in result.result_rows]
 
     def close(self) -> None:
         with self._lock:
-            opened, self._opened = self._opened, []
-        for client in opened:
+            self._closed = True
+            idle, self._idle = self._idle, []
+        for client in idle:
             client.close()
 
-    def _client(self) -> Client:
-        client: Client | None = getattr(self._threads, "client", None)
-        if client is None or client not in self._opened:
-            client = self._connect()
+    @contextmanager
+    def _client(self) -> Iterator[Client]:
+        """A client for one call: neither engine's client serves two threads at once."""
+        with self._lock:
+            client = self._idle.pop() if self._idle else None
+        client = client or self._connect()
+        try:
+            yield client
+        finally:
             with self._lock:
-                self._opened.append(client)
-            self._threads.client = client
-        return client
+                keep = not self._closed
+                if keep:
+                    self._idle.append(client)
+            if not keep:
+                client.close()
 
     def _connect(self) -> Client:
         options = self.location.connect_options()
@@ -110,12 +119,14 @@ def check_writes_count_twice(store: Store) -> None:
     Raises `StoreRefused` when it dropped the second one as a duplicate.
     """
     block = pa.table({"probe": pa.array([1], pa.uint8())})
-    store.command("CREATE TABLE IF NOT EXISTS insert_probe (probe UInt8) ENGINE = MergeTree ORDER BY tuple()")
-    store.command("TRUNCATE TABLE insert_probe")
-    store.insert("insert_probe", block)
-    store.insert("insert_probe", block)
-    kept = store.unmerged("SELECT count() AS kept FROM insert_probe")[0]["kept"]
-    store.command("DROP TABLE insert_probe")
+    table = f"insert_probe_{uuid.uuid4().hex}"  # others may start at the same moment
+    store.command(f"CREATE TABLE {table} (probe UInt8) ENGINE = MergeTree ORDER BY tuple()")
+    try:
+        store.insert(table, block)
+        store.insert(table, block)
+        kept = store.unmerged(f"SELECT count() AS kept FROM {table}")[0]["kept"]
+    finally:
+        store.command(f"DROP TABLE {table}")
     if kept != 2:
         raise StoreRefused(
             f"the store kept {kept} of 2 equal blocks: check `deduplicate_insert` in the user's profile", 0

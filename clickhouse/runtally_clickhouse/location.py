@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 DEFAULT_DATABASE = "default"
 _DATABASE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
@@ -30,7 +30,7 @@ class StoreLocation:
             parts = urlsplit(self.url)
             if not _DATABASE.fullmatch(self.database):
                 raise InvalidLocation("the database in RUNTALLY_CLICKHOUSE_URL must be of letters, digits and _")
-            if parts.scheme not in ("http", "https") or not parts.hostname:
+            if parts.scheme not in ("http", "https") or not parts.hostname or not _has_valid_port(parts):
                 raise InvalidLocation("RUNTALLY_CLICKHOUSE_URL must look like http://user:password@host:8123/database")
 
     def __repr__(self) -> str:
@@ -77,3 +77,10 @@ class StoreLocation:
             "database": self.database,
             "autogenerate_session_id": False,  # concurrent calls on one session are refused
         }
+
+
+def _has_valid_port(parts: SplitResult) -> bool:
+    try:
+        return parts.port is None or parts.port > 0
+    except ValueError:
+        return False

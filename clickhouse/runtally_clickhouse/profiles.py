@@ -15,6 +15,8 @@ READ: Settings = {
     "final": 1,
     "do_not_merge_across_partitions_select_final": 1,  # sound: the partition is a function of the key
     "optimize_move_to_prewhere_if_final": 0,  # PREWHERE would filter before the merge and show a stale version
+    "use_skip_indexes_if_final": 1,
+    "use_skip_indexes_if_final_exact_mode": 1,  # else an index would hide the version that wins
     "join_use_nulls": 0,
     "aggregate_functions_null_for_empty": 0,
     "prefer_column_name_to_alias": 1,  # sum(cost_usd) AS cost_usd reads the column

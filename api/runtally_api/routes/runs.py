@@ -7,19 +7,46 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query
 from runtally.identity import is_uuid7, uuid7_started_at
-from runtally_clickhouse.catalogue import EPOCH, RunQuestion, RunScope, ask
+from runtally_clickhouse.catalogue import (
+    EPOCH,
+    FIRST_INSTANT,
+    LAST_INSTANT,
+    RunQuestion,
+    RunScope,
+    ask,
+    unix_ms,
+)
+from starlette.convertors import Convertor, register_url_convertor
 
-from runtally_api.answers import RunPage
+from runtally_api import examples
+from runtally_api.answers import RunDetail, RunPage
 from runtally_api.dependencies import Names, OpenQuery, Parts, RunQuery
+from runtally_api.documentation import documented
 from runtally_api.meta import build_meta, read_data_range, read_freshness
 from runtally_api.problems import AmbiguousRun, NotFound
 from runtally_api.run_rows import Cursor, page_coverage, run_answer
 
 NO_CURSOR = Cursor(0, UUID(int=0), "")
+FIRST_KEY, LAST_KEY = (unix_ms(instant) << 80 for instant in (FIRST_INSTANT, LAST_INSTANT))
 router = APIRouter(prefix="/api/v1/runs", tags=["runs"])
 
 
-@router.get("", response_model=RunPage)
+class _GivenId(Convertor[str]):
+    """A run id in a path: any text, slashes and line ends too."""
+
+    regex = "(?s:.+)"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+register_url_convertor("given_id", _GivenId())
+
+
+@router.get("", response_model=RunPage, responses=documented(examples.RUN_PAGE, 422, 503))
 def list_runs(
     parts: Parts,
     query: OpenQuery,
@@ -57,10 +84,15 @@ def list_runs(
     }
 
 
-@router.get("/{run_id:path}", response_model=dict[str, Any])
+@router.get(
+    "/{run_id:given_id}", response_model=RunDetail, responses=documented(examples.RUN_DETAIL, 404, 409, 422, 503)
+)
 def get_run(parts: Parts, query: OpenQuery, run_id: str) -> dict[str, Any]:
     """One run, by the id its producer gave or by its stored key."""
+    freshness = read_freshness(parts.reader, query.now)
     by_key = is_uuid7(run_id)
+    if by_key and not FIRST_KEY <= UUID(run_id).int < LAST_KEY:
+        raise NotFound(f"no run '{run_id}': its UUIDv7 is of a time that no run has")
     rows = ask(
         parts.reader,
         RunQuestion.RUNS_BY_ID,
@@ -75,7 +107,9 @@ def get_run(parts: Parts, query: OpenQuery, run_id: str) -> dict[str, Any]:
         raise NotFound(f"no run '{run_id[:128]}'")
     if len(rows) > 1:
         raise AmbiguousRun(run_id, [row["workspace_id"] for row in rows])
-    return run_answer(rows[0], whole_message=True)
+    run = run_answer(rows[0], whole_message=True)
+    started = {"first": run["started_at"], "last": run["started_at"]}
+    return {**run, "meta": build_meta(query, freshness, started, page_coverage([run]))}
 
 
 def _before(query: RunQuery, cursor: Cursor) -> RunQuery:

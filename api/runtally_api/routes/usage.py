@@ -7,8 +7,9 @@ from typing import Any
 from fastapi import APIRouter
 from runtally_clickhouse.catalogue import RunQuestion, ask
 
-from runtally_api import answers
+from runtally_api import answers, examples
 from runtally_api.dependencies import AgentLimit, ApiParts, Parts, RangedQueryWithAliases, RunQuery
+from runtally_api.documentation import documented
 from runtally_api.folding import add_up, split_busiest
 from runtally_api.meta import build_meta, read_data_range, read_freshness
 from runtally_api.ranges import midnight
@@ -18,22 +19,28 @@ ACTIVE_DAYS = 7
 router = APIRouter(prefix="/api/v1/analytics", tags=["analytics"])
 
 
-@router.get("/usage", response_model=answers.Usage)
+@router.get("/usage", response_model=answers.Usage, responses=documented(examples.USAGE, 422, 503))
 def usage(parts: Parts, query: RangedQueryWithAliases) -> dict[str, Any]:
     """Runs, tokens and sessions over the range and on each of its days."""
     meta, total = _meta_and_totals(parts, query)
-    days = ask(parts.reader, RunQuestion.USAGE_BY_DAY, query.scope, {"timezone": query.time.timezone})
+    days = query.time.days()
+    rows = ask(parts.reader, RunQuestion.USAGE_BY_DAY, query.scope, {"day_starts_ms": list(days)})
     return {
         "total_messages": total["messages"],
         "total_tokens": total["tokens"],
         "total_sessions": total["sessions"],
         "avg_response_time_ms": mean_ms(total),
-        "daily_usage": daily_usage(days, query.time.days()),
+        "daily_usage": daily_usage(rows, days),
         "meta": meta,
     }
 
 
-@router.get("/agents", response_model=answers.AgentsUsage, response_model_exclude_unset=True)
+@router.get(
+    "/agents",
+    response_model=answers.AgentsUsage,
+    response_model_exclude_unset=True,
+    responses=documented(examples.AGENTS_USAGE, 422, 503),
+)
 def agents(parts: Parts, query: RangedQueryWithAliases, agent_limit: AgentLimit = 100) -> dict[str, Any]:
     """Use, response time and errors of each agent, the busiest first."""
     meta, total = _meta_and_totals(parts, query)
@@ -44,7 +51,7 @@ def agents(parts: Parts, query: RangedQueryWithAliases, agent_limit: AgentLimit 
     return {"agents": entries, "total_calls": total["messages"], "meta": {**meta, "truncated": bool(rest)}}
 
 
-@router.get("/models", response_model=answers.ModelsUsage)
+@router.get("/models", response_model=answers.ModelsUsage, responses=documented(examples.MODELS_USAGE, 422, 503))
 def models(parts: Parts, query: RangedQueryWithAliases) -> dict[str, Any]:
     """Use of each model, the busiest first. Runs without a model are not counted here."""
     meta, _ = _meta_and_totals(parts, query)
@@ -53,7 +60,7 @@ def models(parts: Parts, query: RangedQueryWithAliases) -> dict[str, Any]:
     return {"models": entries, "total_usage": sum(row["usage_count"] for row in rows), "meta": meta}
 
 
-@router.get("/summary", response_model=answers.Summary)
+@router.get("/summary", response_model=answers.Summary, responses=documented(examples.SUMMARY, 422, 503))
 def summary(parts: Parts, query: RangedQueryWithAliases) -> dict[str, Any]:
     """The headline numbers; a session is active when it has a run in the 7 days that end today."""
     meta, total = _meta_and_totals(parts, query)

@@ -2,7 +2,7 @@
 SELECT
     workspace_id,
     agent_id,
-    argMaxIf(agent_name, version, agent_name != '') AS agent_name,
+    argMaxIf(agent_name, (updated_at, version), agent_name != '') AS agent_name,
     count() AS runs,
     countIf(parent_run_id = '') AS root_runs,
     countIf(status = 'queued') AS queued,

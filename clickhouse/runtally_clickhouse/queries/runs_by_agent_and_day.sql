@@ -1,6 +1,7 @@
--- Runs, outcomes and cost of each agent on each day of the asker's time zone; days without runs are not in it.
+-- Runs, outcomes and cost of each agent on each of the asker's days; days without runs are not in it.
+-- The days come as the instants they start at, ascending: so only the asker's zone rules count, never the engine's.
 SELECT
-    toDate(started_at, {timezone:String}) AS date,
+    roundDown(toUnixTimestamp64Milli(started_at), {day_starts_ms:Array(Int64)}) AS day_start_ms,
     workspace_id,
     agent_id,
     count() AS runs,
@@ -8,4 +9,4 @@ SELECT
     countIf(status IN ('failed', 'timed_out')) AS failed,
     sum(cost_usd) AS cost_usd
 FROM run_facts
-GROUP BY date, workspace_id, agent_id
+GROUP BY day_start_ms, workspace_id, agent_id

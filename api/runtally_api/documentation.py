@@ -1,0 +1,102 @@
+"""What the OpenAPI document says beyond what FastAPI finds out: messages, problems and examples."""
+
+from typing import Any
+
+from fastapi import FastAPI
+from runtally.events import EVENTS, Event, RunSnapshot
+from runtally.schemas import schema_of
+
+from runtally_api import examples
+from runtally_api.problems import MEDIA_TYPE
+
+_PROBLEM_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "description": "RFC 9457. `errors` names what is wrong, field by field, and what to send instead.",
+    "required": ["type", "title", "status", "detail", "request_id", "errors"],
+    "properties": {
+        "type": {"type": "string", "pattern": "^/problems/"},
+        "title": {"type": "string"},
+        "status": {"type": "integer", "minimum": 400, "maximum": 599},
+        "detail": {"type": "string"},
+        "request_id": {"type": "string"},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["field", "message", "remedy"],
+                "properties": {
+                    "field": {"type": "string"},
+                    "message": {"type": "string"},
+                    "remedy": {"type": "string"},
+                    "index": {"type": "integer", "description": "Place of the item in the request."},
+                },
+            },
+        },
+    },
+}
+_RETRY_AFTER = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 0}}}
+
+
+def documented(
+    example: dict[str, Any],
+    *problem_statuses: int,
+    status: int = 200,
+    problems: dict[int, dict[str, Any]] | None = None,
+) -> dict[int | str, dict[str, Any]]:
+    """The `responses` of an endpoint: an example of its answer, and the problems that it may answer with.
+
+    `problems` are examples of its own, by status, where the general ones would not do.
+    """
+    shown = {**examples.PROBLEMS, **(problems or {})}
+    responses: dict[int | str, dict[str, Any]] = {status: {"content": {"application/json": {"example": example}}}}
+    for number in problem_statuses:
+        responses[number] = {
+            "description": shown[number]["title"],
+            "content": {
+                MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}, "example": shown[number]},
+            },
+        }
+        if number == 503:
+            responses[number]["headers"] = _RETRY_AFTER
+    return responses
+
+
+def body_of(model: type[Event]) -> dict[str, Any]:
+    """The `openapi_extra` of an endpoint that takes events: one, several, or one a line."""
+    schema = {"$ref": f"#/components/schemas/{model.__name__}"}
+    example = examples.MESSAGES[model.__name__]
+    either = {"oneOf": [schema, {"type": "array", "maxItems": 10_000, "items": schema}]}
+    return {
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/json": {
+                    "schema": either,
+                    "examples": {"one": {"value": example}, "several": {"value": [example]}},
+                },
+                "application/x-ndjson": {"schema": {"type": "string", "description": "One JSON object a line."}},
+            },
+        }
+    }
+
+
+def describe(app: FastAPI) -> None:
+    """Add the contract's messages and problems to the document: FastAPI knows neither, as both are written by us."""
+    generate = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = generate()
+        schemas = document.setdefault("components", {}).setdefault("schemas", {})
+        schemas["Problem"] = _PROBLEM_SCHEMA
+        for event in EVENTS:
+            schemas[event.__name__] = _message_schema(event)
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend the document
+
+
+def _message_schema(event: type[Event]) -> dict[str, Any]:
+    schema = {name: value for name, value in schema_of(event).items() if name not in ("$schema", "$id")}
+    if event is RunSnapshot:  # over HTTP the door fills updated_at in
+        schema["required"] = [name for name in schema["required"] if name != "updated_at"]
+    return schema
