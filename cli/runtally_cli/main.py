@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -192,6 +193,30 @@ def simulate(
 
         noise = Noise(duplicates, late, shuffled, clock_skew, bad_records)
         _publish(FleetPlan(days=days, runs=runs, seed=seed, live=live, noise=noise), end)
+
+
+@app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(help="JSON Lines, a JSON array or CSV; gzip too.")],
+    map_path: Annotated[Path, typer.Option("--map", help="YAML: a field of a run, and where it comes from.")],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show the first mapped snapshots; publish nothing.")
+    ] = False,
+    wait: Annotated[float, typer.Option(min=0, help="Seconds to wait until the runs can be queried.")] = 60.0,
+    rejected: Annotated[Path | None, typer.Option(help="Rejected rows. Default: FILE.rejected.jsonl.")] = None,
+) -> None:
+    """Import recorded runs through Kafka, by a map (docs/import.md); repeating it changes nothing.
+
+    Exits with 1 when it could not, 3 when rows were rejected, 4 when the runs cannot be queried yet.
+    """
+    with plain_errors():
+        from rich.console import Console
+
+        from runtally_cli.importing.command import ImportRequest, run_import
+
+        request = ImportRequest(file, map_path, dry_run, wait, rejected)
+        code = run_import(request, os.environ, say, Console(stderr=True))
+    raise typer.Exit(code)
 
 
 def _publish(plan: "FleetPlan", end: datetime | None) -> None:
