@@ -1,6 +1,7 @@
 """The Kafka side of the consumer: reading partitions, committing offsets, publishing dead letters."""
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -45,7 +46,10 @@ log = structlog.get_logger(__name__)
 class KafkaSource:
     """`Source` over one aiokafka consumer. Starts once, stops once."""
 
-    def __init__(self, connection: KafkaConnection, settings: ConsumerSettings) -> None:
+    def __init__(
+        self, connection: KafkaConnection, settings: ConsumerSettings, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._monotonic = monotonic
         self._connection = connection
         self._settings = settings
         self._consumer: Any = None  # an AIOKafkaConsumer once started
@@ -66,7 +70,7 @@ class KafkaSource:
             await on_revoked()
 
         self._consumer = consumer
-        self._answered_at = asyncio.get_running_loop().time()
+        self._answered_at = self._monotonic()
         consumer.subscribe(list(topics), listener=_Listener(forget_positions, on_assigned))
 
     async def poll(self, wait_ms: int, most: int) -> dict[Partition, Sequence[Record]]:
@@ -101,7 +105,7 @@ class KafkaSource:
         return {p: max(0, end - self._positions[p]) for p, end in ends.items() if end is not None}
 
     def silent_seconds(self) -> float:
-        return asyncio.get_running_loop().time() - self._answered_at
+        return self._monotonic() - self._answered_at
 
     async def stop(self) -> None:
         if self._consumer is None:
@@ -119,7 +123,7 @@ class KafkaSource:
         newest = max((stamp for stamp in stamps if stamp is not None), default=None)
         if newest != self._newest_answer or assigned == self._consumer.paused():
             self._newest_answer = newest
-            self._answered_at = asyncio.get_running_loop().time()
+            self._answered_at = self._monotonic()
 
     def _new_consumer(self) -> AIOKafkaConsumer:
         session_ms = self._settings.session_timeout_ms
