@@ -1,6 +1,7 @@
 """The commands. Each composes its parts when it runs, so that one part can be installed without the others."""
 
 import asyncio
+import json
 import os
 import signal
 import sys
@@ -113,6 +114,19 @@ def status() -> None:
             say(line)
         if not ready:
             raise typer.Exit(1)
+
+
+@app.command()
+def doctor(as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False) -> None:
+    """Look at settings, broker, topics, store, lag and memory; a remedy for each finding. Exits with 1 on errors."""
+    with plain_errors():
+        from runtally_cli.doctor.examination import examine
+
+        report = examine()
+    for line in [json.dumps(report.as_json(), indent=2)] if as_json else report.lines(sys.stdout.encoding):
+        say(line)
+    if not report.is_healthy:
+        raise typer.Exit(1)
 
 
 @app.command()

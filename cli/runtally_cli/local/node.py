@@ -21,6 +21,7 @@ from runtally_consumer.settings import ConsumerSettings
 from runtally_consumer.topics import TopicLayout, create_topics
 
 from runtally_cli.http_server import QuietServer, make_server
+from runtally_cli.local.admin import admin_app, announced
 from runtally_cli.local.settings import LocalSettings
 from runtally_cli.logs import configure_logs
 
@@ -44,17 +45,22 @@ async def run_node() -> None:
         check_writes_count_twice(store)
         await create_topics(connection, TopicLayout())
         async with compose_consumer(connection, store, ConsumerSettings()) as parts:
-            await _serve(api_settings, connection, store, parts)
+            with announced(settings, connection.bootstrap, store.location) as token:
+                await _serve(api_settings, connection, store, parts, token)
     finally:
         store.close()
 
 
-async def _serve(api_settings: ApiSettings, connection: KafkaConnection, store: Store, parts: ConsumerParts) -> None:
+async def _serve(
+    api_settings: ApiSettings, connection: KafkaConnection, store: Store, parts: ConsumerParts, admin_token: str
+) -> None:
     consumer = parts.consumer
+    health = health_app(consumer, parts.metrics)
+    health.mount("/admin", admin_app(store, admin_token))
     api = create_app(api_settings, connection, store, readiness=(consumer.not_ready_reason,))
     servers = [
         make_server(api, api_settings.host, api_settings.api_port),
-        make_server(health_app(consumer, parts.metrics), api_settings.host, ConsumerSettings().consumer_port),
+        make_server(health, api_settings.host, ConsumerSettings().consumer_port),
     ]
     stopping = _stop_signals()
     serving = [asyncio.create_task(server.serve()) for server in servers]

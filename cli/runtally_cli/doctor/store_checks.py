@@ -1,0 +1,137 @@
+"""The store judged: reachable, supported, its schema, its promise to count every write, its freshness, its disk."""
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from runtally_clickhouse.migrations import known_migrations
+
+from runtally_cli.doctor.findings import Finding, Unanswered, error, ok, unknown, warning
+from runtally_cli.doctor.tables import actual_shape, expected_shapes
+
+OLDEST: Final = (25, 8)
+TESTED: Final = ((26, 7), (26, 9))
+GIB: Final = 1024**3
+LITTLE_DISK: Final = 5 * GIB
+NO_DISK: Final = GIB
+_DEPENDENT: Final = ("schema", "writes", "tables", "freshness")
+
+StoreFacts = Mapping[str, Any]
+
+
+def check_store(facts: StoreFacts | Unanswered, where: str, *, named: bool, now: datetime) -> list[Finding]:
+    """Everything that the store tells. `named`: the environment names a server."""
+    if isinstance(facts, Unanswered):
+        remedy = "start it, or set RUNTALLY_CLICKHOUSE_URL to how it is reached" if named else "`runtally up`"
+        again = "mend the store, then `runtally doctor` again"
+        return [
+            error("store", facts.why, remedy),
+            *(unknown(area, "the store does not answer", again) for area in _DEPENDENT),
+        ]
+    return [
+        check_version(str(facts["version"]), where),
+        check_schema(facts["missing"], migrate="`runtally migrate`" if named else "`runtally up`"),
+        *_check_writes(facts),
+        *check_tables(facts["tables"], facts["missing"]),
+        check_freshness(facts["data_as_of"], now),
+        *(check_disks(facts["disks"]) if not facts["embedded"] else []),
+    ]
+
+
+def check_version(version: str, where: str) -> Finding:
+    match = re.match(r"(\d+)\.(\d+)", version)
+    numbers = (int(match[1]), int(match[2])) if match else (0, 0)
+    oldest = ".".join(map(str, OLDEST))
+    if numbers < OLDEST:
+        message = f"{where}: version {version} is older than {oldest}, which the exactness rests on"
+        return error("store", message, f"upgrade ClickHouse to {oldest} or later (docker-compose.yml names one)")
+    tested = " and ".join(".".join(map(str, one)) for one in TESTED)
+    note = "" if numbers in TESTED else f" (supported; tested with {tested})"
+    return ok("store", f"{where}, version {version}{note}")
+
+
+def check_schema(missing: Mapping[str, Any], migrate: str) -> Finding:
+    if "why" in missing:
+        return error("schema", missing["why"], f"{migrate} with this version of runtally")
+    if missing["value"]:
+        return error("schema", f"missing: {', '.join(missing['value'])}", migrate)
+    return ok("schema", f"up to date ({len(known_migrations())} migrations)")
+
+
+def _check_writes(facts: StoreFacts) -> Iterator[Finding]:
+    if "writes" not in facts:
+        return
+    if "why" not in facts["writes"]:
+        yield ok("writes", "two equal blocks count twice: deduplication is off")
+    elif "equal blocks" in facts["writes"]["why"]:
+        remedy = "set deduplicate_insert='disable' in the user's profile (deploy/clickhouse/users.xml)"
+        yield error("writes", facts["writes"]["why"], remedy)
+    else:
+        message = f"whether equal blocks count twice is not known: {facts['writes']['why']}"
+        yield unknown("writes", message, "name the writing user in RUNTALLY_CLICKHOUSE_URL")
+
+
+def check_tables(tables: Mapping[str, Any], missing: Mapping[str, Any]) -> Iterator[Finding]:
+    """Engine and keys of each table that the applied migrations make; versions merge by nothing else."""
+    if "why" in tables:
+        yield unknown("tables", f"not known: {tables['why']}", "allow this user SELECT ON system.tables")
+        return
+    applied = [one for one in known_migrations() if one.name not in (missing.get("value") or ())]
+    actual = {row["name"]: actual_shape(row) for row in tables["value"]}
+    wrong = False
+    for name, shape in expected_shapes(applied).items():
+        found = actual.get(name)
+        if found is None:
+            wrong = True
+            yield error("tables", f"{name} is not there, though its migration is noted as applied", _RESTORE)
+        elif found.engine != "Distributed" and found != shape:
+            wrong = True
+            yield error("tables", f"{name} is {found}, expected {shape}", _RESTORE)
+    if not wrong and "why" not in missing:
+        yield ok("tables", f"{len(expected_shapes(applied))} with the engines and keys that merging needs")
+
+
+_RESTORE: Final = "rename it, make it anew (a fresh database and `runtally migrate`), copy the rows with INSERT SELECT"
+
+
+def check_freshness(data_as_of: Mapping[str, Any], now: datetime) -> Finding:
+    """An old answer is right where nothing was published since: the lag says which."""
+    if "why" in data_as_of:
+        return unknown("freshness", f"not known: {data_as_of['why']}", "mend the schema first")
+    if data_as_of["value"] is None:
+        return ok("freshness", "the store has not acknowledged a batch yet: it is empty")
+    acknowledged = datetime.fromisoformat(data_as_of["value"])
+    seconds = (now - acknowledged).total_seconds()
+    if seconds < -60:
+        message = f"the last batch was acknowledged {-seconds:,.0f} s in the future"
+        return warning("freshness", message, "set the clocks of this machine and of the consumers by NTP")
+    return ok("freshness", f"last batch acknowledged {_ago(max(0.0, seconds))} ago ({acknowledged:%Y-%m-%d %H:%M:%S}Z)")
+
+
+def _ago(seconds: float) -> str:
+    for size, unit in ((86400, "days"), (3600, "hours"), (60, "minutes")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def check_disks(disks: Mapping[str, Any]) -> Iterator[Finding]:
+    """Disks of a server; object storage tells no end."""
+    if "why" in disks:
+        yield unknown("disk", f"not known: {disks['why']}", "allow this user SELECT ON system.disks")
+        return
+    for disk in disks["value"]:
+        if 0 < disk["total"] < 2**60:
+            yield check_space(f"ClickHouse's disk {disk['name']}", disk["free"], disk["total"])
+
+
+def check_space(name: str, free: int, total: int) -> Finding:
+    """Room to write; merges need as much again as the parts that they merge."""
+    room = f"{name}: {free / GIB:,.1f} GiB of {total / GIB:,.0f} GiB are free"
+    remedy = "make room, or move it: RUNTALLY_DATA_DIR for the local store, a larger volume for a server"
+    if free < NO_DISK:
+        return error("disk", room, remedy)
+    if free < LITTLE_DISK:
+        return warning("disk", room, remedy)
+    return ok("disk", room)
