@@ -49,7 +49,8 @@ def make_app(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]]) -
     app.add_middleware(Observed, metrics=app.state.metrics)
     app.add_middleware(HeadAsGet)
     install_problem_handlers(app)
-    for module in (agents, usage, ingest, runs, health):
-        app.include_router(module.router)
-    describe(app)
+    routers = [module.router for module in (agents, usage, ingest, runs, health)]
+    for router in routers:
+        app.include_router(router)
+    describe(app, routers)
     return app

@@ -1,8 +1,10 @@
 """What the OpenAPI document says beyond what FastAPI finds out: messages, problems and examples."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
+from fastapi.routing import APIRoute
 from runtally.events import EVENTS, Event, RunSnapshot
 from runtally.schemas import schema_of
 
@@ -80,7 +82,7 @@ def body_of(model: type[Event]) -> dict[str, Any]:
     }
 
 
-def describe(app: FastAPI) -> None:
+def describe(app: FastAPI, routers: Sequence[APIRouter]) -> None:
     """Add the contract's messages and problems to the document: FastAPI knows neither, as both are written by us."""
     generate = app.openapi
 
@@ -90,9 +92,20 @@ def describe(app: FastAPI) -> None:
         schemas["Problem"] = _PROBLEM_SCHEMA
         for event in EVENTS:
             schemas[event.__name__] = _message_schema(event)
+        for route in (route for router in routers for route in router.routes if isinstance(route, APIRoute)):
+            for method in route.methods:
+                _restore_examples(document["paths"][route.path_format][method.lower()]["responses"], route.responses)
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend the document
+
+
+def _restore_examples(documented: dict[str, Any], declared: dict[int | str, dict[str, Any]]) -> None:
+    """Put the examples in once more: FastAPI leaves out what is null."""
+    for status, response in declared.items():
+        for media_type, media in response.get("content", {}).items():
+            if "example" in media:
+                documented[str(status)]["content"][media_type]["example"] = media["example"]
 
 
 def _message_schema(event: type[Event]) -> dict[str, Any]:
