@@ -45,6 +45,8 @@ def plain_errors() -> Iterator[None]:
             for item in error.errors()
         ]
         _fail("; ".join(lines))
+    except ModuleNotFoundError as error:
+        _fail(f"{error.name} is not installed: pip install 'runtally[all]' brings what every command needs")
     except KafkaError as error:
         _fail(f"Kafka: {type(error).__name__}: {error}")
     except (StoreError, InvalidConnection, InvalidLocation, RuntimeError, OSError) as error:
