@@ -60,6 +60,8 @@ class Engine:
         self._buffers: dict[str, _Buffer] = {}
         self._waiting: dict[int, _Open] = {}
         self._in_flight: dict[int, _Open] = {}
+        self._turns: dict[str, int] = {}
+        self._turn = count(1)
         self._ids = count(1)
         self._held_bytes = 0
 
@@ -140,22 +142,21 @@ class Engine:
             self._form_batch(topic, now)
 
     def take_due(self, now: float) -> list[Batch]:
-        """The batches to start writing now, oldest first. Each must come back as `written` or `failed`.
+        """The batches to start writing now. Each must come back as `written` or `failed`.
 
-        A topic has at most as many batches under way, in flight or between two tries, as may be in flight: an
-        outage is met by the same few batches again and again, and a topic that fails does not hold up the others.
+        Topics take turns, the oldest batch of each first. A topic has at most as many batches under way, in flight
+        or between two tries, as may be in flight, so an outage is met by the same few again and again. Batches
+        that failed before leave one place free: a table that fails, or hangs, holds up no other.
         """
         for topic, buffer in list(self._buffers.items()):
             if now - buffer.since >= self._limits.linger_seconds:
                 self._form_batch(topic, now)
         due: list[Batch] = []
-        for opened in sorted(self._waiting.values(), key=lambda opened: opened.batch.id):
-            if len(self._in_flight) >= self._limits.inserts_in_flight:
-                break
-            if opened.not_before <= now and (opened.attempts or self._has_room(opened.batch.topic)):
-                del self._waiting[opened.batch.id]
-                self._in_flight[opened.batch.id] = opened
-                due.append(opened.batch)
+        while ready := [opened for opened in self._waiting.values() if self._may_start(opened, now)]:
+            chosen = min(ready, key=lambda opened: (self._turns.get(opened.batch.topic, 0), opened.batch.id)).batch
+            self._turns[chosen.topic] = next(self._turn)
+            self._in_flight[chosen.id] = self._waiting.pop(chosen.id)
+            due.append(chosen)
         return due
 
     def written(self, batch_id: int) -> None:
@@ -210,10 +211,14 @@ class Engine:
     def _all_open(self) -> list[_Open]:
         return [*self._in_flight.values(), *self._waiting.values()]
 
-    def _has_room(self, topic: str) -> bool:
-        tried = sum(1 for opened in self._waiting.values() if opened.attempts and opened.batch.topic == topic)
-        flying = sum(1 for opened in self._in_flight.values() if opened.batch.topic == topic)
-        return tried + flying < self._limits.inserts_in_flight
+    def _may_start(self, opened: _Open, now: float) -> bool:
+        most = self._limits.inserts_in_flight
+        if opened.not_before > now or len(self._in_flight) >= most:
+            return False
+        if opened.attempts:
+            return sum(1 for flying in self._in_flight.values() if flying.attempts) < max(1, most - 1)
+        under_way = [*self._in_flight.values(), *(waiting for waiting in self._waiting.values() if waiting.attempts)]
+        return sum(1 for other in under_way if other.batch.topic == opened.batch.topic) < most
 
     def _cut(self, topic: str, records: Sequence[Record]) -> Iterator[tuple[tuple[Record, ...], int]]:
         """The records in parts that fill a batch to its limits, each with its bytes. A part has one record at least."""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import pytest
-from consumer.samples import F0, P0, P1, RUNS, StoredRecord, bare, span
+from consumer.samples import F0, FEEDBACK, P0, P1, RUNS, StoredRecord, bare, span
 from runtally_consumer.engine import Engine, EngineLimits
 from runtally_consumer.failures import FailureClass
 from runtally_consumer.records import Partition, record_bytes
@@ -162,7 +162,10 @@ def test_an_outage_is_met_by_the_same_few_batches_oldest_first() -> None:
     engine.failed(second.id, TRANSIENT, "away", 0.0)
     engine.failed(first.id, TRANSIENT, "away", 0.0)
     assert engine.take_due(0.1) == []
-    assert engine.take_due(10.0) == [first, second]
+    assert engine.take_due(10.0) == [first]  # and the second place stays free
+    engine.written(first.id)
+    third, fourth = engine.take_due(10.0)
+    assert (third, offsets(fourth.records)) == (second, list(range(20, 30)))
 
 
 def test_a_topic_that_fails_does_not_hold_up_the_others() -> None:
@@ -176,6 +179,32 @@ def test_a_topic_that_fails_does_not_hold_up_the_others() -> None:
     engine.written(batch.id)
     assert engine.committable() == {P0: 10}
     assert engine.failure == "agent_feedback is missing"
+
+
+def test_topics_take_turns() -> None:
+    engine = engine_of(P0, F0)
+    engine.offer(P0, span(0, 40), now=0.0)
+    engine.offer(F0, span(0, 40), now=0.0)
+    started = []
+    for _ in range(4):
+        batches = engine.take_due(0.0)
+        started += [batch.topic for batch in batches]
+        for batch in batches:
+            engine.written(batch.id)
+    assert started == [RUNS, FEEDBACK] * 4
+
+
+def test_a_table_that_hangs_leaves_a_place_to_the_others() -> None:
+    engine = engine_of(P0, F0)
+    engine.offer(F0, span(0, 30), now=0.0)
+    for batch in engine.take_due(0.0):
+        engine.failed(batch.id, TRANSIENT, "timed out", 0.0)
+    (hanging,) = engine.take_due(10.0)
+    assert hanging.topic == FEEDBACK
+    assert engine.take_due(20.0) == []
+    engine.offer(P0, span(0, 10), now=20.0)
+    (batch,) = engine.take_due(20.0)
+    assert batch.topic == RUNS
 
 
 def test_revoking_forgets_what_was_not_sent_and_admits_nothing() -> None:
