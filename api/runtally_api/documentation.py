@@ -93,7 +93,7 @@ def describe(app: FastAPI, routers: Sequence[APIRouter]) -> None:
         for event in EVENTS:
             schemas[event.__name__] = _message_schema(event)
         for route in (route for router in routers for route in router.routes if isinstance(route, APIRoute)):
-            for method in route.methods:
+            for method in route.methods or ():
                 _restore_examples(document["paths"][route.path_format][method.lower()]["responses"], route.responses)
         return document
 
