@@ -1,12 +1,15 @@
 """What is drawn, on the charts' dicts."""
 
 import json
+import re
 from collections.abc import Callable
 from datetime import date
 from typing import Any
 
 import altair as alt
+import pandas as pd
 import pytest
+import vl_convert
 from runtally_ui import chart_data, charts
 from runtally_ui.answers import Analytics
 from runtally_ui.chart_data import Palette
@@ -130,3 +133,19 @@ def test_agents_stand_in_the_order_of_their_rank() -> None:
     for draw in (response, outcomes, failure):
         for layer in spec(draw)["layer"]:
             assert layer["encoding"]["y"]["sort"] == {"field": "rank", "op": "min"}
+
+
+@pytest.mark.parametrize(
+    ("slowest", "labels"),
+    [
+        (0.8, ["0", "500 ms"]),
+        (14, ["0", "5 s", "10 s", "15 s"]),
+        (610, ["0", "5 min", "10 min"]),
+        (45_000, ["0", "6 h", "12 h"]),
+    ],
+)
+def test_the_ticks_of_durations_are_round(slowest: float, labels: list[str]) -> None:
+    row = {"agent": "a", "Workspace": "w", "Average": "", "Timed runs": 1, "seconds": slowest}
+    frame = pd.DataFrame([{**row, "reach": slowest * 1.2, "rank": 0, "label": ""}])
+    drawn = vl_convert.vegalite_to_svg(charts.response_time(frame).to_dict())
+    assert re.findall(r">([\d.,]+ ?(?:ms|s|min|h)?)</text>", drawn) == labels

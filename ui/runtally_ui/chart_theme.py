@@ -28,8 +28,13 @@ SECONDS_AXIS = (
     "datum.value === 0 ? '0'"
     " : datum.value < 1 ? format(datum.value * 1000, ',.0f') + ' ms'"
     " : datum.value < 120 ? format(datum.value, ',.1~f') + ' s'"
-    " : format(datum.value / 60, ',.1~f') + ' min'"
+    " : datum.value < 7200 ? format(datum.value / 60, ',.1~f') + ' min'"
+    " : format(datum.value / 3600, ',.1~f') + ' h'"
 )
+# Round numbers of seconds, minutes and hours: Vega's own ticks are round in tens only, so 3.3 min.
+_SECONDS_STEPS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200)
+_SECONDS_STEP = "".join(f"domain('x')[1] <= {4 * step:g} ? {step:g} : " for step in _SECONDS_STEPS) + "86400"
+SECONDS_TICKS = f"sequence(0, domain('x')[1], {_SECONDS_STEP})"
 SHARE_AXIS = "format(datum.value, '.1~%')"
 DAY_AXIS = "hours(datum.value) === 0 ? timeFormat(datum.value, '%-d %b') : ''"
 
@@ -73,11 +78,15 @@ def agent_axis() -> alt.Y:
     )
 
 
-def measure_axis(field: str, label_expr: str, title: str | None = None) -> alt.X:
-    """A horizontal measure from zero. The `reach` column keeps room for the labels at the bars' ends."""
+def measure_axis(field: str, label_expr: str, title: str | None = None, ticks: str | None = None) -> alt.X:
+    """A horizontal measure from zero. The `reach` column keeps room for the labels at the bars' ends.
+
+    `ticks` is an expression for the places of the ticks, where Vega's own would not be round.
+    """
+    places = alt.Undefined if ticks is None else alt.ExprRef(ticks)
     return alt.X(
         f"{field}:Q",
-        axis=alt.Axis(title=title, labelExpr=label_expr, grid=True),
+        axis=alt.Axis(title=title, labelExpr=label_expr, grid=True, values=places),
         scale=alt.Scale(zero=True, nice=False),
     )
 

@@ -13,6 +13,7 @@ from runtally_ui.chart_theme import (
     COUNT_AXIS,
     MONEY_AXIS,
     SECONDS_AXIS,
+    SECONDS_TICKS,
     SHARE_AXIS,
     SMALL,
     agent_axis,
@@ -99,7 +100,7 @@ def response_time(frame: pd.DataFrame) -> alt.LayerChart:
     """Average response time per agent, slowest first, with its value at the bar's end."""
     base = alt.Chart(frame).encode(y=agent_axis())
     bars = base.mark_bar(size=_BAR, cornerRadiusEnd=2).encode(
-        x=measure_axis("seconds", SECONDS_AXIS),
+        x=measure_axis("seconds", SECONDS_AXIS, ticks=SECONDS_TICKS),
         color=alt.value("primary"),
         tooltip=_tooltip("agent", "Workspace", "Average", "Timed runs"),
     )
