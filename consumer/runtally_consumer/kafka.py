@@ -110,12 +110,14 @@ class KafkaSource:
     async def stop(self) -> None:
         if self._consumer is None:
             return
-        try:
-            # A rebalance that waits for other members would hold it up as long as they like.
-            async with asyncio.timeout(LEAVE_SECONDS):
-                await self._consumer.stop()
-        except (KafkaError, TimeoutError) as error:
-            log.warning("left the group without a goodbye, its session runs out", reason=_told(error))
+        # In a task of its own: with the broker away aiokafka cancels its fetches, and stumbles over that itself.
+        # In a rebalance it waits for the other members, as long as they like.
+        leaving = asyncio.create_task(self._consumer.stop())
+        done, _ = await asyncio.wait([leaving], timeout=LEAVE_SECONDS)
+        leaving.cancel()
+        outcome: list[object] = await asyncio.gather(leaving, return_exceptions=True)
+        if not done or outcome != [None]:
+            log.warning("left the group without a goodbye, its session runs out", reason=repr(outcome[0]))
 
     def _note_answers(self) -> None:
         assigned = self._consumer.assignment()

@@ -1,11 +1,21 @@
 """What is kept of a refused record, and what is shown of it."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+from aiokafka.errors import (
+    KafkaTimeoutError,
+    MessageSizeTooLargeError,
+    NotLeaderForPartitionError,
+    TopicAuthorizationFailedError,
+)
 from consumer.samples import F0, P0, StoredRecord
 from runtally.violations import Violation
+from runtally_consumer import kafka
 from runtally_consumer.dead_letters import MIRRORED_BYTES, DeadLetter, mirror_rows
+from runtally_consumer.failures import DeadLetterTopicUnavailable
+from runtally_consumer.kafka import KafkaDeadLetterTopic
 
 MISSING = Violation("agent_id", "is required", "add the field")
 WRONG = Violation("cost_usd", "must be a number", "send null when unknown")
@@ -85,3 +95,62 @@ def test_the_mirror_has_a_row_for_each() -> None:
 def test_the_mirror_cuts_what_is_long_and_says_how_long_it_was() -> None:
     (row,) = mirror_rows("cluster", [letter(value=b"v" * 300_000, key=b"k" * 100_000)], AT).to_pylist()
     assert (len(row["value"]), len(row["key"]), row["value_bytes"]) == (MIRRORED_BYTES, MIRRORED_BYTES, 300_000)
+
+
+class Producer:
+    """Acknowledges what it is given, or does not."""
+
+    def __init__(self, send: BaseException | None = None, acknowledge: BaseException | None = None) -> None:
+        self.sent: list[tuple[str, dict[str, object]]] = []
+        self._send = send
+        self._acknowledge = acknowledge
+
+    async def send(self, topic: str, **record: object) -> "asyncio.Future[None]":
+        if self._send is not None:
+            raise self._send
+        self.sent.append((topic, record))
+        future = asyncio.get_running_loop().create_future()
+        if self._acknowledge is None:
+            future.set_result(None)
+        elif not isinstance(self._acknowledge, TimeoutError):
+            future.set_exception(self._acknowledge)
+        return future
+
+
+def publish(producer: Producer, *letters: DeadLetter) -> None:
+    asyncio.run(KafkaDeadLetterTopic(producer).publish(letters))
+
+
+def test_key_and_value_are_published_unchanged() -> None:
+    producer = Producer()
+    letters = [letter(key=b"k", value=b"v"), letter(key=None, value=b"v"), letter(key=b"", value=None)]
+    publish(producer, *letters)
+    assert [record["key"] for _, record in producer.sent] == [b"k", None, b""]
+    assert [record["value"] for _, record in producer.sent] == [b"v", b"v", None]
+    assert [record["headers"] for _, record in producer.sent] == [one.headers() for one in letters]
+    assert {topic for topic, _ in producer.sent} == {"agent-runs.v1.dlq"}
+
+
+def test_a_record_without_key_and_value_gets_an_empty_key_as_the_client_asks_for_one() -> None:
+    producer = Producer()
+    publish(producer, letter(key=None, value=None))
+    assert (producer.sent[0][1]["key"], producer.sent[0][1]["value"]) == (b"", None)
+
+
+@pytest.mark.parametrize(
+    ("producer", "needs_person"),
+    [
+        (Producer(send=KafkaTimeoutError()), False),
+        (Producer(acknowledge=NotLeaderForPartitionError()), False),
+        (Producer(acknowledge=TimeoutError()), False),
+        (Producer(acknowledge=TopicAuthorizationFailedError()), True),
+        (Producer(send=MessageSizeTooLargeError()), True),
+    ],
+)
+def test_a_letter_that_is_not_acknowledged_is_told(
+    producer: Producer, needs_person: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kafka, "DEAD_LETTER_SECONDS", 0.01)
+    with pytest.raises(DeadLetterTopicUnavailable, match=r"dead-letter topic: \w+") as raised:
+        publish(producer, letter(), letter())
+    assert raised.value.needs_person is needs_person
