@@ -194,6 +194,9 @@ def main() -> None:
 
         with TansuBroker(Path(folder), ports.pick_free()) as broker:
             throughput(broker.bootstrap)
+    from benchmarks.post_latency import measure_posts
+
+    report("POST /api/v1/runs at ten clients", **measure_posts(2000))
 
 
 if __name__ == "__main__":
