@@ -121,6 +121,9 @@ class _Import:
         self._request, self._run_map, self._say = request, run_map, say
         self._connection = kafka_connection(environment)
         self._api_url = api_url(environment)
+        self._group = (
+            environment.get("RUNTALLY_CONSUMER_GROUP") or ConsumerSettings.model_fields["consumer_group"].default
+        )
         self._published = Published()
 
     async def run(self, source: Source, console: Console) -> Exit:
@@ -151,14 +154,13 @@ class _Import:
         if last is None or seconds <= 0:
             return True
         started = time.monotonic()
-        group = ConsumerSettings().consumer_group
-        async with GroupOffsets(self._connection, group) as offsets:
+        async with GroupOffsets(self._connection, self._group) as offsets:
             wanted = await offsets.completed(self._published.next_offsets)
             behind = await wait_until_stored(wanted, offsets.committed, seconds)
         if behind:
             self._say(
-                f"not all queryable within {seconds:g} s: the consumer (group {group}) has yet to store records of "
-                f"{behind} partition(s). Kafka keeps them; see that `runtally up` or `runtally consume` runs"
+                f"not all queryable within {seconds:g} s: the consumer (group {self._group}) has yet to store records "
+                f"of {behind} partition(s). Kafka keeps them; see that `runtally up` or `runtally consume` runs"
             )
             return False
         return self._tell_queryable(last, time.monotonic() - started)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from runtally.fields import shown
-from runtally.json_text import JsonValue
+from runtally.json_text import JsonValue, NotFinite
 from runtally.violations import Violation
 
 from runtally_cli.importing.expressions import Expression, ExpressionFailed
@@ -13,6 +13,7 @@ from runtally_cli.importing.json_values import as_number, scalar_text
 from runtally_cli.importing.times import ISO, UnreadableTime, read_time, whole_milliseconds
 
 DEFAULT, NULL = "default", "null"
+NULL_VALUES = "list it in null_values when it means unknown"
 
 
 class FieldFailed(ValueError):
@@ -111,6 +112,8 @@ class FieldMap:
         return self._text(value)
 
     def _text(self, value: JsonValue) -> str:
+        if isinstance(value, NotFinite):
+            raise self._failed(f"must be text, got {value.text}", NULL_VALUES)
         text = scalar_text(value)
         if text is None:
             raise self._failed(

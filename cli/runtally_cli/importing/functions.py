@@ -11,7 +11,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, localcontext
 from typing import Any
 
 from runtally.fields import shown
-from runtally.json_text import InvalidJson, read_json
+from runtally.json_text import InvalidJson, NotFinite, read_json
 
 from runtally_cli.importing.json_values import EXACT, as_number, canonical_json, scalar_text
 
@@ -67,7 +67,7 @@ def _object(value: Any) -> dict[str, Any]:
 
 
 def _text(value: Any) -> str:
-    text = scalar_text(value)
+    text = None if isinstance(value, NotFinite) else scalar_text(value)
     if text is None:
         raise FunctionFailed(f"takes text, got {shown(value)}")
     return text

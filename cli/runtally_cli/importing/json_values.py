@@ -3,12 +3,12 @@
 import json
 import re
 from collections.abc import Callable
-from decimal import Context, Decimal, DivisionByZero, Inexact, InvalidOperation, Overflow
+from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal, DivisionByZero, Inexact, InvalidOperation, Overflow
 
 from runtally.json_text import JsonValue, NotFinite
 
 # Sums are exact or refused: no file may make a sum of a million digits, and none is rounded unseen.
-EXACT = Context(prec=1000, traps=[Inexact, InvalidOperation, Overflow, DivisionByZero])
+EXACT = Context(prec=1000, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[Inexact, InvalidOperation, Overflow, DivisionByZero])
 _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,9})?", re.ASCII)
 _LONGEST_PLAIN = 400  # digits and zeros that a number may have when it is written without an exponent
 
@@ -31,11 +31,12 @@ def number_text(number: int | Decimal) -> str:
     """One text for equal numbers: 5, 5.0 and 5e0 are "5"."""
     if isinstance(number, int):
         return str(number)
+    if number == 0:
+        return "0"
     if abs(number.adjusted()) > _LONGEST_PLAIN:
         return str(number)
     text = f"{number:f}"
-    text = text.rstrip("0").rstrip(".") if "." in text else text
-    return "0" if text in ("-0", "") else text.removeprefix("+")
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def scalar_text(value: JsonValue) -> str | None:

@@ -12,7 +12,7 @@ from runtally.json_text import JsonValue, NotFinite, RepeatingObject
 from runtally.violations import MAX_RECORD_BYTES, InvalidEvent, Violation, oversized, validate_event
 
 from runtally_cli.importing.expressions import Expression
-from runtally_cli.importing.field_map import FieldFailed, FieldMap, lookup_texts
+from runtally_cli.importing.field_map import NULL_VALUES, FieldFailed, FieldMap, lookup_texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,5 +116,5 @@ def _last_time(values: Mapping[str, JsonValue]) -> JsonValue:
 
 def _explained(violation: Violation, values: Mapping[str, JsonValue]) -> Violation:
     if isinstance(values.get(violation.field), NotFinite):
-        return Violation(violation.field, violation.message, "list it in null_values when it means unknown")
+        return Violation(violation.field, violation.message, NULL_VALUES)
     return violation

@@ -10,10 +10,10 @@ import io
 import json
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any
 
 from runtally.json_text import InvalidJson, JsonValue, read_json
 
@@ -43,36 +43,55 @@ class Source:
 @contextmanager
 def open_rows(path: Path, options: FileOptions) -> Iterator[Source]:
     """The file's rows. Raises `OSError`; while iterating, `UnreadableFile`."""
-    with path.open("rb") as raw:
+    with ExitStack() as stack:
+        raw = stack.enter_context(path.open("rb", buffering=0))
         compressed = raw.read(2) == _GZIP_MAGIC
         raw.seek(0)
         # A GzipFile is all that a BufferedReader asks for, whatever its stub says.
-        plain: io.BufferedReader = io.BufferedReader(
-            cast(Any, gzip.GzipFile(fileobj=raw) if compressed else raw), _PEEKED
-        )
-        yield Source(_guarded(path, plain, options), path.stat().st_size, raw)
+        plain: Any = stack.enter_context(gzip.GzipFile(fileobj=raw)) if compressed else raw
+        stream: io.BufferedReader = stack.enter_context(io.BufferedReader(plain, _PEEKED))
+        yield Source(_guarded(path, _File(stream, options, stack)), path.stat().st_size, raw)
 
 
-def _guarded(path: Path, stream: io.BufferedReader, options: FileOptions) -> Iterator[Row]:
+@dataclass(frozen=True, slots=True)
+class _File:
+    """The decompressed bytes, what the map says about them, and what closes all that is opened over them."""
+
+    stream: io.BufferedReader
+    options: FileOptions
+    stack: ExitStack
+
+    def rows(self) -> Iterator[Row]:
+        head = self.stream.peek(_PEEKED)
+        encoding = "utf-16" if head[:2] in _UTF16 else self.options.encoding
+        form = self.options.form or _form(head, encoding)
+        if form == "csv":
+            return csv_rows(self._text(encoding), self.options.delimiter)
+        if form == "jsonl":
+            return _json_lines(self.stream if _is_utf8(encoding) else self._recoded(encoding))
+        return _json_documents(self._text(encoding).read())
+
+    def _text(self, encoding: str) -> io.TextIOWrapper:
+        """Bytes that the encoding does not have become lone surrogates, which the contract refuses row by row."""
+        encoding = "utf-8-sig" if _is_utf8(encoding) else encoding
+        text = io.TextIOWrapper(self.stream, encoding, errors="surrogateescape", newline="")
+        return self.stack.enter_context(text)
+
+    def _recoded(self, encoding: str) -> Iterator[bytes]:
+        for line in self.stack.enter_context(io.TextIOWrapper(self.stream, encoding, newline="\n")):
+            yield line.encode("utf-8", "surrogatepass")
+
+
+def _guarded(path: Path, file: _File) -> Iterator[Row]:
     try:
-        for row in _rows(stream, options):
-            yield from _chosen(row, options)
+        for row in file.rows():
+            yield from _chosen(row, file.options)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise UnreadableFile(f"{path} is damaged or cut short: {error}") from error
     except UnicodeDecodeError as error:
         raise UnreadableFile(f"{path} is not in {error.encoding}: write `encoding: ...` into the map") from error
     except UnreadableFile as error:
         raise UnreadableFile(f"{path}: {error}") from error
-
-
-def _rows(stream: io.BufferedReader, options: FileOptions) -> Iterator[Row]:
-    encoding = "utf-16" if stream.peek(2)[:2] in _UTF16 else options.encoding
-    form = options.form or _form(stream.peek(_PEEKED), encoding)
-    if form == "csv":
-        return csv_rows(_text(stream, encoding), options.delimiter)
-    if form == "jsonl":
-        return _json_lines(stream if _is_utf8(encoding) else _recoded(stream, encoding))
-    return _json_documents(_text(stream, encoding).read())
 
 
 def _form(head: bytes, encoding: str) -> str:
@@ -91,17 +110,6 @@ def _is_utf8(encoding: str) -> bool:
     return codecs.lookup(encoding).name in ("utf-8", "utf-8-sig", "ascii")
 
 
-def _text(stream: io.BufferedReader, encoding: str) -> io.TextIOWrapper:
-    """Bytes that the encoding does not have become lone surrogates, which the contract refuses row by row."""
-    encoding = "utf-8-sig" if _is_utf8(encoding) else encoding
-    return io.TextIOWrapper(stream, encoding, errors="surrogateescape", newline="")
-
-
-def _recoded(stream: io.BufferedReader, encoding: str) -> Iterator[bytes]:
-    for line in io.TextIOWrapper(stream, encoding, newline="\n"):
-        yield line.encode("utf-8", "surrogatepass")
-
-
 def _json_lines(lines: "io.BufferedReader | Iterator[bytes]") -> Iterator[Row]:
     for number, line in enumerate(lines, 1):
         text = line.removeprefix(codecs.BOM_UTF8).strip() if number == 1 else line.strip()
@@ -114,9 +122,6 @@ def _json_row(number: int, text: bytes) -> Row:
         return Row(number, read_json(text))
     except InvalidJson as error:
         return Row(number, UnreadableRow(str(error), text.decode("utf-8", "replace")))
-    except ArithmeticError:
-        reason = "not readable: a number is too large or too small"
-        return Row(number, UnreadableRow(reason, text.decode("utf-8", "replace")))
 
 
 def _json_documents(text: str) -> Iterator[Row]:

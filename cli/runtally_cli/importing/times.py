@@ -2,7 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta, tzinfo
-from decimal import ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_FLOOR, ROUND_HALF_EVEN, Decimal, Inexact
 from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -69,12 +69,11 @@ def _since_epoch(value: JsonValue, form: str) -> datetime:
     if number is None:
         raise UnreadableTime(f"must be a number for {form}, got {shown(value)}", "write `time: iso` for times in text")
     if Decimal(number).copy_abs() < _FAR * 1000:
-        micros = EXACT.multiply(Decimal(number), EPOCH_UNITS[form]).to_integral_value(ROUND_FLOOR, EXACT)
-        if abs(micros) < _FAR:
-            try:
-                return EPOCH + timedelta(microseconds=int(micros))
-            except OverflowError:
-                pass
+        try:
+            micros = EXACT.multiply(Decimal(number), EPOCH_UNITS[form]).to_integral_value(ROUND_FLOOR, EXACT)
+            return EPOCH + timedelta(microseconds=int(micros))
+        except (OverflowError, Inexact):
+            pass
     raise UnreadableTime(f"is a time that no calendar has, got {shown(value)}", f"is it really {form}?")
 
 
@@ -124,5 +123,8 @@ def whole_milliseconds(value: JsonValue, unit: str) -> JsonValue:
     number = as_number(value)
     if number is None or Decimal(number).copy_abs() > _FAR:
         return value
-    exact = EXACT.multiply(Decimal(number), DURATION_UNITS[unit])
+    try:
+        exact = EXACT.multiply(Decimal(number), DURATION_UNITS[unit])
+    except Inexact:  # of more than a thousand digits
+        return value
     return int(exact.to_integral_value(ROUND_HALF_EVEN, EXACT))
