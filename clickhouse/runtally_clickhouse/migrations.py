@@ -134,6 +134,15 @@ def require_schema(store: Store) -> None:
         raise SchemaError(f"the store lacks {', '.join(missing)}: run `runtally migrate`")
 
 
+def describe_schema(store: Store) -> str:
+    """The tables as the engine itself describes them; `schema.sql` beside this file holds it, to be reviewed."""
+    rows = store.unmerged(
+        "SELECT formatQuery(replaceOne(create_table_query, concat(currentDatabase(), '.'), '')) AS statement "
+        "FROM system.tables WHERE database = currentDatabase() ORDER BY name"
+    )
+    return "".join(f"{row['statement']};\n\n" for row in rows).rstrip("\n") + "\n"
+
+
 def _applied_checksums(store: Store) -> dict[int, str]:
     try:
         rows = store.query("SELECT number, checksum FROM schema_migrations", {})

@@ -1,0 +1,160 @@
+CREATE TABLE agent_feedback
+(
+    `workspace_id` LowCardinality(String),
+    `id` UUID,
+    `keyed_at` DateTime64(3, 'UTC') MATERIALIZED UUIDv7ToDateTime(id, 'UTC'),
+    `version` UInt128,
+    `feedback_id` String,
+    `created_at` DateTime64(6, 'UTC'),
+    `run_id` String,
+    `agent_id` LowCardinality(String),
+    `user_id` String,
+    `rating` UInt8,
+    `comment` String,
+    `category` LowCardinality(String),
+    `sentiment` LowCardinality(String),
+    `sentiment_score` Nullable(Float64),
+    INDEX run_id_filter run_id TYPE bloom_filter(0.01) GRANULARITY 1
+)
+ENGINE = ReplacingMergeTree(version)
+PARTITION BY toYYYYMM(keyed_at)
+ORDER BY (workspace_id, keyed_at, id)
+SETTINGS non_replicated_deduplication_window = 0, replicated_deduplication_window = 0, index_granularity = 8192;
+
+CREATE TABLE agent_lifecycle
+(
+    `workspace_id` LowCardinality(String),
+    `id` UUID,
+    `keyed_at` DateTime64(3, 'UTC') MATERIALIZED UUIDv7ToDateTime(id, 'UTC'),
+    `version` UInt128,
+    `event_id` String,
+    `at` DateTime64(6, 'UTC'),
+    `agent_id` LowCardinality(String),
+    `from_state` LowCardinality(String),
+    `to_state` LowCardinality(String),
+    `reason` String,
+    `actor` String
+)
+ENGINE = ReplacingMergeTree(version)
+PARTITION BY toYYYYMM(keyed_at)
+ORDER BY (workspace_id, keyed_at, id)
+SETTINGS non_replicated_deduplication_window = 0, replicated_deduplication_window = 0, index_granularity = 8192;
+
+CREATE TABLE agent_runs
+(
+    `workspace_id` LowCardinality(String),
+    `run_id` UUID,
+    `external_id` String,
+    `started_at` DateTime64(3, 'UTC') MATERIALIZED UUIDv7ToDateTime(run_id, 'UTC'),
+    `version` UInt128,
+    `is_deleted` UInt8,
+    `updated_at` DateTime64(6, 'UTC'),
+    `finished_at` Nullable(DateTime64(6, 'UTC')),
+    `handed_off_at` Nullable(DateTime64(6, 'UTC')),
+    `agent_id` LowCardinality(String),
+    `agent_name` LowCardinality(String),
+    `agent_version` LowCardinality(String),
+    `status` LowCardinality(String),
+    `duration_ms` Nullable(UInt64),
+    `queue_ms` Nullable(UInt64),
+    `clock_skew` Bool,
+    `provider` LowCardinality(String),
+    `model` LowCardinality(String),
+    `environment` LowCardinality(String),
+    `trigger` LowCardinality(String),
+    `user_id` String,
+    `session_id` String,
+    `trace_id` String,
+    `parent_run_id` String,
+    `input_tokens` Nullable(UInt64),
+    `output_tokens` Nullable(UInt64),
+    `cache_read_tokens` Nullable(UInt64),
+    `cache_write_tokens` Nullable(UInt64),
+    `reasoning_tokens` Nullable(UInt64),
+    `cost_usd` Nullable(Decimal(18, 9)),
+    `cost_source` LowCardinality(String),
+    `price_version` LowCardinality(String),
+    `credits` Nullable(Decimal(18, 9)),
+    `llm_calls` Nullable(UInt64),
+    `tool_calls` Nullable(UInt64),
+    `files_modified` Nullable(UInt64),
+    `retries` Nullable(UInt64),
+    `error_type` LowCardinality(String),
+    `error_severity` LowCardinality(String),
+    `error_category` LowCardinality(String),
+    `error_message` String,
+    `recovered` Nullable(Bool),
+    `recovery_ms` Nullable(UInt64),
+    `tags` Map(LowCardinality(String), String),
+    INDEX external_id_filter external_id TYPE bloom_filter(0.01) GRANULARITY 1,
+    INDEX session_id_filter session_id TYPE bloom_filter(0.01) GRANULARITY 1,
+    INDEX parent_run_id_filter parent_run_id TYPE bloom_filter(0.01) GRANULARITY 1
+)
+ENGINE = ReplacingMergeTree(version, is_deleted)
+PARTITION BY toYYYYMM(started_at)
+ORDER BY (workspace_id, started_at, run_id)
+SETTINGS non_replicated_deduplication_window = 0, replicated_deduplication_window = 0, index_granularity = 8192;
+
+CREATE TABLE dead_letters
+(
+    `stream` LowCardinality(String),
+    `topic` LowCardinality(String),
+    `partition` UInt32,
+    `offset` UInt64,
+    `recorded_at` DateTime64(6, 'UTC'),
+    `workspace_id` String,
+    `reason` LowCardinality(String),
+    `field` LowCardinality(String),
+    `message` String,
+    `key` String,
+    `value` String,
+    `value_bytes` UInt32
+)
+ENGINE = ReplacingMergeTree(recorded_at)
+ORDER BY (stream, topic, partition, offset)
+SETTINGS non_replicated_deduplication_window = 0, replicated_deduplication_window = 0, index_granularity = 8192;
+
+CREATE TABLE ingest_ledger
+(
+    `stream` LowCardinality(String),
+    `topic` LowCardinality(String),
+    `partition` UInt32,
+    `first_offset` UInt64,
+    `last_offset` UInt64,
+    `accepted` UInt32,
+    `dead` UInt32,
+    `acknowledged_at` DateTime64(6, 'UTC')
+)
+ENGINE = ReplacingMergeTree(acknowledged_at)
+ORDER BY (stream, topic, partition, first_offset, last_offset)
+SETTINGS non_replicated_deduplication_window = 0, replicated_deduplication_window = 0, index_granularity = 8192;
+
+CREATE TABLE schema_migrations
+(
+    `number` UInt32,
+    `name` String,
+    `checksum` String,
+    `applied_at` DateTime64(3, 'UTC') DEFAULT now64(3, 'UTC')
+)
+ENGINE = ReplacingMergeTree
+ORDER BY number
+SETTINGS index_granularity = 8192;
+
+CREATE TABLE user_activity
+(
+    `workspace_id` LowCardinality(String),
+    `id` UUID,
+    `keyed_at` DateTime64(3, 'UTC') MATERIALIZED UUIDv7ToDateTime(id, 'UTC'),
+    `version` UInt128,
+    `event_id` String,
+    `at` DateTime64(6, 'UTC'),
+    `user_id` String,
+    `session_id` String,
+    `event_name` LowCardinality(String),
+    `revenue_usd` Nullable(Decimal(18, 9)),
+    `properties` Map(LowCardinality(String), String)
+)
+ENGINE = ReplacingMergeTree(version)
+PARTITION BY toYYYYMM(keyed_at)
+ORDER BY (workspace_id, keyed_at, id)
+SETTINGS non_replicated_deduplication_window = 0, replicated_deduplication_window = 0, index_granularity = 8192;

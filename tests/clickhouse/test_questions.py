@@ -1,0 +1,259 @@
+"""Every question over an empty store and over a small fleet, on both engines; and what bounds them all."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from decimal import Decimal
+from importlib import resources
+from typing import Any
+from uuid import UUID
+
+import pytest
+from clickhouse.runs import DAY_MS, NOW, TODAY_MS, insert, scope, snapshot
+from runtally_clickhouse.catalogue import (
+    RunQuestion,
+    RunScope,
+    all_ingested,
+    ask,
+    data_as_of,
+    placeholders,
+    query_text,
+)
+from runtally_clickhouse.client import Row, Store
+
+NIL = str(UUID(int=0))
+DAYS = {"day_starts_ms": [TODAY_MS - DAY_MS, TODAY_MS]}
+PARAMETERS: dict[RunQuestion, Mapping[str, object]] = {
+    RunQuestion.DATA_RANGE: {},
+    RunQuestion.RUNS_BY_AGENT: {},
+    RunQuestion.RUNS_BY_AGENT_AND_DAY: DAYS,
+    RunQuestion.RUNS_BY_ID: {"by_key": 0, "key": NIL, "given_id": "a"},
+    RunQuestion.RUNS_BY_MODEL: {},
+    RunQuestion.RUNS_NEWEST_FIRST: {
+        "has_cursor": 0,
+        "cursor_ms": 0,
+        "cursor_id": NIL,
+        "cursor_workspace": "",
+        "parent_run_ids": [],
+        "session_ids": [],
+        "error_types": [],
+        "limit": 100,
+    },
+    RunQuestion.USAGE_BY_DAY: DAYS,
+    RunQuestion.USAGE_TOTALS: {},
+}
+EMPTY_TOTALS = {
+    "messages": 0,
+    "tokens": 0,
+    "sessions": 0,
+    "duration_ms": None,
+    "known_durations": 0,
+    "known_tokens": 0,
+    "known_costs": 0,
+}
+EPOCH = datetime(1970, 1, 1)
+EMPTY: dict[RunQuestion, list[Row]] = {
+    **{question: [] for question in RunQuestion},
+    RunQuestion.DATA_RANGE: [{"runs": 0, "first": EPOCH, "last": EPOCH}],
+    RunQuestion.USAGE_TOTALS: [EMPTY_TOTALS],
+}
+NOBODY = {
+    "agent_name": "",
+    "root_runs": 1,
+    **dict.fromkeys(["queued", "running", "stalled", "succeeded", "failed", "timed_out", "cancelled", "unknown"], 0),
+    **dict.fromkeys(["duration_ms", "input_tokens", "output_tokens", "total_tokens", "cost_usd"]),
+    **dict.fromkeys(["known_durations", "known_tokens", "known_costs"], 0),
+}
+GOLDEN: dict[RunQuestion, list[Row]] = {
+    RunQuestion.DATA_RANGE: [
+        {"runs": 3, "first": datetime(2026, 11, 20, 9), "last": datetime(2026, 11, 21, 9, 0, 0, 123000)}
+    ],
+    RunQuestion.RUNS_BY_AGENT: [
+        {
+            **NOBODY,
+            "workspace_id": "acme",
+            "agent_id": "planner",
+            "agent_name": "Planner",
+            "runs": 2,
+            "root_runs": 1,
+            "succeeded": 1,
+            "failed": 1,
+            "duration_ms": 1000,
+            "known_durations": 1,
+            "input_tokens": 10,
+            "output_tokens": 5,
+            "total_tokens": 15,
+            "known_tokens": 1,
+            "cost_usd": Decimal("0.300000001"),
+            "known_costs": 2,
+        },
+        {**NOBODY, "workspace_id": "beta", "agent_id": "planner", "runs": 1, "stalled": 1},
+    ],
+    RunQuestion.RUNS_BY_AGENT_AND_DAY: [
+        {
+            "day_start_ms": TODAY_MS - DAY_MS,
+            "workspace_id": "beta",
+            "agent_id": "planner",
+            "runs": 1,
+            "succeeded": 0,
+            "failed": 0,
+            "cost_usd": None,
+        },
+        {
+            "day_start_ms": TODAY_MS,
+            "workspace_id": "acme",
+            "agent_id": "planner",
+            "runs": 2,
+            "succeeded": 1,
+            "failed": 1,
+            "cost_usd": Decimal("0.300000001"),
+        },
+    ],
+    RunQuestion.RUNS_BY_MODEL: [{"model_id": "m-1", "usage_count": 1, "total_tokens": 15}],
+    RunQuestion.USAGE_BY_DAY: [
+        {"day_start_ms": TODAY_MS - DAY_MS, "messages": 1, "tokens": 0, "sessions": 0},
+        {"day_start_ms": TODAY_MS, "messages": 2, "tokens": 15, "sessions": 1},
+    ],
+    RunQuestion.USAGE_TOTALS: [
+        {
+            "messages": 3,
+            "tokens": 15,
+            "sessions": 1,
+            "duration_ms": 1000,
+            "known_durations": 1,
+            "known_tokens": 1,
+            "known_costs": 2,
+        }
+    ],
+}
+
+
+@pytest.fixture
+def fleet(store: Store) -> Store:
+    """Three runs; one of them in two versions, one deleted beside them."""
+    insert(store, snapshot("a", status="running", session_id="s0"), snapshot("gone"))
+    insert(
+        store,
+        snapshot(
+            "a", session_id="s1", model="m-1", agent_name="Planner", duration_ms=1000, input_tokens=10,
+            output_tokens=5, cost_usd="0.1",
+        ),
+        snapshot("b", session_id="s1", status="failed", parent_run_id="a", cost_usd="0.200000001"),
+        snapshot("a", workspace_id="beta", status="running", started_at="2026-11-20T09:00:00Z"),
+        snapshot("gone", deleted=True),
+    )  # fmt: skip
+    return store
+
+
+def _answer(store: Store, question: RunQuestion, **filters: Any) -> list[Row]:
+    rows = ask(store, question, scope(**filters), PARAMETERS[question])
+    return sorted(rows, key=lambda row: row["day_start_ms"]) if DAYS is PARAMETERS[question] else rows
+
+
+@pytest.mark.parametrize("question", RunQuestion)
+def test_an_empty_store_answers(store: Store, question: RunQuestion) -> None:
+    assert _answer(store, question) == EMPTY[question]
+
+
+@pytest.mark.parametrize("question", GOLDEN)
+def test_a_fleet_answers(fleet: Store, question: RunQuestion) -> None:
+    assert _answer(fleet, question) == GOLDEN[question]
+
+
+@pytest.mark.parametrize("question", [RunQuestion.RUNS_BY_ID, RunQuestion.RUNS_NEWEST_FIRST])
+def test_whole_runs_answer(fleet: Store, question: RunQuestion) -> None:
+    rows = _answer(fleet, question)
+    expected = ["a", "b", "a"] if question is RunQuestion.RUNS_NEWEST_FIRST else ["a", "a"]
+    assert sorted(row["external_id"] for row in rows) == sorted(expected)
+    current = next(row for row in rows if (row["external_id"], row["workspace_id"]) == ("a", "acme"))
+    assert (current["status"], current["session_id"], current["total_tokens"]) == ("succeeded", "s1", 15)
+    assert current["started_at"] == datetime(2026, 11, 21, 9, 0, 0, 123000)
+    assert [row["is_stalled"] for row in rows if row["workspace_id"] == "beta"] == [1]
+
+
+def test_every_query_file_is_asked_here() -> None:
+    folder = resources.files("runtally_clickhouse") / "queries"
+    files = {entry.name.removesuffix(".sql") for entry in folder.iterdir()}
+    assert files == {*RunQuestion, "run_facts", "data_as_of", "ingested_offsets"}
+    assert set(PARAMETERS) == set(EMPTY) == set(RunQuestion)
+    assert set(GOLDEN) | {RunQuestion.RUNS_BY_ID, RunQuestion.RUNS_NEWEST_FIRST} == set(RunQuestion)
+
+
+def test_only_run_facts_reads_the_runs() -> None:
+    folder = resources.files("runtally_clickhouse") / "queries"
+    for entry in folder.iterdir():
+        text = entry.read_text()
+        assert text.startswith("-- "), f"{entry.name} says what it answers"
+        reads = [word for word in ("agent_runs", "FROM run_facts") if word in query_text(entry.name[:-4])]
+        stem = entry.name.removesuffix(".sql")
+        expected = {"run_facts": ["agent_runs"], "data_as_of": [], "ingested_offsets": []}
+        assert reads == expected.get(stem, ["FROM run_facts"]), entry.name
+        assert "PREWHERE" not in text
+
+
+def test_parameters_that_are_missing_or_unknown_are_refused(store: Store) -> None:
+    for question, parameters in PARAMETERS.items():
+        for name in parameters:
+            fewer = {key: value for key, value in parameters.items() if key != name}
+            with pytest.raises(TypeError, match=name):
+                ask(store, question, scope(), fewer)
+        with pytest.raises(TypeError, match="surprise"):
+            ask(store, question, scope(), {**parameters, "surprise": 1})
+    assert placeholders("SELECT {a:UInt8}, {b:Array(String)} FROM x WHERE y = '{'") == {"a", "b"}
+
+
+STRANGE = ["b'", 'b"', "b\\", "b\\'", "b`", "b🤖", "b\n\t\0", "['a']", "a','b", "", "%", "{x:String}"]
+
+
+@pytest.mark.parametrize("question", RunQuestion)
+def test_an_asker_sees_only_the_workspaces_it_may(store: Store, question: RunQuestion) -> None:
+    insert(store, *(snapshot("a", workspace_id=name, model="m") for name in [*filter(None, STRANGE), "mine"]))
+    alone = ask(store, question, scope("mine"), PARAMETERS[question])
+    nothing = ask(store, question, scope("nobody's"), PARAMETERS[question])
+    for name in filter(None, STRANGE):
+        seen = ask(store, question, scope(name), PARAMETERS[question])
+        assert _without_identity(seen) == _without_identity(alone), name
+        assert all(row.get("workspace_id", name) == name for row in seen)
+        # A filter narrows what may be seen, and never widens it.
+        assert ask(store, question, scope("mine", workspace_id=(name,)), PARAMETERS[question]) == nothing
+        assert ask(store, question, scope("mine", workspace_id=(name, "mine")), PARAMETERS[question]) == alone
+    assert nothing == EMPTY[question]
+    if "workspace_id" in alone[0]:
+        rows = ask(store, question, scope(), PARAMETERS[question])
+        assert {row["workspace_id"] for row in rows} == {*filter(None, STRANGE), "mine"}
+
+
+def _without_identity(rows: list[Row]) -> list[Row]:
+    ids = ("workspace_id", "run_id", "version")
+    return [{name: value for name, value in row.items() if name not in ids} for row in rows]
+
+
+def test_no_workspace_is_none_at_all(fleet: Store) -> None:
+    blind = RunScope(workspaces=frozenset(), stalled_before=NOW)
+    for question in RunQuestion:
+        assert ask(fleet, question, blind, PARAMETERS[question]) == EMPTY[question]
+
+
+def _ledger(store: Store, partition: int, first: int, last: int, seconds: int) -> None:
+    store.command(
+        "INSERT INTO ingest_ledger VALUES ('s', 't', {p:UInt32}, {f:UInt64}, {l:UInt64}, 1, 0, {at:DateTime64(6)})",
+        {"p": partition, "f": first, "l": last, "at": NOW.replace(tzinfo=None) + timedelta(seconds=seconds)},
+    )
+
+
+def test_the_last_acknowledgement(store: Store) -> None:
+    assert data_as_of(store) is None
+    for seconds in (5, 90, 7):
+        _ledger(store, 0, seconds, seconds, seconds)
+    assert data_as_of(store) == NOW + timedelta(seconds=90)
+
+
+def test_offsets_are_ingested_when_all_are_covered(store: Store) -> None:
+    assert not all_ingested(store, "s", "t", {0: [0]})
+    for partition, first, last in ((0, 0, 9), (0, 10, 10), (0, 12, 30), (3, 5, 5), (3, 5, 5)):
+        _ledger(store, partition, first, last, 0)
+    assert all_ingested(store, "s", "t", {0: [0, 9, 10, 12, 30], 3: [5]})
+    assert not all_ingested(store, "s", "t", {0: [10, 11, 12]})
+    assert not all_ingested(store, "s", "t", {0: [5], 3: [4]})
+    assert not all_ingested(store, "s", "t", {0: [5], 4: [5]})
+    assert not all_ingested(store, "other", "t", {0: [5]})
+    assert not all_ingested(store, "s", "other", {0: [5]})
