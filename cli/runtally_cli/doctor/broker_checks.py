@@ -18,7 +18,11 @@ def check_broker(facts: BrokerFacts | Unanswered, bootstrap: str, *, named: bool
     if isinstance(facts, Unanswered):
         remedy = "start it, or set RUNTALLY_KAFKA_BOOTSTRAP and RUNTALLY_KAFKA_SECURITY_PROTOCOL to how it is reached"
         return [
-            error("broker", f"no broker answers at {bootstrap}: {facts.why}", remedy if named else "`runtally up`"),
+            error(
+                "broker",
+                f"no broker answers at {bootstrap}: {facts.why.partition(' from [')[0]}",
+                remedy if named else "`runtally up`",
+            ),
             *(unknown(area, "the broker does not answer", _ONCE_IT_ANSWERS) for area in ("topics", "group", "lag")),
         ]
     return [

@@ -15,7 +15,7 @@ from runtally.kafka_producer import knows_idempotence
 from runtally_consumer.topics import ALL_TOPICS, EVENT_TOPICS
 
 from runtally_cli.doctor.findings import Unanswered
-from runtally_cli.doctor.probing import told
+from runtally_cli.doctor.probing import unanswered
 
 T = TypeVar("T")
 # For reaching a broker, then for each question, which are asked side by side.
@@ -107,7 +107,7 @@ async def _answered(question: Awaitable[T]) -> T | Unanswered:
     except TimeoutError:
         return Unanswered(f"no answer within {QUESTION_SECONDS:g} s")
     except Exception as error:  # one question that fails leaves the others their answers
-        return Unanswered(told(error))
+        return unanswered(error)
 
 
 def _topic(described: Mapping[str, Any]) -> TopicFacts:

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from runtally.connection import KafkaConnection
 from runtally_clickhouse.client import Store
-from runtally_clickhouse.location import StoreLocation
+from runtally_clickhouse.location import InvalidLocation, StoreLocation
 from runtally_consumer.settings import ConsumerSettings
 
 from runtally_cli.doctor.broker_checks import check_broker
@@ -38,7 +38,8 @@ from runtally_cli.local.admin import Announcement, read_announcement, store_acce
 from runtally_cli.local.settings import LocalSettings
 from runtally_cli.local.stack import owner_of
 
-STORE_SECONDS: Final = 15  # opening the embedded engine is a part of it
+SERVER_SECONDS: Final = 8
+EMBEDDED_SECONDS: Final = 15  # opening the engine is a part of it
 
 
 def examine(environment: Mapping[str, str] = os.environ) -> Report:
@@ -73,13 +74,15 @@ class _Examination:
     ) -> None:
         self._settings = settings
         self._owner = owner
+        self._environment = environment
         self._store_is_named = bool(environment.get("RUNTALLY_CLICKHOUSE_URL"))
         self._read_url = environment.get("RUNTALLY_CLICKHOUSE_READ_URL", "")
         local_bootstrap = settings.kafka_bootstrap or f"{ports.LOOPBACK}:{settings.kafka_port}"
         self._bootstrap = announcement.bootstrap if announcement else local_bootstrap
         self._broker = Probe(lambda: _ask_broker(self._bootstrap, environment), BROKER_SECONDS)
-        self._store = Probe(lambda: _ask_store(settings), STORE_SECONDS)
-        self._reads = Probe(_ask_reads, STORE_SECONDS) if self._read_url else None
+        store_seconds = SERVER_SECONDS if self._store_is_named else EMBEDDED_SECONDS
+        self._store = Probe(lambda: _ask_store(settings, store_seconds), store_seconds)
+        self._reads = Probe(_ask_reads, SERVER_SECONDS) if self._read_url else None
         self._services = [Probe(partial(ask_ready, *one), READY_SECONDS + 1) for one in _services(settings)]
         self._processes = Probe(lambda: stack_processes(owner), PS_SECONDS + 1) if owner else None
         self._ports = Probe(lambda: _busy_ports(settings), PS_SECONDS + 1)
@@ -113,11 +116,19 @@ class _Examination:
 
     def _store_findings(self) -> list[Finding]:
         answer = self._store.answer()
-        held_by, facts = answer if isinstance(answer, tuple) else ("", answer)
+        held_by, facts = answer if isinstance(answer, tuple) else (self._server(), answer)
         findings = check_store(facts, held_by, named=self._store_is_named, now=datetime.now(UTC))
         if self._reads is not None:
             findings += _check_reads(self._reads.answer())
         return findings
+
+    def _server(self) -> str:
+        """The server that the environment names, without its password."""
+        try:
+            location = StoreLocation.from_environment(self._environment)
+        except InvalidLocation:
+            return ""
+        return f"ClickHouse at {location}" if location else ""
 
     def _service_findings(self) -> list[Finding]:
         answers = [probe.answer() for probe in self._services]
@@ -151,7 +162,7 @@ def check_announced(
     store = StoreLocation.embedded(settings.data_dir)
     try:
         store = StoreLocation.from_environment(environment) or store
-    except ValueError:  # told with the settings
+    except InvalidLocation:  # told with the settings
         return []
     pairs = {
         "RUNTALLY_API_PORT": (settings.api_port, announcement.api_port),
@@ -191,15 +202,15 @@ def _ask_broker(bootstrap: str, environment: Mapping[str, str]) -> BrokerFacts:
     return asyncio.run(broker_facts(connection, environment.get("RUNTALLY_CONSUMER_GROUP") or default))
 
 
-def _ask_store(settings: LocalSettings) -> tuple[str, dict[str, Any]]:
-    with store_access(settings, STORE_SECONDS) as access:
+def _ask_store(settings: LocalSettings, seconds: int) -> tuple[str, dict[str, Any]]:
+    with store_access(settings, seconds) as access:
         return access.held_by, access.run("store_facts")
 
 
 def _ask_reads() -> dict[str, Any]:
     location = StoreLocation.from_environment(reading=True)
     assert location is not None
-    with closing(Store(location, STORE_SECONDS)) as store:
+    with closing(Store(location, SERVER_SECONDS)) as store:
         return {**store_facts(store, {"writes": False}), "where": f"reads: ClickHouse at {location}"}
 
 

@@ -29,9 +29,11 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Unanswered:
-    """In a fact's place: why a probe has none."""
+    """In a fact's place: why a probe has none, the exception's name, and its code where it has one."""
 
     why: str
+    kind: str = ""
+    code: int = 0
 
 
 def ok(area: str, message: str) -> Finding:

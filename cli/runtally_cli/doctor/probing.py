@@ -1,6 +1,7 @@
 """Asking several things at once, none for longer than its deadline."""
 
 import queue
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -31,9 +32,20 @@ class Probe(Generic[T]):
         try:
             self._answers.put(ask())
         except Exception as error:  # whatever a probe dies of, the others go on
-            self._answers.put(Unanswered(told(error)))
+            self._answers.put(unanswered(error))
+
+
+def unanswered(error: Exception) -> Unanswered:
+    """An exception in the place of an answer."""
+    code = getattr(error, "code", 0)
+    return Unanswered(told(error), type(error).__name__, code if isinstance(code, int) else 0)
 
 
 def told(error: BaseException) -> str:
-    """An error in one line; some have no text of their own."""
-    return next(iter(str(error).splitlines()), "")[:300] or type(error).__name__
+    """An error in one line; some have no text of their own, some tell their whole way down."""
+    text = next(iter(str(error).splitlines()), "")
+    if "Max retries exceeded" in text and (cause := re.search(r"\[Errno -?\d+\] ([\w ]+)", text)):
+        return cause[1]
+    if not text and isinstance(error, TimeoutError):
+        return "no answer in time"
+    return text[:300] or type(error).__name__

@@ -73,8 +73,8 @@ def _unknown_variables(given: Mapping[str, str]) -> Iterator[Finding]:
         if name.startswith(_FOR_TESTS):
             continue
         near = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.75)
-        meant = f"rename it to {near[0]}" if near else "see docs/doctor.md for the names"
-        yield warning(AREA, f"{name} is read by nothing", f"unset {name}, or {meant}")
+        meant = f", or rename it to {near[0]}" if near else ""
+        yield warning(AREA, f"{name} is read by nothing", f"unset {name}{meant}")
 
 
 def _unusable(given: Mapping[str, str]) -> Iterator[Finding]:

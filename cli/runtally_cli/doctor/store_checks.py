@@ -16,6 +16,8 @@ GIB: Final = 1024**3
 LITTLE_DISK: Final = 5 * GIB
 NO_DISK: Final = GIB
 _DEPENDENT: Final = ("schema", "writes", "tables", "freshness")
+_NO_DATABASE: Final = (81,)
+_WHO_ARE_YOU: Final = (192, 193, 194, 516)
 
 StoreFacts = Mapping[str, Any]
 
@@ -23,10 +25,9 @@ StoreFacts = Mapping[str, Any]
 def check_store(facts: StoreFacts | Unanswered, where: str, *, named: bool, now: datetime) -> list[Finding]:
     """Everything that the store tells. `named`: the environment names a server."""
     if isinstance(facts, Unanswered):
-        remedy = "start it, or set RUNTALLY_CLICKHOUSE_URL to how it is reached" if named else "`runtally up`"
         again = "mend the store, then `runtally doctor` again"
         return [
-            error("store", facts.why, remedy),
+            error("store", f"{where}: {facts.why}" if where else facts.why, _way_in(facts, named=named)),
             *(unknown(area, "the store does not answer", again) for area in _DEPENDENT),
         ]
     return [
@@ -37,6 +38,18 @@ def check_store(facts: StoreFacts | Unanswered, where: str, *, named: bool, now:
         check_freshness(facts["data_as_of"], now),
         *(check_disks(facts["disks"]) if not facts["embedded"] else []),
     ]
+
+
+def _way_in(refusal: Unanswered, *, named: bool) -> str:
+    if refusal.code in _NO_DATABASE:
+        return "`runtally migrate` makes it"
+    if refusal.code in _WHO_ARE_YOU:
+        return "put the user and the password into RUNTALLY_CLICKHOUSE_URL: http://user:password@host:8123/database"
+    if named:
+        return "start it, or set RUNTALLY_CLICKHOUSE_URL to how it is reached"
+    if refusal.kind in ("", "HeldElsewhere", "StackInUse"):
+        return "`runtally doctor` again in a minute; if it stays so, `runtally down` and `runtally up`"
+    return "`runtally up`"
 
 
 def check_version(version: str, where: str) -> Finding:
