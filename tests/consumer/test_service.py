@@ -168,6 +168,46 @@ def test_partitions_that_move_in_the_middle_of_an_insert_are_read_again_from_the
     play(story)
 
 
+def test_nothing_is_admitted_while_partitions_are_revoked() -> None:
+    async def story(world: World) -> None:
+        consumer, source = world.member()
+        running = asyncio.create_task(consumer.run())
+        await until(lambda: consumer.not_ready_reason() is None, "partitions")
+        await source.revoke()
+        world.broker.publish(P0, runs(0, 10))
+        await until(lambda: sum(source.lag().values()) == 0, "polls that bring what is not ours any more")
+        assert consumer._engine.is_idle
+        assert consumer.not_ready_reason() is None
+        world.clock.advance(16)
+        assert (consumer.not_ready_reason() or "").startswith("the group has been rebalancing for 1")
+        await world.broker.rebalance()
+        await world.committed()
+        await leave(consumer, running)
+
+    play(story)
+
+
+def test_a_batch_that_fails_after_its_partitions_moved_leaves_nothing_behind() -> None:
+    async def story(world: World) -> None:
+        world.broker.publish(P0, runs(0, 10))
+        world.store.answering.clear()
+        consumer, _ = world.member(drain_seconds=0.05)
+        running = asyncio.create_task(consumer.run())
+        await until(lambda: world.store.calls >= 1, "an insert in flight")
+        await world.broker.rebalance()
+        world.store.away = True
+        world.store.answering.set()
+        await until(lambda: consumer._engine.open_batches and 1 not in consumer._engine.open_batches, "only new ones")
+        assert set(consumer._writer._progress) <= consumer._engine.open_batches
+        assert consumer._engine.held_records == 10
+        world.store.away = False
+        await world.committed()
+        assert consumer._writer._progress == {}
+        await leave(consumer, running)
+
+    play(story)
+
+
 def test_members_that_come_and_go_while_records_flow() -> None:
     async def story(world: World) -> None:
         published = 0
