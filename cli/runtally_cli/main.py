@@ -137,6 +137,7 @@ def migrate(
     check: Annotated[
         bool, typer.Option("--check", help="Only say what is missing; exit with 1 if anything is.")
     ] = False,
+    status: Annotated[bool, typer.Option("--status", help="Only say of each table and topic if it is there.")] = False,
     cluster: Annotated[str | None, typer.Option(help="ClickHouse cluster to make replicated tables on.")] = None,
     topics: Annotated[bool, typer.Option(help="Make the Kafka topics too.")] = True,
     partitions: Annotated[int, typer.Option(min=1, help="Partitions of a new topic.")] = 12,
@@ -147,8 +148,11 @@ def migrate(
     with plain_errors():
         from runtally_consumer.topics import TopicLayout
 
-        from runtally_cli.schema import bring_up_to_date
+        from runtally_cli.schema import bring_up_to_date, tell_status
 
+        if status:
+            tell_status(say)
+            return
         layout = TopicLayout(partitions, replication, retention_days)
         missing = bring_up_to_date(cluster, layout if topics else None, only_tell=dry_run or check, say=say)
         if check and missing:

@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 from runtally.connection import KafkaConnection
 from runtally_clickhouse.client import Store
-from runtally_clickhouse.migrations import Target, create_database, migrate
-from runtally_consumer.topics import TopicLayout, create_topics, missing_topics
+from runtally_clickhouse.migrations import Target, create_database, migrate, schema_status
+from runtally_consumer.topics import ALL_TOPICS, TopicLayout, create_topics, missing_topics
 
 from runtally_cli.services import server_location
 
@@ -40,3 +40,16 @@ def bring_up_to_date(
     if not topics:
         say("topics: up to date")
     return len(migrations) + len(topics)
+
+
+def tell_status(say: Callable[[str], None]) -> None:
+    """Say of each migration and each topic whether it is there. Raises as `bring_up_to_date`."""
+    store = Store(server_location(reading=False))
+    try:
+        for status in schema_status(store):
+            say(f"{'applied' if status.applied else 'missing'}: {status.migration.name}")
+    finally:
+        store.close()
+    missing = set(asyncio.run(missing_topics(KafkaConnection.from_environment())))
+    for topic in ALL_TOPICS:
+        say(f"{'missing' if topic in missing else 'there'}: topic {topic}")
