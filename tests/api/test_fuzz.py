@@ -4,6 +4,7 @@
 """
 
 import os
+from typing import Any
 
 import pytest
 import schemathesis
@@ -61,11 +62,11 @@ def test_no_request_breaks_the_document(api_schema: schemathesis.BaseSchema, lab
         suppress_health_check=list(HealthCheck),
     )
     @given(case=cases)
-    def request(case: schemathesis.Case) -> None:
+    def request(case: schemathesis.Case[Any]) -> None:
         case.call_and_validate(checks=CHECKS)
 
     request()
 
 
-def _can_be_broken(operation: schemathesis.APIOperation) -> bool:
+def _can_be_broken(operation: schemathesis.APIOperation[Any, Any, Any, Any]) -> bool:
     return bool(list(operation.iter_parameters()) or operation.body)
