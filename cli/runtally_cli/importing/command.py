@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 from pathlib import Path
 
+from aiokafka.errors import KafkaError
 from rich.console import Console
 from runtally.connection import KafkaConnection
 from runtally.events import RunSnapshot
@@ -17,7 +18,7 @@ from runtally_cli.importing.compiling import compile_map
 from runtally_cli.importing.map_file import InvalidMap, read_map
 from runtally_cli.importing.mapping import RunMap
 from runtally_cli.importing.progress import Position, ShowPosition, shown_progress
-from runtally_cli.importing.publishing import Published, open_producer, publish
+from runtally_cli.importing.publishing import NotPublishable, Published, open_producer, publish
 from runtally_cli.importing.reading import Source, open_rows
 from runtally_cli.importing.rejection import RejectedRows, place_for, rejection_line
 from runtally_cli.importing.rows import Row, UnreadableRow
@@ -127,8 +128,10 @@ class _Import:
         self._published = Published()
 
     async def run(self, source: Source, console: Console) -> Exit:
-        producer = await open_producer(self._connection)
         path = self._request.rejected or place_for(self._request.file)
+        if path.resolve() == self._request.file.resolve():
+            raise NotPublishable(f"--rejected would overwrite {path} itself: name another file")
+        producer = await open_producer(self._connection)
         try:
             with RejectedRows(path) as rejected, shown_progress(console) as show:
                 rows = MappedRows(source, self._run_map, rejected.add)
@@ -154,9 +157,14 @@ class _Import:
         if last is None or seconds <= 0:
             return True
         started = time.monotonic()
-        async with GroupOffsets(self._connection, self._group) as offsets:
-            wanted = await offsets.completed(self._published.next_offsets)
-            behind = await wait_until_stored(wanted, offsets.committed, seconds)
+        try:
+            async with GroupOffsets(self._connection, self._group) as offsets:
+                wanted = await offsets.completed(self._published.next_offsets)
+                behind = await wait_until_stored(wanted, offsets.committed, seconds)
+        except (KafkaError, OSError) as error:
+            reason = f"{type(error).__name__}: {error}"
+            self._say(f"published; how far the consumer (group {self._group}) is, Kafka does not say ({reason})")
+            return False
         if behind:
             self._say(
                 f"not all queryable within {seconds:g} s: the consumer (group {self._group}) has yet to store records "

@@ -40,6 +40,12 @@ class RunMap:
             raise InvalidEvent([Violation("", f"the row must be an object, got {shown(row)}", "one object a row")])
         if isinstance(row, RepeatingObject):
             raise InvalidEvent([Violation(row.repeated, "stands twice in the row", "write each key once")])
+        try:
+            return _validated(self._values(row))
+        except RecursionError as error:
+            raise InvalidEvent([Violation("", "the row is nested too deeply", "map a flatter row")]) from error
+
+    def _values(self, row: JsonValue) -> dict[str, JsonValue]:
         cleaned = self._without_null_values(row) if self.null_values else row
         values: dict[str, JsonValue] = {}
         failures: list[Violation] = []
@@ -56,7 +62,7 @@ class RunMap:
                 failures.append(_missing(item))
         if failures:
             raise InvalidEvent(failures)
-        return _validated(values)
+        return values
 
     def never_known(self) -> list[FieldMap]:
         """The fields that were null in every row so far: a wrong name, perhaps."""
@@ -117,4 +123,6 @@ def _last_time(values: Mapping[str, JsonValue]) -> JsonValue:
 def _explained(violation: Violation, values: Mapping[str, JsonValue]) -> Violation:
     if isinstance(values.get(violation.field), NotFinite):
         return Violation(violation.field, violation.message, NULL_VALUES)
+    if violation.field == "status":
+        return Violation(violation.field, violation.message, "translate it in the map: {from: ..., values: {...}}")
     return violation

@@ -71,7 +71,9 @@ async def publish(
     try:
         for number, snapshot in enumerate(snapshots):
             value, key = snapshot.message_value(), snapshot.message_key.encode("utf-8")
-            in_flight.append(await producer.send(snapshot.topic, value=value, key=key))
+            future = await producer.send(snapshot.topic, value=value, key=key)
+            future.add_done_callback(_seen)
+            in_flight.append(future)
             if len(in_flight) >= _IN_FLIGHT:
                 await _settle(in_flight, published, _IN_FLIGHT // 2)
             if number % _YIELD_EVERY == 0:
@@ -88,3 +90,9 @@ async def _settle(in_flight: "deque[asyncio.Future[Any]]", published: Published,
     while len(in_flight) > left:
         record = await in_flight.popleft()
         published.add(record.partition, record.offset)
+
+
+def _seen(future: "asyncio.Future[Any]") -> None:
+    """After the first error the others of the same outage are not worth a log line each."""
+    if not future.cancelled():
+        future.exception()

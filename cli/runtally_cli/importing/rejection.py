@@ -22,7 +22,10 @@ def rejection_line(row: Row, violations: list[Violation]) -> str:
     reason = "; ".join(map(str, violations))
     told: dict[str, JsonValue] = {"line": row.line, "reason": reason, "errors": errors}
     key, value = ("text", row.value.text) if isinstance(row.value, UnreadableRow) else ("row", row.value)
-    return faithful_json({**told, key: value})
+    try:
+        return faithful_json({**told, key: value})
+    except RecursionError:  # a row nested too deeply to be written as it was to be mapped
+        return faithful_json(told)
 
 
 def place_for(file: Path) -> Path:

@@ -197,6 +197,16 @@ def test_rows_that_are_no_objects_or_repeat_a_key() -> None:
             snapshot(run_map(), row)
 
 
+def test_a_row_that_is_nested_too_deeply_costs_no_other() -> None:
+    deep = '{"deep": ' + "[" * 900 + "]" * 900 + "}"
+    with pytest.raises(InvalidEvent, match="nested too deeply"):
+        snapshot(run_map("null_values: [x]"), deep)
+
+
+def test_a_status_that_needs_a_translation() -> None:
+    assert "translate it in the map" in refused("status", "outcome", '{"outcome": "done"}')
+
+
 def test_a_row_with_too_many_tags() -> None:
     row = json.dumps({f"k{number}": "x" for number in range(40)})
     with pytest.raises(InvalidEvent, match="must hold at most 32 entries"):
