@@ -8,9 +8,12 @@ import pytest
 from cli.importing.edges import MAPS, run
 from cli.importing.mapped import ANY_RUN
 from integration.stacks import RUNTALLY
+from runtally.violations import Violation
 from runtally_cli.importing.command import SHOWN_SNAPSHOTS, Exit, ImportRequest, api_url, kafka_connection
 from runtally_cli.importing.map_file import InvalidMap
 from runtally_cli.importing.publishing import NotPublishable
+from runtally_cli.importing.rejection import rejection_line
+from runtally_cli.importing.rows import Row
 from runtally_cli.local import ports
 
 NOWHERE = {"RUNTALLY_KAFKA_BOOTSTRAP": "127.0.0.1:1"}
@@ -53,6 +56,15 @@ def test_rejected_rows_never_overwrite_the_file(tmp_path: Path, any_map: Path) -
     file.write_text('{"id": null}')
     with pytest.raises(NotPublishable, match="name another file"):
         run(ImportRequest(file, any_map, rejected=tmp_path / "." / "runs.jsonl"), NOWHERE)
+
+
+def test_mended_rejected_rows_can_be_imported(tmp_path: Path, any_map: Path) -> None:
+    row = Row(7, {"id": "r-7", "seconds": 2})
+    file = tmp_path / "runs.jsonl.rejected.jsonl"
+    file.write_text(rejection_line(row, [Violation("id", "was wrong", "mend it")]) + "\n")
+    any_map.write_text(any_map.read_text() + "\nrows: row")
+    outcome = run(ImportRequest(file, any_map, dry_run=True), NOWHERE)
+    assert json.loads(outcome.said.splitlines()[0])["run_id"] == "r-7"
 
 
 def test_a_map_that_cannot_be_used(tmp_path: Path) -> None:
