@@ -39,6 +39,8 @@ def plain_errors() -> Iterator[None]:
 
     try:
         yield
+    except typer.Exit:  # a RuntimeError, but a command's own answer
+        raise
     except ValidationError as error:
         lines = [
             f"RUNTALLY_{'_'.join(map(str, item['loc'])).upper()}: {item['msg']}, got {item['input']!r}"
