@@ -128,3 +128,17 @@ def run(run_id: str = "run-1", **fields: Any) -> dict[str, Any]:
         "updated_at": "2026-11-21T09:00:02.000001Z",
         **fields,
     }
+
+
+def assert_problem(response: httpx.Response, status: int) -> dict[str, Any]:
+    """Every error has the same shape."""
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    problem: dict[str, Any] = response.json()
+    assert problem["status"] == status
+    assert problem["type"].startswith("/problems/")
+    assert problem["title"]
+    assert problem["detail"]
+    assert problem["request_id"] == response.headers["x-request-id"]
+    assert all(error["message"] and error["remedy"] for error in problem["errors"])
+    return problem

@@ -5,8 +5,7 @@ from typing import Any
 
 import httpx
 import pytest
-from api.door import NOW, STREAM, Door, run
-from api.test_strange_input import assert_problem
+from api.door import NOW, STREAM, Door, assert_problem, run
 
 JSON, NDJSON = {"Content-Type": "application/json"}, {"Content-Type": "application/x-ndjson"}
 RUNS = "/api/v1/runs"

@@ -7,8 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
-from api.door import Door, run
-from api.test_strange_input import assert_problem
+from api.door import Door, assert_problem, run
 from runtally.events import RunSnapshot
 from runtally.identity import derive_uuid7
 

@@ -1,10 +1,8 @@
 """Nothing that a caller sends is a fault of ours: every answer is clear, and none is a 5xx."""
 
-from typing import Any
-
 import httpx
 import pytest
-from api.door import Door, run
+from api.door import Door, assert_problem, run
 
 STRANGE = [
     "a/b",
@@ -42,20 +40,6 @@ GETS = [
     "/api/v1/runs/none",
 ]
 FILTERS = ["workspace_id", "agent_id", "model", "user_id", "environment", "parent_run_id", "session_id", "error_type"]
-
-
-def assert_problem(response: httpx.Response, status: int) -> dict[str, Any]:
-    """Every error has the same shape."""
-    assert response.status_code == status, response.text
-    assert response.headers["content-type"] == "application/problem+json"
-    problem: dict[str, Any] = response.json()
-    assert problem["status"] == status
-    assert problem["type"].startswith("/problems/")
-    assert problem["title"]
-    assert problem["detail"]
-    assert problem["request_id"] == response.headers["x-request-id"]
-    assert all(error["message"] and error["remedy"] for error in problem["errors"])
-    return problem
 
 
 def quoted(text: str) -> str:

@@ -1,16 +1,40 @@
 """Runs to ask about, written as the consumer writes them."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from runtally.events import RunSnapshot
-from runtally_clickhouse.catalogue import RunFilters, RunScope
+from runtally_clickhouse.catalogue import RunFilters, RunQuestion, RunScope
 from runtally_clickhouse.client import Store
 from runtally_consumer.decoding import decode_runs
 
 NOW = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
 DAY_MS = 86_400_000
 TODAY_MS = 1_795_219_200_000
+# What each question needs beside its scope.
+NIL = str(UUID(int=0))
+DAYS = {"day_starts_ms": [TODAY_MS - DAY_MS, TODAY_MS]}
+PARAMETERS: dict[RunQuestion, Mapping[str, object]] = {
+    RunQuestion.DATA_RANGE: {},
+    RunQuestion.RUNS_BY_AGENT: {},
+    RunQuestion.RUNS_BY_AGENT_AND_DAY: DAYS,
+    RunQuestion.RUNS_BY_ID: {"by_key": 0, "key": NIL, "given_id": "a"},
+    RunQuestion.RUNS_BY_MODEL: {},
+    RunQuestion.RUNS_NEWEST_FIRST: {
+        "has_cursor": 0,
+        "cursor_ms": 0,
+        "cursor_id": NIL,
+        "cursor_workspace": "",
+        "parent_run_ids": [],
+        "session_ids": [],
+        "error_types": [],
+        "limit": 100,
+    },
+    RunQuestion.USAGE_BY_DAY: DAYS,
+    RunQuestion.USAGE_TOTALS: {},
+}
 
 
 def snapshot(run_id: str, **fields: Any) -> RunSnapshot:

@@ -8,9 +8,8 @@ from urllib.parse import urlsplit
 import pyarrow as pa
 import pytest
 from backends.clickhouse_native import DEFAULT_USERS, ClickHouseOptions, NativeClickHouse
-from clickhouse.runs import insert, scope, snapshot
+from clickhouse.runs import PARAMETERS, insert, scope, snapshot
 from clickhouse.stores import empty_database
-from clickhouse.test_questions import PARAMETERS
 from runtally_clickhouse.catalogue import RunQuestion, ask
 from runtally_clickhouse.client import Store, check_writes_count_twice
 from runtally_clickhouse.errors import StoreRefused, StoreUnavailable, store_errors

@@ -1,14 +1,12 @@
 """Every question over an empty store and over a small fleet, on both engines; and what bounds them all."""
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from importlib import resources
 from typing import Any
-from uuid import UUID
 
 import pytest
-from clickhouse.runs import DAY_MS, NOW, TODAY_MS, insert, scope, snapshot
+from clickhouse.runs import DAY_MS, DAYS, NOW, PARAMETERS, TODAY_MS, insert, scope, snapshot
 from runtally_clickhouse.catalogue import (
     RunQuestion,
     RunScope,
@@ -20,27 +18,6 @@ from runtally_clickhouse.catalogue import (
 )
 from runtally_clickhouse.client import Row, Store
 
-NIL = str(UUID(int=0))
-DAYS = {"day_starts_ms": [TODAY_MS - DAY_MS, TODAY_MS]}
-PARAMETERS: dict[RunQuestion, Mapping[str, object]] = {
-    RunQuestion.DATA_RANGE: {},
-    RunQuestion.RUNS_BY_AGENT: {},
-    RunQuestion.RUNS_BY_AGENT_AND_DAY: DAYS,
-    RunQuestion.RUNS_BY_ID: {"by_key": 0, "key": NIL, "given_id": "a"},
-    RunQuestion.RUNS_BY_MODEL: {},
-    RunQuestion.RUNS_NEWEST_FIRST: {
-        "has_cursor": 0,
-        "cursor_ms": 0,
-        "cursor_id": NIL,
-        "cursor_workspace": "",
-        "parent_run_ids": [],
-        "session_ids": [],
-        "error_types": [],
-        "limit": 100,
-    },
-    RunQuestion.USAGE_BY_DAY: DAYS,
-    RunQuestion.USAGE_TOTALS: {},
-}
 EMPTY_TOTALS = {
     "messages": 0,
     "tokens": 0,
