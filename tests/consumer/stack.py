@@ -9,6 +9,16 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from consumer.samples import (
+    ACTIVITY,
+    FEEDBACK,
+    LIFECYCLE,
+    RUNS,
+    activity_value,
+    feedback_value,
+    lifecycle_value,
+    run_value,
+)
 from runtally.connection import KafkaConnection
 from runtally_clickhouse.client import Store
 from runtally_consumer.composition import ConsumerParts, compose_consumer
@@ -18,6 +28,13 @@ from runtally_consumer.settings import ConsumerSettings
 from runtally_consumer.topics import EVENT_TOPICS
 
 WAIT_SECONDS = 60.0
+# Valid, so that they are nobody's dead letters.
+MARKERS = {
+    RUNS: run_value(0, workspace_id="marker"),
+    FEEDBACK: feedback_value(0),
+    LIFECYCLE: lifecycle_value(0),
+    ACTIVITY: activity_value(0),
+}
 
 
 async def until(condition: Callable[[], object], what: str, seconds: float = WAIT_SECONDS) -> None:
@@ -38,12 +55,24 @@ class Stack:
     settings: ConsumerSettings
     produced: dict[Partition, list[int]] = field(default_factory=lambda: defaultdict(list))
 
+    @property
+    def workspace(self) -> str:
+        """A name of the test's own: others publish to the same topics."""
+        return self.settings.consumer_group
+
+    def runs(self, first: int, end: int) -> list[bytes | None]:
+        return [run_value(number, workspace_id=self.workspace) for number in range(first, end)]
+
     async def begin_at_the_ends(self) -> None:
-        """Others use the broker too: this group reads nothing that was there before."""
+        """This group reads nothing that was there before. A record tells where: the local broker's ends are short."""
+        partitions = await self._partitions(EVENT_TOPICS)
+        async with AIOKafkaProducer(bootstrap_servers=self.connection.bootstrap, acks="all") as producer:
+            told = [
+                await producer.send_and_wait(tp.topic, MARKERS[tp.topic], partition=tp.partition) for tp in partitions
+            ]
+        self.begin = {Partition(one.topic, one.partition): one.offset + 1 for one in told}
         async with self._client() as client:
-            partitions = await self._partitions(EVENT_TOPICS)
             client.assign(partitions)
-            self.begin = {Partition(*tp): end for tp, end in (await client.end_offsets(partitions)).items()}
             await client.commit({TopicPartition(*p): offset for p, offset in self.begin.items()})
 
     async def produce(
@@ -101,13 +130,24 @@ class Stack:
         rows = self.store.query(f"SELECT count() AS n FROM {sql}", {})
         return int(rows[0]["n"])
 
+    def mirrored(self) -> list[tuple[Partition, int]]:
+        """Where the dead letters lay that the store shows, of those that this test produced."""
+        rows = self.store.query("SELECT topic, `partition`, `offset` FROM dead_letters", {})
+        places = [(Partition(row["topic"], row["partition"]), row["offset"]) for row in rows]
+        return sorted(place for place in places if place[1] in self.produced.get(place[0], ()))
+
+    def stored_runs(self) -> int:
+        return self.count(f"agent_runs WHERE workspace_id = '{self.workspace}'")
+
     async def committed(self) -> dict[Partition, int]:
         """What the group has committed on the partitions that this test produced to."""
         async with self._client() as client:
             return {p: await client.committed(TopicPartition(*p)) or 0 for p in self.produced}
 
-    def ends(self) -> dict[Partition, int]:
-        return {partition: max(offsets) + 1 for partition, offsets in self.produced.items()}
+    async def is_committed(self) -> bool:
+        """Whether all that this test produced is committed; others may have produced more since."""
+        committed = await self.committed()
+        return all(committed[partition] > max(offsets) for partition, offsets in self.produced.items())
 
     async def dead_letters(self, places: Sequence[tuple[Partition, int]]) -> dict[tuple[Partition, int], Any]:
         """The records of the dead-letter topics that tell of these places; fails when one does not come."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from backends.clickhouse_backend import ClickHouseBackend
 from backends.clickhouse_native import NativeClickHouse
-from consumer.samples import NOT_JSON, RUNS, run_value
+from consumer.samples import NOT_JSON, RUNS
 from consumer.stack import Stack, until
 from runtally.connection import KafkaConnection
 from runtally_cli.local.kafka import KafkaBroker
@@ -47,18 +47,18 @@ async def prepared(broker: KafkaBroker, store: Store) -> Stack:
 def test_the_broker_dies_and_comes_back(private_kafka: KafkaBroker, clickhouse_store: Store) -> None:
     async def story() -> None:
         stack = await prepared(private_kafka, clickhouse_store)
-        first = await stack.produce(RUNS, [*[run_value(n) for n in range(50)], NOT_JSON])
+        first = await stack.produce(RUNS, [*stack.runs(0, 50), NOT_JSON])
         async with stack.consumer() as parts:
             await until(stack.is_ingested, "the first in the store")
             private_kafka.kill()
             await until(lambda: "no broker" in (parts.consumer.not_ready_reason() or ""), "the outage told")
             assert parts.consumer.is_alive()
             await asyncio.to_thread(private_kafka.start)
-            more = await stack.produce(RUNS, [*[run_value(n) for n in range(50, 100)], NOT_JSON])
+            more = await stack.produce(RUNS, [*stack.runs(50, 100), NOT_JSON])
             await until(stack.is_ingested, "the rest in the store")
             await until(lambda: parts.consumer.not_ready_reason() is None, "ready again")
-        assert stack.count("agent_runs FINAL") == 100
-        assert await stack.committed() == stack.ends()
+        assert stack.stored_runs() == 100
+        assert await stack.is_committed()
         await stack.dead_letters([first[-1], more[-1]])
 
     asyncio.run(story())
@@ -98,18 +98,18 @@ def test_the_store_dies_in_the_middle_of_inserts_and_comes_back(
 
     async def story() -> None:
         stack = await prepared(private_kafka, store)
-        await stack.produce(RUNS, [run_value(n) for n in range(100)])
+        await stack.produce(RUNS, stack.runs(0, 100))
         async with stack.consumer() as parts:
             for start in range(100, 400, 100):
-                await stack.produce(RUNS, [run_value(n) for n in range(start, start + 100)])
+                await stack.produce(RUNS, stack.runs(start, start + 100))
                 server.kill()
                 await until(lambda: parts.consumer.not_ready_reason() is not None, "the outage told")
                 await asyncio.to_thread(server.start)
             await until(stack.is_ingested, "everything in the store")
             await until(lambda: parts.consumer.not_ready_reason() is None, "ready again")
-        assert stack.count("agent_runs FINAL") == 400
-        assert stack.count("dead_letters") == 0
-        assert await stack.committed() == stack.ends()
+        assert stack.stored_runs() == 400
+        assert stack.mirrored() == []
+        assert await stack.is_committed()
 
     try:
         asyncio.run(story())
