@@ -226,17 +226,18 @@ def import_(
     ] = False,
     wait: Annotated[float, typer.Option(min=0, help="Seconds to wait until the runs can be queried.")] = 60.0,
     rejected: Annotated[Path | None, typer.Option(help="Rejected rows. Default: FILE.rejected.jsonl.")] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 3 when any row was rejected.")] = False,
 ) -> None:
     """Import recorded runs through Kafka, by a map (docs/import.md); repeating it changes nothing.
 
-    Exits with 1 when it could not, 3 when rows were rejected, 4 when the runs cannot be queried yet.
+    Exits with 1 when it could not, 3 when every row was rejected, 4 when the runs cannot be queried yet.
     """
     with plain_errors():
         from rich.console import Console
 
         from runtally_cli.importing.command import ImportRequest, run_import
 
-        request = ImportRequest(file, map_path, dry_run, wait, rejected)
+        request = ImportRequest(file, map_path, dry_run, wait, rejected, strict)
         code = run_import(request, os.environ, say, Console(stderr=True))
     raise typer.Exit(code)
 

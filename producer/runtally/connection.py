@@ -46,12 +46,17 @@ class KafkaConnection:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "KafkaConnection":
-        """The connection that the `RUNTALLY_KAFKA_*` variables describe. Raises `InvalidConnection`."""
+        """The connection that the `RUNTALLY_KAFKA_*` variables describe. Raises `InvalidConnection`.
+
+        Where they name no broker it is the local stack's, on `RUNTALLY_KAFKA_PORT`.
+        """
         given = {
             name: value
             for name in cls.__dataclass_fields__
             if (value := environment.get(f"RUNTALLY_KAFKA_{name.upper()}"))
         }
+        if port := environment.get("RUNTALLY_KAFKA_PORT"):
+            given.setdefault("bootstrap", f"127.0.0.1:{port}")
         return cls(**given)
 
     def client_options(self) -> dict[str, Any]:

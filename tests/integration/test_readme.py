@@ -31,9 +31,13 @@ def test_the_curl_line_and_the_emitter_example_work_as_printed(stack: RunningSta
     environment = {**stack.environment, "RUNTALLY_KAFKA_BOOTSTRAP": stack.bootstrap}
     subprocess.run([sys.executable, "-c", _example("emitter")], env=environment, check=True, timeout=60)
     until(lambda: _run_count(stack) == 2, "the emitter's run")
+    client_example = _example("client").replace("http://127.0.0.1:8000", stack.api_url)
+    said = subprocess.run([sys.executable, "-c", client_example], capture_output=True, text=True, check=True)
+    # The emitter's run is of today, whenever that is; the other two are of the day that is asked for.
+    assert said.stdout.startswith("queryable: True - runs: "), said.stdout
     with stack.client() as client:
         runs = client.get("/api/v1/runs", params={"workspace_id": "acme", "model": "gpt-5.1"}).json()["data"]
-    run = next(run for run in runs if run["run_id"] != "hello-1")
+    run = next(run for run in runs if not str(run["run_id"]).startswith("hello"))
     assert (run["status"], run["input_tokens"], run["cache_read_tokens"]) == ("succeeded", 1200, 800)
     assert run["cost_usd"] == "0.0049"
 

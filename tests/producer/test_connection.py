@@ -62,3 +62,9 @@ def test_the_password_is_in_no_repr() -> None:
 def test_what_cannot_work_is_named(changed: dict[str, str], named: str) -> None:
     with pytest.raises(InvalidConnection, match=named):
         KafkaConnection.from_environment(SASL | changed)
+
+
+def test_without_brokers_it_is_the_local_stack_on_its_port() -> None:
+    assert KafkaConnection.from_environment({"RUNTALLY_KAFKA_PORT": "19092"}).bootstrap == "127.0.0.1:19092"
+    both = {"RUNTALLY_KAFKA_PORT": "19092", "RUNTALLY_KAFKA_BOOTSTRAP": "kafka:9092"}
+    assert KafkaConnection.from_environment(both).bootstrap == "kafka:9092"

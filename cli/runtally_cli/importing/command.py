@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
 
@@ -47,6 +47,7 @@ class ImportRequest:
     dry_run: bool = False
     wait_seconds: float = 60.0
     rejected: Path | None = None
+    strict: bool = False
 
 
 @dataclass(slots=True)
@@ -90,11 +91,16 @@ def run_import(request: ImportRequest, environment: Mapping[str, str], say: Say,
         raise InvalidMap([f"{request.map_path} cannot be used, nothing was published:\n{lines}"]) from error
     with open_rows(request.file, run_map.options) as source:
         if request.dry_run:
-            return _dry_run(source, run_map, say, console)
+            return _dry_run(source, run_map, request, say, console)
         return asyncio.run(_Import(request, run_map, environment, say).run(source, console))
 
 
-def _dry_run(source: Source, run_map: RunMap, say: Say, console: Console) -> Exit:
+def verdict(read: int, rejected: int, *, strict: bool) -> Exit:
+    """Rejected rows are told and kept; they fail the command where asked, or where nothing else was in the file."""
+    return Exit.SOME_REJECTED if rejected and (strict or rejected == read) else Exit.ALL_IN
+
+
+def _dry_run(source: Source, run_map: RunMap, request: ImportRequest, say: Say, console: Console) -> Exit:
     shown_rejections = 0
 
     def reject(row: Row, violations: list[Violation]) -> None:
@@ -112,7 +118,7 @@ def _dry_run(source: Source, run_map: RunMap, say: Say, console: Console) -> Exi
             show(rows.position(0))
     say(f"dry run: read {rows.read}, mapped {mapped}, rejected {rows.rejected}; nothing was published")
     _tell_never_known(rows, say)
-    return Exit.SOME_REJECTED if rows.rejected else Exit.ALL_IN
+    return verdict(rows.read, rows.rejected, strict=request.strict)
 
 
 class _Import:
@@ -120,7 +126,7 @@ class _Import:
 
     def __init__(self, request: ImportRequest, run_map: RunMap, environment: Mapping[str, str], say: Say) -> None:
         self._request, self._run_map, self._say = request, run_map, say
-        self._connection = kafka_connection(environment)
+        self._connection = KafkaConnection.from_environment(environment)
         self._api_url = api_url(environment)
         self._group = (
             environment.get("RUNTALLY_CONSUMER_GROUP") or ConsumerSettings.model_fields["consumer_group"].default
@@ -147,7 +153,7 @@ class _Import:
         queryable = await self._wait(rows.last)
         if not queryable:
             return Exit.NOT_YET_QUERYABLE
-        return Exit.SOME_REJECTED if rows.rejected else Exit.ALL_IN
+        return verdict(rows.read, rows.rejected, strict=self._request.strict)
 
     def _show(self, rows: MappedRows, show: ShowPosition) -> None:
         show(rows.position(self._published.runs))
@@ -189,14 +195,6 @@ def _tell_never_known(rows: MappedRows, say: Say) -> None:
     if rows.read > rows.rejected:
         for item in rows.run_map.never_known():
             say(f"note: {item.name} is unknown in every row (`{item.source}`)")
-
-
-def kafka_connection(environment: Mapping[str, str]) -> KafkaConnection:
-    """As the environment says; the local stack's own port where it names no broker. Raises `InvalidConnection`."""
-    connection = KafkaConnection.from_environment(environment)
-    if environment.get("RUNTALLY_KAFKA_BOOTSTRAP") or not environment.get("RUNTALLY_KAFKA_PORT"):
-        return connection
-    return replace(connection, bootstrap=f"127.0.0.1:{environment['RUNTALLY_KAFKA_PORT']}")
 
 
 def api_url(environment: Mapping[str, str]) -> str:

@@ -9,7 +9,7 @@ from cli.importing.edges import MAPS, run
 from cli.importing.mapped import ANY_RUN
 from integration.stacks import RUNTALLY
 from runtally.violations import Violation
-from runtally_cli.importing.command import SHOWN_SNAPSHOTS, Exit, ImportRequest, api_url, kafka_connection
+from runtally_cli.importing.command import SHOWN_SNAPSHOTS, Exit, ImportRequest, api_url, verdict
 from runtally_cli.importing.map_file import InvalidMap
 from runtally_cli.importing.publishing import NotPublishable
 from runtally_cli.importing.rejection import rejection_line
@@ -39,7 +39,7 @@ def test_a_dry_run_shows_the_first_snapshots_and_publishes_nothing(tmp_path: Pat
     assert (rejected["line"], rejected["errors"][0]["field"]) == (4, "run_id")
     assert said[-2] == "dry run: read 21, mapped 20, rejected 1; nothing was published"
     assert said[-1] == "note: model is unknown in every row (`modle`)"
-    assert outcome.code is Exit.SOME_REJECTED
+    assert outcome.code is Exit.ALL_IN
     assert sorted(path.name for path in tmp_path.iterdir()) == ["map.yaml", "runs.jsonl"]
 
 
@@ -93,10 +93,15 @@ def test_the_command_line(tmp_path: Path, file: str, map_path: Path | str, code:
     assert "Traceback" not in ended.stderr
 
 
-def test_where_the_broker_and_the_api_are() -> None:
-    assert kafka_connection({}).bootstrap == "127.0.0.1:9092"
-    assert kafka_connection({"RUNTALLY_KAFKA_PORT": "9"}).bootstrap == "127.0.0.1:9"
-    assert kafka_connection({"RUNTALLY_KAFKA_PORT": "9", **NOWHERE}).bootstrap == "127.0.0.1:1"
+def test_where_the_api_is() -> None:
     assert api_url({}) == "http://127.0.0.1:8000"
     assert api_url({"RUNTALLY_API_PORT": "9"}) == "http://127.0.0.1:9"
     assert api_url({"RUNTALLY_API_PORT": "9", "RUNTALLY_API_URL": "https://r.example/"}) == "https://r.example"
+
+
+@pytest.mark.parametrize(
+    ("rejected", "strict", "code"),
+    [(0, True, Exit.ALL_IN), (1, False, Exit.ALL_IN), (1, True, Exit.SOME_REJECTED), (5, False, Exit.SOME_REJECTED)],
+)
+def test_rejected_rows_fail_the_command_only_where_asked_or_alone(rejected: int, strict: bool, code: Exit) -> None:
+    assert verdict(5, rejected, strict=strict) is code

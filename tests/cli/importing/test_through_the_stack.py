@@ -83,7 +83,7 @@ def test_rows_of_1970_are_rejected_and_reported(importer: Importer, tmp_path: Pa
         "read 3, published 2, rejected 1",
         f"rejected rows, with their reasons: {importer.rejected}",
     ]
-    assert outcome.code is Exit.SOME_REJECTED
+    assert outcome.code is Exit.ALL_IN
     (rejected,) = [json.loads(line) for line in importer.rejected.read_text().splitlines()]
     assert rejected["line"] == 24
     assert rejected["row"]["run_id"] == 65
@@ -117,7 +117,7 @@ def test_nested_runs(importer: Importer, tmp_path: Path) -> None:
 def test_a_spreadsheet_by_the_command_line(importer: Importer, tmp_path: Path) -> None:
     (tmp_path / "map.yaml").write_text(samples.LEADERBOARD_MAP)
     file = samples.leaderboard(tmp_path)
-    command = [*RUNTALLY, "import", str(file), "--map", str(tmp_path / "map.yaml")]
+    command = [*RUNTALLY, "import", str(file), "--map", str(tmp_path / "map.yaml"), "--strict"]
     ended = subprocess.run(
         command, env=dict(importer.stack.environment), capture_output=True, text=True, timeout=120, check=False
     )
