@@ -41,4 +41,4 @@ def agent_usage(row: Row) -> dict[str, Any]:
 def model_name(model_id: str) -> str:
     """A readable name: "models/llama-2-7b_chat.gguf" is "Llama 2 7B Chat"."""
     last_segment = model_id.rstrip("/").rpartition("/")[2]
-    return re.sub(r"[-_]", " ", re.sub(r"\.(gguf|bin)", "", last_segment)).title()
+    return re.sub(r"[-_]", " ", re.sub(r"\.(gguf|bin)(?![A-Za-z0-9])", "", last_segment)).title()

@@ -1,5 +1,6 @@
 """Records that break the contract: kept unchanged in the dead-letter topic, with the reason in their headers."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,6 +12,8 @@ from runtally.violations import Violation
 from runtally_consumer.records import Partition, Record
 
 DEAD_LETTER_SUFFIX = ".dlq"
+# What a cut letter keeps of the record's own headers.
+MAX_OWN_HEADER, MAX_HEADERS = 1024, 40
 MIRRORED_BYTES = 64 * 1024
 TOLD_CHARACTERS = 2048
 # Existing dead-letter browsers read Kafka Connect's header names.
@@ -42,6 +45,27 @@ class DeadLetter:
         """All that is wrong, for people. A sender chooses the names in it, so it is cut and made valid text."""
         return _text("; ".join(map(str, self.violations)))
 
+    def as_message(self, most_bytes: int) -> "LetterMessage":
+        """Key, value and headers for the dead-letter topic, unchanged where they fit into `most_bytes`.
+
+        A larger record is cut, as no topic would ever take it and it would hold up all that follow; headers then
+        say how long its value was, and its SHA-256.
+        """
+        key, value, headers = self.record.key, self.record.value, self.headers()
+        if value is None and key is None:
+            key = b""  # aiokafka refuses a record that has neither
+        if _weight(key, value, headers) <= most_bytes:
+            return LetterMessage(key, value, headers)
+        own = {name for name, _ in self.record.headers}
+        whole = value or b""
+        headers = [(name, text) for name, text in headers if name not in own or len(text or b"") <= MAX_OWN_HEADER]
+        headers = headers[-MAX_HEADERS:]  # ours are the last
+        headers.append((_OWN + "value_bytes", str(len(whole)).encode()))
+        headers.append((_OWN + "value_sha256", hashlib.sha256(whole).hexdigest().encode()))
+        key = None if key is None else key[: most_bytes // 4]
+        room = max(0, most_bytes - _weight(key, None, headers))
+        return LetterMessage(key, None if value is None else value[:room], headers)
+
     def headers(self) -> list[tuple[str, bytes | None]]:
         """The record's own headers, then where it came from and what was wrong with it.
 
@@ -62,6 +86,21 @@ class DeadLetter:
         }
         own = [(name, value) for name, value in self.record.headers if name not in added]
         return [*own, *((name, text.encode()) for name, text in added.items())]
+
+
+@dataclass(frozen=True, slots=True)
+class LetterMessage:
+    """What is sent to the dead-letter topic."""
+
+    key: bytes | None
+    value: bytes | None
+    headers: list[tuple[str, bytes | None]]
+
+
+def _weight(key: bytes | None, value: bytes | None, headers: Sequence[tuple[str, bytes | None]]) -> int:
+    """An upper bound of what a record weighs in a batch of its own."""
+    names = sum(len(name.encode("utf-8", "replace")) + len(text or b"") + 10 for name, text in headers)
+    return 200 + len(key or b"") + len(value or b"") + names
 
 
 def mirror_rows(stream: str, letters: Sequence[DeadLetter], recorded_at: datetime) -> pa.Table:

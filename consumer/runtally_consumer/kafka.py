@@ -14,6 +14,7 @@ from aiokafka.errors import (
     GroupAuthorizationFailedError,
     KafkaError,
     MessageSizeTooLargeError,
+    RecordListTooLargeError,
     RecordTooLargeError,
     SaslAuthenticationFailed,
     TopicAuthorizationFailedError,
@@ -25,9 +26,13 @@ from runtally_consumer.failures import DeadLetterTopicUnavailable
 from runtally_consumer.records import Partition, Record
 from runtally_consumer.settings import ConsumerSettings
 from runtally_consumer.source import Assigned, CommitRefused, PollFailed, Revoked, SourceBroken
+from runtally_consumer.topics import DEAD_LETTER_BYTES
 
 COMMIT_SECONDS = 5.0
 LEAVE_SECONDS = 10.0
+# A topic made by somebody else may take less than ours do: Kafka's own limit is a MiB.
+LETTER_BYTES = (DEAD_LETTER_BYTES - 64 * 1024, 900 * 1024, 64 * 1024)
+_TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)
 DEAD_LETTER_SECONDS = 30.0
 MAX_POLL_INTERVAL_MS = 300_000
 METADATA_MAX_AGE_MS = 60_000  # new partitions are noticed within this
@@ -171,21 +176,24 @@ class KafkaDeadLetterTopic:
         """Returns once all are acknowledged. Raises `DeadLetterTopicUnavailable`."""
         try:
             async with asyncio.timeout(DEAD_LETTER_SECONDS):
-                sent = [
-                    await self._producer.send(
-                        letter.topic, value=letter.record.value, key=_key(letter), headers=letter.headers()
-                    )
-                    for letter in letters
-                ]
-                await asyncio.gather(*sent)
+                await asyncio.gather(*(self._publish(letter) for letter in letters))
         except (KafkaError, OSError, TimeoutError) as error:
-            lasting = isinstance(error, (*_NEEDS_PERSON, MessageSizeTooLargeError))
+            lasting = isinstance(error, (*_NEEDS_PERSON, *_TOO_LARGE))
             raise DeadLetterTopicUnavailable(f"dead-letter topic: {_told(error)}", needs_person=lasting) from error
 
-
-def _key(letter: DeadLetter) -> bytes | None:
-    # aiokafka refuses a record that has neither key nor value.
-    return b"" if letter.record.value is None and letter.record.key is None else letter.record.key
+    async def _publish(self, letter: DeadLetter) -> None:
+        """Whole if the topic takes it, else cut to ever less: one record must not hold up all that follow."""
+        for most_bytes in LETTER_BYTES:
+            message = letter.as_message(most_bytes)
+            try:
+                acknowledged = await self._producer.send(
+                    letter.topic, value=message.value, key=message.key, headers=message.headers
+                )
+                await acknowledged
+                return
+            except _TOO_LARGE:
+                if most_bytes == LETTER_BYTES[-1]:
+                    raise
 
 
 def _told(error: Exception) -> str:

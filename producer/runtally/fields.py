@@ -136,7 +136,7 @@ def _money(value: object) -> Decimal | None:
     if amount < 0:
         raise refusal("number", f"must be >= 0, got {shown(value)}")
     if amount >= MONEY_LIMIT or (amount := round_money(amount)) >= MONEY_LIMIT:
-        raise refusal("number", f"must be below 1000000000, got {shown(value)}")
+        raise refusal("number", f"must be below 1000000000, rounded to nine decimals, got {shown(value)}")
     return abs(amount)  # -0 is 0
 
 

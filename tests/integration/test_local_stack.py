@@ -106,6 +106,31 @@ def test_a_stack_whose_supervisor_is_killed_ends_too(tmp_path: Path) -> None:
         eventually(lambda: not _left_behind(tmp_path), 30, f"end of {_left_behind(tmp_path)}")
 
 
+@only_with_proc
+def test_a_killed_node_is_started_again_and_loses_nothing_acknowledged(tmp_path: Path) -> None:
+    environment = free_ports(tmp_path)
+    with _up(environment, tmp_path) as (process, client):
+        post(client, _runs(4000))
+        (node,) = _pids(tmp_path, "runtally_cli.local.node")
+        os.kill(node, signal.SIGKILL)
+        wait_ready(process, str(client.base_url).rstrip("/"), tmp_path / "up.log")
+        totals_until(client, 4000, **SCOPE)
+        assert "the node ended by itself: starting it again" in (tmp_path / "up.log").read_text()
+
+
+def _pids(folder: Path, command: str) -> list[int]:
+    """The processes started for this data folder whose own command (not a guard's) holds the text."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (process / "cmdline").read_bytes().split(b"\0")
+            if str(folder).encode() in (process / "environ").read_bytes() and command.encode() in words[1:3]:
+                found.append(int(process.name))
+        except OSError:
+            continue
+    return found
+
+
 def test_a_busy_port_gets_a_sentence_and_starts_nothing(tmp_path: Path) -> None:
     environment = free_ports(tmp_path)
     with socket.create_server(("127.0.0.1", int(environment["RUNTALLY_UI_PORT"]))):

@@ -23,7 +23,7 @@ def run_in_foreground(settings: LocalSettings, say: Say, fleet: Callable[[ExitSt
             say(_welcome(settings))
             if fleet is not None and not request.is_set:
                 fleet(publishers, say)
-            wait_for_end(request, parts)
+            wait_for_end(request, parts, say)
     say("stopped; the data stay in " + str(settings.data_dir))
 
 

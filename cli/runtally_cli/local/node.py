@@ -7,8 +7,10 @@ everything that the broker still holds is read and stored, then the consumer lea
 import asyncio
 import contextlib
 import signal
+import sys
 from pathlib import Path
 
+import structlog
 from runtally.connection import KafkaConnection
 from runtally_api.app import create_app
 from runtally_api.settings import ApiSettings
@@ -25,6 +27,8 @@ from runtally_cli.local.admin import admin_app, announced
 from runtally_cli.local.settings import LocalSettings
 from runtally_cli.logs import configure_logs
 
+log = structlog.get_logger(__name__)
+NOT_STORED = 3
 QUIET_SECONDS = 0.6
 CATCH_UP_SECONDS = 30.0
 
@@ -34,8 +38,8 @@ def store_location(data_dir: Path) -> StoreLocation:
     return StoreLocation.from_environment() or StoreLocation.embedded(data_dir)
 
 
-async def run_node() -> None:
-    """Serve until SIGTERM or SIGINT, then drain."""
+async def run_node() -> bool:
+    """Serve until SIGTERM or SIGINT, then drain. Returns whether everything that the broker held is stored."""
     settings = LocalSettings()
     connection = KafkaConnection.from_environment()
     api_settings = ApiSettings()
@@ -46,14 +50,14 @@ async def run_node() -> None:
         await create_topics(connection, TopicLayout())
         async with compose_consumer(connection, store, ConsumerSettings()) as parts:
             with announced(settings, connection.bootstrap, store.location) as token:
-                await _serve(api_settings, connection, store, parts, token)
+                return await _serve(api_settings, connection, store, parts, token)
     finally:
         store.close()
 
 
 async def _serve(
     api_settings: ApiSettings, connection: KafkaConnection, store: Store, parts: ConsumerParts, admin_token: str
-) -> None:
+) -> bool:
     consumer = parts.consumer
     health = health_app(consumer, parts.metrics)
     health.mount("/admin", admin_app(store, admin_token))
@@ -67,11 +71,14 @@ async def _serve(
     consuming = asyncio.create_task(consumer.run())
     await asyncio.wait([consuming, stopping, *serving], return_when=asyncio.FIRST_COMPLETED)
     await _stop_serving(servers[:1], serving[:1])
-    if not consuming.done():
-        await consumer.catch_up(QUIET_SECONDS, CATCH_UP_SECONDS)
-        consumer.stop()
+    caught_up = not consuming.done() and await consumer.catch_up(QUIET_SECONDS, CATCH_UP_SECONDS)
+    reason = consumer.not_ready_reason()
+    consumer.stop()
     await _stop_serving(servers[1:], serving[1:])
     await consuming
+    if not caught_up:
+        log.error("stopped before everything was stored", reason=reason or "records kept arriving")
+    return caught_up
 
 
 async def _stop_serving(servers: list[QuietServer], serving: list[asyncio.Task[None]]) -> None:
@@ -96,4 +103,4 @@ def _stop_signals() -> asyncio.Task[None]:
 
 if __name__ == "__main__":
     configure_logs()
-    asyncio.run(run_node())
+    sys.exit(0 if asyncio.run(run_node()) else NOT_STORED)

@@ -95,13 +95,24 @@ class ServerProcess:
             self.kill()
             raise
 
-    def stop(self, grace_seconds: float) -> None:
-        """SIGTERM, wait, SIGKILL; safe to call at any time and more than once."""
-        if self._child is not None and self._child.poll() is None:
-            self._child.terminate()
+    @property
+    def log(self) -> Path:
+        return self._spec.log
+
+    def stop(self, grace_seconds: float) -> int | None:
+        """SIGTERM, wait, SIGKILL; safe to call at any time and more than once.
+
+        Returns the exit code, negative for the signal that ended it, None when it was not running.
+        """
+        if self._child is None:
+            return None
+        child = self._child
+        if child.poll() is None:
+            child.terminate()
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self._child.wait(grace_seconds)
+                child.wait(grace_seconds)
         self.kill()
+        return child.returncode
 
     def kill(self) -> None:
         """SIGKILL to the server and all it spawned; returns when the server is gone."""

@@ -21,7 +21,7 @@ from runtally_cli.local import ports
 from runtally_cli.local.broker import Broker
 from runtally_cli.local.kafka import KafkaBroker
 from runtally_cli.local.platforms import require_supported
-from runtally_cli.local.server_process import ServerProcess, ServerSpec
+from runtally_cli.local.server_process import ServerProcess, ServerSpec, tail
 from runtally_cli.local.settings import LocalSettings
 from runtally_cli.local.tansu import TansuBroker
 
@@ -43,6 +43,8 @@ class Part:
     name: str
     pid: Callable[[], int | None]
     log: Path
+    # Starts it again after it ended by itself; None for the broker, whose records are gone with it.
+    restart: Callable[[], None] | None = None
 
 
 def require_startable(settings: LocalSettings) -> None:
@@ -108,18 +110,39 @@ def running_stack(settings: LocalSettings, say: Callable[[str], None]) -> Iterat
                     "RUNTALLY_SESSION_TIMEOUT_MS", os.environ.get("RUNTALLY_SESSION_TIMEOUT_MS", LOCAL_SESSION_MS)
                 )
         say("starting store, consumer and API")
-        _start(stack, parts, _node_spec(settings, environment))
+        node = _start(stack, parts, _node_spec(settings, environment))
+        if settings.kafka_bootstrap is None and settings.broker == "tansu":
+            stack.callback(drain_node, node)
         say("starting the dashboard")
         _start(stack, parts, _dashboard_spec(settings))
         yield parts
         say("draining")
 
 
-def _start(stack: ExitStack, parts: list[Part], spec: ServerSpec) -> None:
+class NotDrained(RuntimeError):
+    """The stack stopped with records that were not stored. The message is ready to be shown to a person."""
+
+
+def drain_node(node: ServerProcess) -> None:
+    """Stop the node before the broker. Raises `NotDrained`: a local broker's records are lost with it."""
+    if node.stop(DRAIN_SECONDS) not in (0, None):
+        raise NotDrained(
+            "records that the broker held were not stored before it stopped; the end of the node's log says why:\n"
+            + tail(node.log)
+        )
+
+
+def _start(stack: ExitStack, parts: list[Part], spec: ServerSpec) -> ServerProcess:
     process = ServerProcess(spec)
     stack.callback(process.stop, DRAIN_SECONDS)
     process.start()
-    parts.append(Part(spec.name, lambda: process.pid, spec.log))
+
+    def restart() -> None:
+        process.kill()
+        process.start()
+
+    parts.append(Part(spec.name, lambda: process.pid, spec.log, restart))
+    return process
 
 
 def _broker(settings: LocalSettings) -> Broker:

@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from runtally_cli.local.server_process import tail
 from runtally_cli.local.stack import Part
 
 CHECK_SECONDS = 0.5
+MOST_RESTARTS = 5
 _SIGINT_BIT = 1 << (signal.SIGINT - 1)
 
 
@@ -36,13 +38,27 @@ class EndRequest:
         return self._asked.is_set()
 
 
-def wait_for_end(request: EndRequest, parts: Sequence[Part], make_is_ending: Callable[[], bool] | None = None) -> None:
-    """Return when the end is asked for. Raises `PartDied` when a part ends before."""
+def wait_for_end(
+    request: EndRequest,
+    parts: Sequence[Part],
+    say: Callable[[str], None],
+    make_is_ending: Callable[[], bool] | None = None,
+) -> None:
+    """Return when the end is asked for. A part that ends before is started again while the broker keeps its records.
+
+    Raises `PartDied` for the broker, and for a part that ended too often; `ServerDidNotStart` when a new start fails.
+    """
     make_is_ending = make_is_ending or parent_make_is_ending
+    restarts: Counter[str] = Counter()
     while not request.wait(CHECK_SECONDS) and not make_is_ending():
         for part in parts:
-            if part.pid() is None:
+            if part.pid() is not None:
+                continue
+            restarts[part.name] += 1
+            if part.restart is None or restarts[part.name] > MOST_RESTARTS:
                 raise PartDied(f"the {part.name} ended by itself; the end of its log:\n{tail(part.log)}")
+            say(f"the {part.name} ended by itself: starting it again ({part.log} says why)")
+            part.restart()
 
 
 def parent_make_is_ending(proc: Path = Path("/proc")) -> bool:

@@ -1,4 +1,5 @@
 -- The sums behind each agent's row; rates and averages are made from them, so that agents can be folded together.
+-- Sums are wider than their columns: 2 049 runs of the greatest token count would wrap a UInt64.
 SELECT
     workspace_id,
     agent_id,
@@ -13,11 +14,11 @@ SELECT
     countIf(status = 'timed_out') AS timed_out,
     countIf(status = 'cancelled') AS cancelled,
     countIf(status = 'unknown') AS unknown,
-    sum(duration_ms) AS duration_ms,
+    sum(toUInt128(duration_ms)) AS duration_ms,
     count(duration_ms) AS known_durations,
-    sum(input_tokens) AS input_tokens,
-    sum(output_tokens) AS output_tokens,
-    sum(total_tokens) AS total_tokens,
+    sum(toUInt128(input_tokens)) AS input_tokens,
+    sum(toUInt128(output_tokens)) AS output_tokens,
+    sum(toUInt128(total_tokens)) AS total_tokens,
     countIf(has_tokens) AS known_tokens,
     sum(cost_usd) AS cost_usd,
     count(cost_usd) AS known_costs

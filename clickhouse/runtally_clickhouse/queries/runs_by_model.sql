@@ -2,7 +2,7 @@
 SELECT
     model AS model_id,
     count() AS usage_count,
-    sum(ifNull(total_tokens, 0)) AS total_tokens
+    sum(toUInt128(ifNull(total_tokens, 0))) AS total_tokens
 FROM run_facts
 WHERE model != ''
 GROUP BY model_id

@@ -3,7 +3,7 @@
 SELECT
     roundDown(toUnixTimestamp64Milli(started_at), {day_starts_ms:Array(Int64)}) AS day_start_ms,
     count() AS messages,
-    sum(ifNull(total_tokens, 0)) AS tokens,
+    sum(toUInt128(ifNull(total_tokens, 0))) AS tokens,
     uniqExactIf(session_id, session_id != '') AS sessions
 FROM run_facts
 GROUP BY day_start_ms
