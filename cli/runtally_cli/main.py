@@ -134,6 +134,19 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="One JSON docume
 
 
 @app.command()
+def verify(as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False) -> None:
+    """Prove that the ledger covers every committed offset, and counts each record once. Exits with 1 on a gap."""
+    with plain_errors():
+        from runtally_cli.verification.command import verify as prove
+
+        report = prove()
+    for line in [json.dumps(report.as_json(), indent=2)] if as_json else report.lines():
+        say(line)
+    if not report.is_proven:
+        raise typer.Exit(1)
+
+
+@app.command()
 def migrate(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
     check: Annotated[

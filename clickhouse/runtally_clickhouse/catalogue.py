@@ -126,6 +126,11 @@ def all_ingested(reader: Reader, stream: str, topic: str, offsets: Mapping[int, 
     )
 
 
+def ledger_ranges(reader: Reader) -> list[Row]:
+    """The ranges of the ledger, in order, those that lie end to end folded into one."""
+    return reader.query(query_text("ledger_ranges"), {})
+
+
 @cache
 def query_text(name: str) -> str:
     """The SQL of a query file without its comments."""

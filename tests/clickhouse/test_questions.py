@@ -150,7 +150,7 @@ def test_whole_runs_answer(fleet: Store, question: RunQuestion) -> None:
 def test_every_query_file_is_asked_here() -> None:
     folder = resources.files("runtally_clickhouse") / "queries"
     files = {entry.name.removesuffix(".sql") for entry in folder.iterdir()}
-    assert files == {*RunQuestion, "run_facts", "data_as_of", "ingested_offsets"}
+    assert files == {*RunQuestion, "run_facts", "data_as_of", "ingested_offsets", "ledger_ranges"}
     assert set(PARAMETERS) == set(EMPTY) == set(RunQuestion)
     assert set(GOLDEN) | {RunQuestion.RUNS_BY_ID, RunQuestion.RUNS_NEWEST_FIRST} == set(RunQuestion)
 
@@ -162,7 +162,7 @@ def test_only_run_facts_reads_the_runs() -> None:
         assert text.startswith("-- "), f"{entry.name} says what it answers"
         reads = [word for word in ("agent_runs", "FROM run_facts") if word in query_text(entry.name[:-4])]
         stem = entry.name.removesuffix(".sql")
-        expected = {"run_facts": ["agent_runs"], "data_as_of": [], "ingested_offsets": []}
+        expected = {"run_facts": ["agent_runs"], "data_as_of": [], "ingested_offsets": [], "ledger_ranges": []}
         assert reads == expected.get(stem, ["FROM run_facts"]), entry.name
         assert "PREWHERE" not in text
 
