@@ -29,6 +29,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from runtally_cli.dlq.operations import dead_letter_values, dead_letters
 from runtally_cli.doctor.store_facts import store_facts
 from runtally_cli.local.ports import LOOPBACK
 from runtally_cli.local.settings import LocalSettings
@@ -41,6 +42,8 @@ Operation = Callable[[Store, Parameters], Any]
 # Every operation that a command may run on the store. It returns JSON, and raises `StoreError`, or `ValueError`
 # for parameters that cannot be.
 OPERATIONS: Final[Mapping[str, Operation]] = {
+    "dead_letter_values": dead_letter_values,
+    "dead_letters": dead_letters,
     "ledger": ledger,
     "store_facts": store_facts,
 }

@@ -25,13 +25,15 @@ class Report:
         yield f"runtally verify: the ledger in {self.held_by}; {self.broker}"
         for stream, verdicts in self._by_stream().items():
             yield f"stream {stream or 'unknown'} ({'present' if stream == self.stream else 'over'})"
+            if stream != self.stream and not any(one.findings or one.untold for one in verdicts):
+                yield f"  ok    {len(verdicts)} partitions: {_records(verdicts)}"
+                continue
             for one in verdicts:
                 yield from _partition_lines(one)
         counts = self.counts()
         yield (
-            f"{'proven' if self.is_proven else 'NOT proven'}: records {counts['records']} = accepted "
-            f"{counts['accepted']} + dead {counts['dead']}; gaps and mismatches {counts['findings']}, "
-            f"not known {counts['untold']}"
+            f"{'proven' if self.is_proven else 'NOT proven'}: {_records(self.verdicts)}; "
+            f"gaps and mismatches {counts['findings']}, not known {counts['untold']}"
         )
 
     def counts(self) -> dict[str, int]:
@@ -58,6 +60,11 @@ class Report:
         for one in sorted(self.verdicts, key=lambda one: (one.present, one.stream, one.topic, one.partition)):
             grouped.setdefault(one.stream, []).append(one)
         return grouped
+
+
+def _records(verdicts: Sequence[Verdict]) -> str:
+    accepted, dead = sum(one.accepted for one in verdicts), sum(one.dead for one in verdicts)
+    return f"records {accepted + dead} = accepted {accepted} + dead {dead}"
 
 
 def _partition_lines(one: Verdict) -> Iterator[str]:
