@@ -34,7 +34,7 @@ class Letter:
     value_bytes: int
 
     def line(self) -> str:
-        return f"{self.recorded_at:%Y-%m-%d %H:%M:%S}  {self.place}  {self.field or 'record'}: {self.message}"
+        return f"{self.recorded_at:%Y-%m-%d %H:%M:%S}  {self.place}  {self.message}"
 
     def as_json(self) -> dict[str, Any]:
         return {

@@ -57,7 +57,17 @@ def _refused(stack: RunningStack) -> None:
     eventually(lambda: len(_listed(stack.environment)) == 3, 60, "three dead letters in the store")
 
 
-def test_a_local_stack_and_then_nobody(tmp_path: Path) -> None:
+def _as_if_refused_before(location: StoreLocation) -> None:
+    """A letter of an earlier version, whose record this one accepts."""
+    violation = Violation(field="cost_usd", message="was refused", remedy="wait for the next version")
+    record = StoredRecord(1000, run_value(50, workspace_id="returned"), key=b"r")
+    with closing(Store(location)) as store:
+        store.insert(
+            "dead_letters", mirror_rows("s", [DeadLetter(Partition(RUNS, 7), record, (violation,))], datetime.now(UTC))
+        )
+
+
+def test_a_local_stack_then_nobody_then_the_next_start(tmp_path: Path) -> None:
     with local_stack(tmp_path) as stack:
         assert _run(stack.environment, "list").stdout == "no dead letters\n"
         _refused(stack)
@@ -84,6 +94,18 @@ def test_a_local_stack_and_then_nobody(tmp_path: Path) -> None:
     nowhere = _run(environment, "show", RUNS, "0", "99")
     assert (nowhere.returncode, "no dead letter" in nowhere.stderr) == (1, True)
 
+    _as_if_refused_before(StoreLocation.embedded(tmp_path))
+    with local_stack(tmp_path) as stack:
+        for _ in range(2):
+            assert "published 1, left" in _run(stack.environment, "replay").stdout
+
+        def runs() -> int:
+            with stack.client() as client:
+                scope = {"workspace_id": "returned", "from": "2026-08-01", "to": "2026-08-02"}
+                return len(client.get("/api/v1/runs", params=scope).json()["data"])
+
+        eventually(lambda: runs() == 1, 60, "the run in the answers")
+
 
 def test_servers_take_back_what_is_accepted_now_and_count_it_once(tmp_path: Path) -> None:
     missing = kafka_distribution.why_unavailable() or clickhouse_library.why_unavailable()
@@ -93,12 +115,9 @@ def test_servers_take_back_what_is_accepted_now_and_count_it_once(tmp_path: Path
         pytest.skip(missing)
     with server_stack(tmp_path) as stack:
         _refused(stack)
-        # As if an earlier version had refused what this one accepts.
-        violation = Violation(field="cost_usd", message="was refused", remedy="wait for the next version")
-        record = StoredRecord(1000, run_value(50, workspace_id="returned"), key=b"r")
-        rows = mirror_rows("s", [DeadLetter(Partition(RUNS, 7), record, (violation,))], datetime.now(UTC))
-        with closing(Store(StoreLocation.server(stack.environment["RUNTALLY_CLICKHOUSE_URL"]))) as store:
-            store.insert("dead_letters", rows)
+        location = StoreLocation.server(stack.environment["RUNTALLY_CLICKHOUSE_URL"])
+        _as_if_refused_before(location)
+        with closing(Store(location)) as store:
 
             def returned() -> int:
                 sql = "SELECT count() AS n FROM agent_runs WHERE workspace_id = 'returned'"
