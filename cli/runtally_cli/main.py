@@ -22,6 +22,12 @@ DEMO_DAYS, DEMO_RUNS, DEMO_SEED = 60, 60_000, 7
 STOP_SECONDS = 90
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Exact, fast analytics for fleets of AI agents.")
 
+dlq = typer.Typer(no_args_is_help=True, help="The records that were refused, why, and publishing them again.")
+app.add_typer(dlq, name="dlq")
+LetterTopic = Annotated[str | None, typer.Option("--topic", help="Only those that were refused from this topic.")]
+LetterField = Annotated[str | None, typer.Option("--field", help="Only those with this field at fault, or `record`.")]
+LetterSince = Annotated[datetime | None, typer.Option("--since", help="Only those refused since this instant, UTC.")]
+
 
 def say(text: str) -> None:
     typer.echo(text)
@@ -130,6 +136,71 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="One JSON docume
     for line in [json.dumps(report.as_json(), indent=2)] if as_json else report.lines(sys.stdout.encoding):
         say(line)
     if not report.is_healthy:
+        raise typer.Exit(1)
+
+
+@app.command()
+def verify(as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False) -> None:
+    """Prove that the ledger covers every committed offset, and counts each record once. Exits with 1 on a gap."""
+    with plain_errors():
+        from runtally_cli.verification.command import verify as prove
+
+        report = prove()
+    for line in [json.dumps(report.as_json(), indent=2)] if as_json else report.lines():
+        say(line)
+    if not report.is_proven:
+        raise typer.Exit(1)
+
+
+@dlq.command("list")
+def dlq_list(
+    topic: LetterTopic = None,
+    field: LetterField = None,
+    since: LetterSince = None,
+    limit: Annotated[int, typer.Option(min=1, help="As many as this, the newest.")] = 50,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+) -> None:
+    """List dead letters, newest first: when, topic, partition, offset, and what was wrong."""
+    with plain_errors():
+        from runtally_cli.dlq.command import Selection, list_letters
+
+        letters = list_letters(Selection(topic, field, since, limit=limit))
+    documents = [json.dumps([letter.as_json() for letter in letters], indent=2)]
+    for line in documents if as_json else [letter.line() for letter in letters] or ["no dead letters"]:
+        say(line)
+
+
+@dlq.command("show")
+def dlq_show(topic: str, partition: int, offset: int) -> None:
+    """Show one dead letter: headers, key, value as text or hex, the reason and the remedy."""
+    with plain_errors():
+        from runtally_cli.dlq.command import show_letter
+
+        for line in show_letter(topic, partition, offset):
+            say(line)
+
+
+@dlq.command("replay")
+def dlq_replay(
+    topic: LetterTopic = None,
+    field: LetterField = None,
+    since: LetterSince = None,
+    partition: Annotated[int | None, typer.Option(min=0, help="Only those of this partition.")] = None,
+    offset: Annotated[int | None, typer.Option(min=0, help="Only the one at this offset.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be published.")] = False,
+) -> None:
+    """Publish dead letters to their topics again, those that are accepted now; safe to repeat.
+
+    Exits with 1 when the record of one is found nowhere any more.
+    """
+    with plain_errors():
+        from runtally_cli.dlq.command import Selection, replay_letters
+
+        selection = Selection(topic, field, since, partition, offset)
+        replayed = replay_letters(selection, dry_run=dry_run, tell=lambda line: typer.echo(line, err=True))
+    for line in replayed.lines(dry_run=dry_run):
+        say(line)
+    if replayed.lost:
         raise typer.Exit(1)
 
 

@@ -126,6 +126,45 @@ def all_ingested(reader: Reader, stream: str, topic: str, offsets: Mapping[int, 
     )
 
 
+def ledger_ranges(reader: Reader) -> list[Row]:
+    """The ranges of the ledger, in order, those that lie end to end folded into one."""
+    return reader.query(query_text("ledger_ranges"), {})
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetterFilters:
+    """Which dead letters. An empty tuple does not filter; several values mean any of them."""
+
+    streams: tuple[str, ...] = ()
+    topics: tuple[str, ...] = ()
+    partitions: tuple[int, ...] = ()
+    offsets: tuple[int, ...] = ()
+    fields: tuple[str, ...] = ()
+    since: datetime = FIRST_INSTANT
+
+
+def dead_letters(reader: Reader, filters: DeadLetterFilters, limit: int) -> list[Row]:
+    """The dead letters, newest first, without their values."""
+    bound = {
+        "streams": list(filters.streams),
+        "topics": list(filters.topics),
+        "partitions": list(filters.partitions),
+        "offsets": list(filters.offsets),
+        "fields": list(filters.fields),
+        "since_ms": unix_ms(filters.since),
+        "limit": limit,
+    }
+    return reader.query(query_text("dead_letters_newest_first"), bound)
+
+
+def dead_letter_values(reader: Reader, places: Sequence[tuple[str, str, int, int]]) -> list[Row]:
+    """What the store keeps of the letters at these (stream, topic, partition, offset), in order."""
+    names = ("streams", "topics", "partitions", "offsets")
+    columns = zip(*places, strict=True) if places else ((),) * len(names)
+    bound = {name: list(column) for name, column in zip(names, columns, strict=True)}
+    return reader.query(query_text("dead_letter_values"), bound)
+
+
 @cache
 def query_text(name: str) -> str:
     """The SQL of a query file without its comments."""

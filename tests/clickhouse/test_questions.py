@@ -28,6 +28,14 @@ EMPTY_TOTALS = {
     "known_costs": 0,
 }
 EPOCH = datetime(1970, 1, 1)
+# About what the consumer did, not about runs.
+OF_INGESTION = {
+    "data_as_of",
+    "dead_letter_values",
+    "dead_letters_newest_first",
+    "ingested_offsets",
+    "ledger_ranges",
+}
 EMPTY: dict[RunQuestion, list[Row]] = {
     **{question: [] for question in RunQuestion},
     RunQuestion.DATA_RANGE: [{"runs": 0, "first": EPOCH, "last": EPOCH}],
@@ -150,7 +158,7 @@ def test_whole_runs_answer(fleet: Store, question: RunQuestion) -> None:
 def test_every_query_file_is_asked_here() -> None:
     folder = resources.files("runtally_clickhouse") / "queries"
     files = {entry.name.removesuffix(".sql") for entry in folder.iterdir()}
-    assert files == {*RunQuestion, "run_facts", "data_as_of", "ingested_offsets"}
+    assert files == {*RunQuestion, "run_facts", *OF_INGESTION}
     assert set(PARAMETERS) == set(EMPTY) == set(RunQuestion)
     assert set(GOLDEN) | {RunQuestion.RUNS_BY_ID, RunQuestion.RUNS_NEWEST_FIRST} == set(RunQuestion)
 
@@ -162,7 +170,7 @@ def test_only_run_facts_reads_the_runs() -> None:
         assert text.startswith("-- "), f"{entry.name} says what it answers"
         reads = [word for word in ("agent_runs", "FROM run_facts") if word in query_text(entry.name[:-4])]
         stem = entry.name.removesuffix(".sql")
-        expected = {"run_facts": ["agent_runs"], "data_as_of": [], "ingested_offsets": []}
+        expected: dict[str, list[str]] = {"run_facts": ["agent_runs"], **{name: [] for name in OF_INGESTION}}
         assert reads == expected.get(stem, ["FROM run_facts"]), entry.name
         assert "PREWHERE" not in text
 

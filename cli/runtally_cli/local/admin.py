@@ -29,10 +29,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from runtally_cli.dlq.operations import dead_letter_values, dead_letters
 from runtally_cli.doctor.store_facts import store_facts
 from runtally_cli.local.ports import LOOPBACK
 from runtally_cli.local.settings import LocalSettings
 from runtally_cli.local.stack import owned_folder, owner_of
+from runtally_cli.verification.operation import ledger
 
 Parameters = Mapping[str, Any]
 Operation = Callable[[Store, Parameters], Any]
@@ -40,6 +42,9 @@ Operation = Callable[[Store, Parameters], Any]
 # Every operation that a command may run on the store. It returns JSON, and raises `StoreError`, or `ValueError`
 # for parameters that cannot be.
 OPERATIONS: Final[Mapping[str, Operation]] = {
+    "dead_letter_values": dead_letter_values,
+    "dead_letters": dead_letters,
+    "ledger": ledger,
     "store_facts": store_facts,
 }
 TOKEN_HEADER: Final = "x-runtally-admin"

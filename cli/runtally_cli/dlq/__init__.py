@@ -1,0 +1,1 @@
+"""`runtally dlq`: the records that were refused, why, and publishing them again."""

@@ -1,0 +1,100 @@
+"""What `verify` asks of the broker: the group's offsets, which offsets there are, and which of them hold records."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import OffsetOutOfRangeError
+from runtally.connection import KafkaConnection
+from runtally_consumer.records import Partition
+from runtally_consumer.topics import EVENT_TOPICS
+
+from runtally_cli.verification.intervals import Interval, of_offsets, union
+
+SILENT_SECONDS: Final = 10.0
+REACH_SECONDS: Final = 10.0
+
+
+class Broker:
+    """The present stream. Made by `open_broker`."""
+
+    def __init__(self, consumer: Any, stream: str, partitions: Sequence[Partition]) -> None:
+        self._consumer = consumer
+        self.stream = stream
+        self.partitions = partitions
+
+    async def committed(self) -> dict[Partition, int | None]:
+        """What the group has committed, of each partition. Raises `KafkaError`."""
+        return {one: await self._consumer.committed(TopicPartition(*one)) for one in self.partitions}
+
+    async def bounds(self) -> dict[Partition, tuple[int, int]]:
+        """The first offset that there is, and the one after the last. Raises `KafkaError`."""
+        wanted = [TopicPartition(*one) for one in self.partitions]
+        begins = await self._consumer.beginning_offsets(wanted)
+        ends = await self._consumer.end_offsets(wanted)
+        return {one: (begins[TopicPartition(*one)], ends[TopicPartition(*one)]) for one in self.partitions}
+
+    async def records_in(self, partition: Partition, offsets: Interval) -> list[Interval] | None:
+        """Which of the offsets hold records; None when the broker stops giving them. Raises `KafkaError`."""
+        there = TopicPartition(*partition)
+        self._consumer.assign([there])
+        self._consumer.seek(there, offsets.first)
+        found: list[Interval] = []
+        position, moved_at = offsets.first, time.monotonic()
+        while position <= offsets.last:
+            try:
+                fetched = await self._consumer.getmany(there, timeout_ms=500)
+            except OffsetOutOfRangeError:  # retention was quicker
+                return None
+            numbers = [record.offset for record in fetched.get(there, ())]
+            found += of_offsets(number for number in numbers if number <= offsets.last)
+            reached = await self._consumer.position(there)
+            if reached > position:
+                position, moved_at = reached, time.monotonic()
+            elif time.monotonic() - moved_at > SILENT_SECONDS:
+                return None
+        return union(found)
+
+
+@asynccontextmanager
+async def open_broker(connection: KafkaConnection, group: str) -> AsyncIterator[Broker]:
+    """Ask without joining the group. Raises `KafkaError`, `OSError` or `TimeoutError` when no broker answers."""
+    try:
+        async with asyncio.timeout(REACH_SECONDS):
+            stream, partitions = await _present(connection)
+    except TimeoutError as error:
+        raise TimeoutError(f"Kafka at {connection.bootstrap} does not answer") from error
+    consumer = AIOKafkaConsumer(
+        **connection.client_options(),
+        group_id=group,
+        enable_auto_commit=False,
+        auto_offset_reset="none",
+        isolation_level="read_committed",
+    )
+    try:
+        async with asyncio.timeout(REACH_SECONDS):
+            await consumer.start()
+        yield Broker(consumer, stream, partitions)
+    finally:
+        await consumer.stop()
+
+
+async def _present(connection: KafkaConnection) -> tuple[str, list[Partition]]:
+    """The cluster's id, and the partitions of the events' topics."""
+    admin = AIOKafkaAdminClient(**connection.client_options())
+    try:
+        await admin.start()
+        cluster, described = await asyncio.gather(admin.describe_cluster(), admin.describe_topics())
+    finally:
+        await admin.close()
+    partitions = [
+        Partition(one["topic"], part["partition"])
+        for one in described
+        if one["topic"] in EVENT_TOPICS
+        for part in one["partitions"]
+    ]
+    return str(cluster.get("cluster_id") or "unknown"), sorted(partitions)
