@@ -16,7 +16,7 @@ class ConsumerMetrics:
         )
         self.dead = Counter(
             "runtally_consumer_dead_letters",
-            "Records that broke the contract, by the field at fault.",
+            "Records kept as dead letters, by the field at fault; `store` when the store refused the row.",
             ["topic", "field"],
             registry=self.registry,
         )

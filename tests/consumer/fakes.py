@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import pyarrow as pa
 from consumer.samples import StoredRecord
-from runtally_clickhouse.errors import StoreUnavailable
+from runtally_clickhouse.errors import StoreRefused, StoreUnavailable
 from runtally_consumer.dead_letters import DeadLetter
 from runtally_consumer.failures import DeadLetterTopicUnavailable
 from runtally_consumer.records import Partition, Record
@@ -168,12 +168,19 @@ class FakeStore:
         self.answering.set()
         self.calls = 0
         self.tables_away: set[str] = set()
+        self.refuses: dict[str, int] = {}  # table -> the code of its refusals
+        self.poison: Callable[[dict[str, object]], bool] = lambda row: False
+        self.poison_code = 469
 
     def insert(self, table: str, rows: pa.Table) -> None:
         self.calls += 1
         assert self.answering.wait(30), "the test forgot to let the store answer"
         if self.away or table in self.tables_away:
             raise StoreUnavailable(f"{table}: away")
+        if table in self.refuses:
+            raise StoreRefused(f"{table}: refused", self.refuses[table])
+        if any(self.poison(row) for row in rows.to_pylist()):
+            raise StoreRefused(f"{table}: constraint violated", self.poison_code)
         self.tables[table] += rows.to_pylist()
         if self.loses_answers:
             raise StoreUnavailable(f"{table}: the answer was lost")
