@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
+from runtally_consumer.breaker import Breaker
 from runtally_consumer.failures import FailureClass
 from runtally_consumer.records import Batch, Partition, Record, Slice, record_bytes
 from runtally_consumer.watermark import Watermark
@@ -16,7 +17,7 @@ from runtally_consumer.watermark import Watermark
 
 @dataclass(frozen=True, slots=True)
 class EngineLimits:
-    """When a batch is full, how many travel at once, how much memory all may hold, how long to wait after a failure."""
+    """When a batch is full, how many travel at once, how much memory all may hold, what follows a failure."""
 
     batch_rows: int = 50_000
     batch_bytes: int = 8 * 1024 * 1024
@@ -25,6 +26,8 @@ class EngineLimits:
     buffer_bytes: int = 128 * 1024 * 1024
     first_retry_seconds: float = 0.2
     longest_retry_seconds: float = 30.0
+    breaker_failures: int = 5
+    breaker_seconds: float = 30.0
 
 
 @dataclass(slots=True)
@@ -61,6 +64,7 @@ class Engine:
         self._waiting: dict[int, _Open] = {}
         self._in_flight: dict[int, _Open] = {}
         self._turns: dict[str, int] = {}
+        self._breakers: dict[str, Breaker] = {}
         self._turn = count(1)
         self._ids = count(1)
         self._held_bytes = 0
@@ -104,12 +108,18 @@ class Engine:
         failing = [opened for opened in self._all_open() if opened.failure]
         return min(failing, key=lambda opened: opened.batch.id).failure if failing else None
 
+    @property
+    def open_breakers(self) -> dict[str, str]:
+        """The topics whose writes fail for a reason that a person must mend, each with that reason."""
+        return {topic: breaker.reason for topic, breaker in self._breakers.items() if breaker.reason is not None}
+
     def assign(self, partitions: Sequence[Partition]) -> None:
         """These partitions, and no others, are ours from now on. Starts an epoch: what was read before is forgotten."""
         self._epoch += 1
         self._admitting = True
         self._watermarks = {partition: Watermark() for partition in partitions}
         self._committed = {}
+        self._breakers = {}
         self._drop_unsent()
 
     def revoke(self) -> None:
@@ -146,14 +156,15 @@ class Engine:
 
         Topics take turns, the oldest batch of each first. A topic has at most as many batches under way, in flight
         or between two tries, as may be in flight, so an outage is met by the same few again and again. Batches
-        that failed before leave one place free: a table that fails, or hangs, holds up no other.
+        that failed before leave one place free: a table that fails, or hangs, holds up no other. Of a topic whose
+        breaker is open one batch goes at a time, the one that was tried least.
         """
         for topic, buffer in list(self._buffers.items()):
             if now - buffer.since >= self._limits.linger_seconds:
                 self._form_batch(topic, now)
         due: list[Batch] = []
         while ready := [opened for opened in self._waiting.values() if self._may_start(opened, now)]:
-            chosen = min(ready, key=lambda opened: (self._turns.get(opened.batch.topic, 0), opened.batch.id)).batch
+            chosen = min(ready, key=self._rank).batch
             self._turns[chosen.topic] = next(self._turn)
             self._in_flight[chosen.id] = self._waiting.pop(chosen.id)
             due.append(chosen)
@@ -165,6 +176,8 @@ class Engine:
         if opened is None:
             return
         self._held_bytes -= opened.batch.size_bytes
+        if opened.batch.epoch == self._epoch:
+            self._breaker(opened.batch.topic).succeeded()
         for piece in opened.batch.slices:
             watermark = self._watermarks.get(piece.partition)
             if piece.epoch == self._epoch and watermark is not None:
@@ -188,6 +201,11 @@ class Engine:
             longest = min(longest, self._limits.first_retry_seconds * 2 ** min(opened.attempts, 20))
         opened.not_before = now + max(self._limits.first_retry_seconds / 2, longest * self._jitter())
         self._waiting[batch_id] = opened
+        breaker = self._breaker(opened.batch.topic)
+        if failure is FailureClass.TRANSIENT:
+            breaker.undecided(opened.not_before)
+        else:
+            breaker.failed(reason, now, opened.not_before)
 
     def committable(self) -> dict[Partition, int]:
         """The offsets to commit, for the partitions whose durable prefix grew since `committed`."""
@@ -211,14 +229,28 @@ class Engine:
     def _all_open(self) -> list[_Open]:
         return [*self._in_flight.values(), *self._waiting.values()]
 
+    def _breaker(self, topic: str) -> Breaker:
+        limits = self._limits
+        return self._breakers.setdefault(topic, Breaker(limits.breaker_failures, limits.breaker_seconds))
+
+    def _rank(self, opened: _Open) -> tuple[int, int, int]:
+        """The least starts first: topics take turns, then the oldest batch, or the probe."""
+        topic = opened.batch.topic
+        probing = self._breaker(topic).reason is not None
+        return self._turns.get(topic, 0), opened.attempts if probing else 0, opened.batch.id
+
     def _may_start(self, opened: _Open, now: float) -> bool:
         most = self._limits.inserts_in_flight
+        topic = opened.batch.topic
+        flying = sum(1 for other in self._in_flight.values() if other.batch.topic == topic)
+        if not self._breaker(topic).may_start(now, flying):
+            return False
         if opened.not_before > now or len(self._in_flight) >= most:
             return False
         if opened.attempts:
             return sum(1 for flying in self._in_flight.values() if flying.attempts) < max(1, most - 1)
         under_way = [*self._in_flight.values(), *(waiting for waiting in self._waiting.values() if waiting.attempts)]
-        return sum(1 for other in under_way if other.batch.topic == opened.batch.topic) < most
+        return sum(1 for other in under_way if other.batch.topic == topic) < most
 
     def _cut(self, topic: str, records: Sequence[Record]) -> Iterator[tuple[tuple[Record, ...], int]]:
         """The records in parts that fill a batch to its limits, each with its bytes. A part has one record at least."""

@@ -59,3 +59,9 @@ class ConsumerMetrics:
             "Bytes of records that were read and are not yet durable.",
             registry=self.registry,
         )
+        self.breaker_open = Gauge(
+            "runtally_consumer_breaker_open",
+            "1 while writes of the topic fail for a reason that a person must mend, else 0.",
+            ["topic"],
+            registry=self.registry,
+        )

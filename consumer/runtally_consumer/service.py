@@ -76,6 +76,8 @@ class Consumer:
         """Why records are not flowing, None when they are."""
         if self._stopping.is_set():
             return "stopping"
+        for topic, reason in self._engine.open_breakers.items():
+            return f"breaker open for {topic}: {reason}"
         if failure := self._poller.failure or self._engine.failure or self._commit_failure:
             return failure
         now = self._monotonic()
@@ -110,6 +112,9 @@ class Consumer:
         self._heartbeat = now
         self._start_due_writes(now)
         self._start_due_commit(now)
+        open_breakers = self._engine.open_breakers
+        for topic in EVENT_TOPICS:
+            self._metrics.breaker_open.labels(topic).set(topic in open_breakers)
         self._metrics.buffer_bytes.set(self._engine.held_bytes)
         self._metrics.lag_records.set(sum(self._source.lag().values()) + self._engine.held_records)
 

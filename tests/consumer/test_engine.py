@@ -143,6 +143,59 @@ def test_a_systemic_failure_waits_long_from_the_first_time() -> None:
     assert engine.take_due(30.0) == [batch]
 
 
+def broken_engine() -> Engine:
+    """Two batches of P0 have failed three times each, another of it waits; 100 s have passed."""
+    engine = engine_of(P0, F0, jitter=0.0)
+    engine.offer(P0, span(0, 30), now=0.0)
+    for now in (97.0, 98.0, 99.0):
+        for batch in engine.take_due(now):
+            engine.failed(batch.id, SYSTEMIC, "no such table", now)
+        for batch in engine.take_due(now + 0.5):
+            engine.failed(batch.id, SYSTEMIC, "no such table", now + 0.5)
+    return engine
+
+
+def test_failures_that_need_a_person_open_the_breaker_of_their_topic_only() -> None:
+    engine = broken_engine()
+    assert engine.open_breakers == {RUNS: "no such table"}
+    (probe,) = engine.take_due(100.0)
+    engine.offer(F0, span(0, 10), now=100.0)
+    assert [batch.topic for batch in engine.take_due(100.0)] == [FEEDBACK]
+    engine.failed(probe.id, SYSTEMIC, "still none", 100.0)
+    assert engine.open_breakers == {RUNS: "still none"}
+    assert engine.take_due(100.0) == []
+
+
+def test_a_probe_that_succeeds_closes_the_breaker() -> None:
+    engine = broken_engine()
+    (probe,) = engine.take_due(100.0)
+    engine.written(probe.id)
+    assert engine.open_breakers == {}
+    assert len(engine.take_due(100.0)) == 2
+
+
+def test_the_probe_is_the_batch_that_was_tried_least() -> None:
+    """One that fails for reasons of its own must not keep the breaker open for the others."""
+    engine = engine_of(P0, jitter=0.0)
+    engine.offer(P0, span(0, 10), now=0.0)
+    for now in range(5):
+        (batch,) = engine.take_due(float(now))
+        engine.failed(batch.id, SYSTEMIC, "odd", float(now))
+    engine.offer(P0, span(10, 20), now=9.0)
+    (probe,) = engine.take_due(9.0)
+    assert probe != batch
+    engine.written(probe.id)
+    assert engine.open_breakers == {}
+    assert engine.committable() == {}
+
+
+def test_new_partitions_begin_with_a_closed_breaker() -> None:
+    engine = broken_engine()
+    engine.revoke()
+    engine.assign([P0])
+    assert engine.open_breakers == {}
+
+
 def test_no_more_batches_travel_than_may() -> None:
     engine = engine_of(P0, F0)
     engine.offer(P0, span(0, 40), now=0.0)

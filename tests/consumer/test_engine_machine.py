@@ -29,6 +29,7 @@ class EngineMachine(RuleBasedStateMachine):
         self.broker = dict.fromkeys(PARTITIONS, 0)  # committed there, whoever committed it
         self.stored: dict[Partition, set[int]] = {partition: set() for partition in PARTITIONS}
         self.flying: dict[int, Batch] = {}
+        self.refusals: dict[str, list[float]] = {}
         self.assign(owned)
 
     @precondition(lambda self: not self.admitting)
@@ -38,6 +39,8 @@ class EngineMachine(RuleBasedStateMachine):
         self.epoch += 1
         self.admitting = True
         self.owned = owned
+        self.refusals = {RUNS: [], FEEDBACK: []}  # systemic ones since the last success
+        self.broken: set[str] = set()
         self.admitted: dict[Partition, list[int]] = {partition: [] for partition in owned}
         self.durable: dict[Partition, set[int]] = {partition: set() for partition in owned}
         self.position = {partition: self.broker[partition] for partition in owned}
@@ -77,17 +80,24 @@ class EngineMachine(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from([0.0, 0.5, 1.5, 40.0]))
     def take(self, seconds: float) -> None:
         self.now += seconds
+        flying = [batch.topic for batch in self.flying.values()]
         for batch in self.engine.take_due(self.now):
             assert batch.id not in self.flying
             assert len(batch.records) <= LIMITS.batch_rows
             assert {piece.partition.topic for piece in batch.slices} == {batch.topic}
             self.flying[batch.id] = batch
+        for topic in self.broken:  # probes go one at a time
+            now_flying = [batch.topic for batch in self.flying.values()].count(topic)
+            assert now_flying <= max(1, flying.count(topic))
 
     @precondition(lambda self: self.flying)
     @rule(data=st.data())
     def written(self, data: st.DataObject) -> None:
         batch = self.flying.pop(data.draw(st.sampled_from(sorted(self.flying))))
         self.engine.written(batch.id)
+        if batch.epoch == self.epoch:
+            self.refusals[batch.topic] = []
+            self.broken.discard(batch.topic)
         for piece in batch.slices:
             offsets = {record.offset for record in piece.records}
             self.stored[piece.partition] |= offsets
@@ -99,6 +109,11 @@ class EngineMachine(RuleBasedStateMachine):
     def failed(self, data: st.DataObject, failure: FailureClass, applied: bool) -> None:
         batch = self.flying.pop(data.draw(st.sampled_from(sorted(self.flying))))
         self.engine.failed(batch.id, failure, "away", self.now)
+        if batch.epoch == self.epoch and failure is not FailureClass.TRANSIENT:
+            refusals = self.refusals[batch.topic]
+            refusals.append(self.now)
+            if len(refusals) >= 5 or self.now - refusals[0] >= 30:
+                self.broken.add(batch.topic)
         if applied:  # the acknowledgement was lost: the store has it, nobody knows
             for piece in batch.slices:
                 self.stored[piece.partition] |= {record.offset for record in piece.records}
@@ -155,6 +170,10 @@ class EngineMachine(RuleBasedStateMachine):
         for partition, admitted in self.admitted.items():
             assert set(admitted) == self.durable[partition] | held[partition]
             assert not self.durable[partition] & held[partition]
+
+    @invariant()
+    def breakers_are_open_for_what_fails_again_and_again(self) -> None:
+        assert set(self.engine.open_breakers) == self.broken
 
     @invariant()
     def few_are_in_flight(self) -> None:

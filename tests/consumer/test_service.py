@@ -100,21 +100,6 @@ def test_the_dead_letter_topic_away_pins_the_partition() -> None:
     play(story)
 
 
-def test_rows_that_the_store_refuses_become_dead_letters_and_the_rest_is_stored() -> None:
-    async def story(world: World) -> None:
-        world.store.poison = lambda row: row.get("agent_id") == "poison"
-        world.broker.publish(P0, [*runs(0, 30), run_value(30, agent_id="poison"), *runs(31, 60)])
-        consumer, _ = world.member()
-        running = asyncio.create_task(consumer.run())
-        await world.committed()
-        assert consumer.not_ready_reason() is None
-        await leave(consumer, running)
-        assert [letter.record.offset for letter in world.dead_letters.letters] == [30]
-        assert len(world.store.run_ids()) == 59
-
-    play(story)
-
-
 def test_stopping_drains_and_commits_all_that_was_read() -> None:
     async def story(world: World) -> None:
         world.store.answering.clear()
