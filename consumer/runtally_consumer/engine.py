@@ -6,7 +6,7 @@ names an offset unless every record before it, in this epoch, was reported as wr
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 
 from runtally_consumer.breaker import Breaker
@@ -65,6 +65,8 @@ class Engine:
         self._in_flight: dict[int, _Open] = {}
         self._turns: dict[str, int] = {}
         self._breakers: dict[str, Breaker] = {}
+        self._stopped: dict[Partition, str] = {}
+        self._resuming: set[Partition] = set()
         self._turn = count(1)
         self._ids = count(1)
         self._held_bytes = 0
@@ -113,6 +115,11 @@ class Engine:
         """The topics whose writes fail for a reason that a person must mend, each with that reason."""
         return {topic: breaker.reason for topic, breaker in self._breakers.items() if breaker.reason is not None}
 
+    @property
+    def stopped(self) -> dict[Partition, str]:
+        """The partitions that stand still until someone resumes them, each with the reason."""
+        return dict(self._stopped)
+
     def assign(self, partitions: Sequence[Partition]) -> None:
         """These partitions, and no others, are ours from now on. Starts an epoch: what was read before is forgotten."""
         self._epoch += 1
@@ -120,6 +127,8 @@ class Engine:
         self._watermarks = {partition: Watermark() for partition in partitions}
         self._committed = {}
         self._breakers = {}
+        self._stopped = {}
+        self._resuming = set()
         self._drop_unsent()
 
     def revoke(self) -> None:
@@ -128,12 +137,13 @@ class Engine:
         self._drop_unsent()
 
     def offer(self, partition: Partition, records: Sequence[Record], now: float) -> None:
-        """Admit records of a partition, in ascending order of offsets. Those that are not ours are ignored.
+        """Admit records of a partition, in ascending order of offsets. Those that are not ours are ignored, and those
+        of a stopped partition: they are read again.
 
         Raises `OffsetsRepeated` when they do not lie above all that came before in this epoch.
         """
         watermark = self._watermarks.get(partition)
-        if watermark is None or not self._admitting:
+        if watermark is None or not self._admitting or partition in self._stopped:
             return
         for part, size in self._cut(partition.topic, records):
             piece = Slice(partition, self._epoch, part)
@@ -207,6 +217,39 @@ class Engine:
         else:
             breaker.failed(reason, now, opened.not_before)
 
+    def stop(self, batch_id: int, stops: Mapping[Partition, str], now: float) -> None:
+        """These partitions of the batch must stand still, each for its reason; the rest of it goes again at once.
+
+        What was admitted of them and is not in flight is forgotten, and pins them.
+        """
+        opened = self._in_flight.pop(batch_id, None)
+        if opened is None:
+            return
+        if opened.batch.epoch != self._epoch:
+            self._held_bytes -= opened.batch.size_bytes
+            return
+        opened.not_before = now
+        self._waiting[batch_id] = opened
+        self._stopped |= stops
+        self._resuming -= stops.keys()
+        self._forget(frozenset(stops))
+
+    def resume(self, partition: Partition) -> bool:
+        """Let a stopped partition go on as soon as nothing of it is in flight. False when it is not stopped."""
+        if partition not in self._stopped:
+            return False
+        self._resuming.add(partition)
+        return True
+
+    def take_resumed(self) -> dict[Partition, int]:
+        """The partitions that go on now, each with the offset to read again from."""
+        flying = {piece.partition for opened in self._in_flight.values() for piece in opened.batch.slices}
+        resumed = self._resuming - flying
+        self._resuming -= resumed
+        for partition in resumed:
+            del self._stopped[partition]
+        return {partition: self._watermarks[partition].restart() for partition in resumed}
+
     def committable(self) -> dict[Partition, int]:
         """The offsets to commit, for the partitions whose durable prefix grew since `committed`."""
         return {
@@ -271,9 +314,37 @@ class Engine:
         batch = Batch(next(self._ids), self._epoch, topic, tuple(buffer.slices), buffer.size_bytes)
         self._waiting[batch.id] = _Open(batch, not_before=now)
 
+    def _forget(self, partitions: frozenset[Partition]) -> None:
+        """Take the slices of the partitions out of all that is not in flight. A batch that changes is a new one."""
+        for topic, buffer in list(self._buffers.items()):
+            buffer.slices, size = _without(buffer.slices, partitions)
+            buffer.rows = sum(len(piece.records) for piece in buffer.slices)
+            buffer.size_bytes -= size
+            self._held_bytes -= size
+            if not buffer.slices:
+                del self._buffers[topic]
+        for id, opened in list(self._waiting.items()):
+            kept, size = _without(opened.batch.slices, partitions)
+            if len(kept) == len(opened.batch.slices):
+                continue
+            del self._waiting[id]
+            self._held_bytes -= size
+            if kept:
+                smaller = replace(
+                    opened.batch, id=next(self._ids), slices=tuple(kept), size_bytes=opened.batch.size_bytes - size
+                )
+                self._waiting[smaller.id] = replace(opened, batch=smaller)
+
     def _drop_unsent(self) -> None:
         unsent = sum(buffer.size_bytes for buffer in self._buffers.values())
         unsent += sum(opened.batch.size_bytes for opened in self._waiting.values())
         self._held_bytes -= unsent
         self._buffers.clear()
         self._waiting.clear()
+
+
+def _without(slices: Sequence[Slice], partitions: frozenset[Partition]) -> tuple[list[Slice], int]:
+    """The slices of other partitions, and the bytes of those left out."""
+    gone = [piece for piece in slices if piece.partition in partitions]
+    kept = [piece for piece in slices if piece.partition not in partitions]
+    return kept, sum(record_bytes(record) for piece in gone for record in piece.records)

@@ -65,3 +65,9 @@ class ConsumerMetrics:
             ["topic"],
             registry=self.registry,
         )
+        self.stopped_partitions = Gauge(
+            "runtally_consumer_stopped_partitions",
+            "Partitions that too many dead letters have stopped.",
+            ["topic"],
+            registry=self.registry,
+        )

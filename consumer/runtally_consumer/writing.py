@@ -12,6 +12,7 @@ import pyarrow as pa
 from runtally.violations import Violation
 from runtally_clickhouse.client import Writer
 
+from runtally_consumer.dead_letter_limits import DeadLetterLimit, DeadLetterPolicy, Tally
 from runtally_consumer.dead_letters import DeadLetter, RefusedBy, mirror_rows
 from runtally_consumer.decoding import DECODERS
 from runtally_consumer.inserting import Insertion, RowInserter
@@ -58,6 +59,7 @@ class BatchWriter:
         stream: str,
         wall_clock: Callable[[], datetime],
         monotonic: Callable[[], float],
+        limit: DeadLetterLimit | None = None,
     ) -> None:
         self._store = store
         self._inserter = RowInserter(store)
@@ -66,23 +68,27 @@ class BatchWriter:
         self._wall_clock = wall_clock
         self._monotonic = monotonic
         self._progress: dict[int, _Progress] = {}
+        self.dead_letter_policy = DeadLetterPolicy(limit or DeadLetterLimit())
 
     async def write(self, batch: Batch) -> Written:
         """Make every record of the batch durable, in the store or in the dead-letter topic.
 
-        Raises `StoreError`, `NotBadData` or `DeadLetterTopicUnavailable`; what was written by then may be written
-        again.
+        Raises `StoreError`, `NotBadData`, `DeadLetterTopicUnavailable` or `TooManyDeadLetters`; what was written by
+        then may be written again.
         """
         progress = self._progress.setdefault(batch.id, _Progress())
         times = [self._monotonic()]
         if progress.insertion is None:
             progress.insertion = await asyncio.to_thread(self._decode, batch, progress)
         times.append(self._monotonic())
+        if not progress.is_stored:
+            self.dead_letter_policy.check(_tallies(batch, progress.dead))
         await self._publish_letters(progress)
         times.append(self._monotonic())
         if not progress.is_stored:
             refused = await self._inserter.insert(progress.insertion)
             progress.dead |= _refused_by_store(batch, progress.insertion, refused)
+            self.dead_letter_policy.count(_tallies(batch, progress.dead))
             progress.is_stored = True
         await self._publish_letters(progress)
         await asyncio.to_thread(self._account, batch, progress.dead)
@@ -151,6 +157,19 @@ def ledger_rows(stream: str, batch: Batch, dead_indices: Sequence[int], acknowle
 
 def _places(batch: Batch) -> list[tuple[Partition, Record]]:
     return [(piece.partition, record) for piece in batch.slices for record in piece.records]
+
+
+def _tallies(batch: Batch, dead: Collection[int]) -> dict[Partition, Tally]:
+    """The dead of each partition; `dead` holds indices of the batch's records."""
+    found: dict[Partition, tuple[int, list[int]]] = {}
+    start = 0
+    for piece in batch.slices:
+        records, indices = found.get(piece.partition, (0, []))
+        end = start + len(piece.records)
+        indices += [records + index - start for index in dead if start <= index < end]
+        found[piece.partition] = (records + len(piece.records), indices)
+        start = end
+    return {partition: Tally(*counted) for partition, counted in found.items()}
 
 
 def _refused_by_store(batch: Batch, insertion: Insertion, refused: Mapping[int, str]) -> dict[int, DeadLetter]:

@@ -39,6 +39,7 @@ class EngineMachine(RuleBasedStateMachine):
         self.epoch += 1
         self.admitting = True
         self.owned = owned
+        self.stopped: set[Partition] = set()
         self.refusals = {RUNS: [], FEEDBACK: []}  # systemic ones since the last success
         self.broken: set[str] = set()
         self.admitted: dict[Partition, list[int]] = {partition: [] for partition in owned}
@@ -69,6 +70,8 @@ class EngineMachine(RuleBasedStateMachine):
                 records.append(StoredRecord(at + gap, b"v" * size))
                 at = records[-1].offset + 1
             self.engine.offer(partition, records, self.now)
+            if partition in self.stopped:
+                continue  # read again later
             self.admitted[partition] += [record.offset for record in records]
             self.position[partition] = at
 
@@ -117,6 +120,33 @@ class EngineMachine(RuleBasedStateMachine):
         if applied:  # the acknowledgement was lost: the store has it, nobody knows
             for piece in batch.slices:
                 self.stored[piece.partition] |= {record.offset for record in piece.records}
+
+    @precondition(lambda self: self.flying)
+    @rule(data=st.data())
+    def too_many_dead_letters(self, data: st.DataObject) -> None:
+        batch = self.flying.pop(data.draw(st.sampled_from(sorted(self.flying))))
+        partition = data.draw(st.sampled_from([piece.partition for piece in batch.slices]))
+        self.engine.stop(batch.id, {partition: "a bad deploy"}, self.now)
+        if batch.epoch == self.epoch:
+            self.stopped.add(partition)
+        assert set(self.engine.stopped) == self.stopped
+
+    @rule(partition=st.sampled_from(PARTITIONS))
+    def resume(self, partition: Partition) -> None:
+        assert self.engine.resume(partition) == (partition in self.stopped)
+
+    @precondition(lambda self: self.admitting)
+    @rule()
+    def take_resumed(self) -> None:
+        flying = {piece.partition for batch in self.flying.values() for piece in batch.slices}
+        for partition, offset in self.engine.take_resumed().items():
+            assert partition not in flying
+            self.stopped.remove(partition)
+            prefix = [one for one in self.admitted[partition] if one < offset]
+            assert set(prefix) <= self.durable[partition]
+            self.admitted[partition] = prefix
+            self.durable[partition] = set(prefix)
+            self.position[partition] = offset
 
     @rule(acknowledged=st.booleans())
     def commit(self, acknowledged: bool) -> None:
@@ -168,7 +198,8 @@ class EngineMachine(RuleBasedStateMachine):
             if piece.epoch == self.epoch:
                 held[piece.partition] |= {record.offset for record in piece.records}
         for partition, admitted in self.admitted.items():
-            assert set(admitted) == self.durable[partition] | held[partition]
+            known = self.durable[partition] | held[partition]
+            assert known <= set(admitted) if partition in self.stopped else known == set(admitted)
             assert not self.durable[partition] & held[partition]
 
     @invariant()
