@@ -5,7 +5,7 @@ what to do (`take_due`, `committable`, `is_over_budget`). One promise governs al
 names an offset unless every record before it, in this epoch, was reported as written.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
 
@@ -93,6 +93,16 @@ class Engine:
     def held_records(self) -> int:
         """Records of our partitions that were admitted and are not yet written."""
         return sum(mark.pending_records for mark in self._watermarks.values())
+
+    @property
+    def places(self) -> dict[Partition, Hashable]:
+        """Where each partition is: differs from before when it was read, became durable or was committed further."""
+        return {p: (mark.place, self._committed.get(p)) for p, mark in self._watermarks.items()}
+
+    @property
+    def pending(self) -> frozenset[Partition]:
+        """The partitions with records that were admitted and are not yet durable."""
+        return frozenset(p for p, mark in self._watermarks.items() if mark.pending_records)
 
     @property
     def is_idle(self) -> bool:

@@ -28,6 +28,7 @@ class RowInserter:
     def __init__(self, store: Writer) -> None:
         self._store = store
         self._known_good: dict[str, pa.Table] = {}
+        self.answers = 0  # of the store, to tell a slow one from one that hangs
 
     async def insert(self, insertion: Insertion) -> Mapping[int, str]:
         """Store every row except those that are proven bad; returns these, each with the store's reason.
@@ -78,6 +79,8 @@ class RowInserter:
         except StoreRefused as error:
             if classify(error) is not FailureClass.DATA:
                 raise
+            self.answers += 1
             return str(error)
+        self.answers += 1
         self._known_good[table] = rows.take(pa.array([0]))
         return None

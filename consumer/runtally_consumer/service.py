@@ -1,7 +1,7 @@
 """Running the engine: one task polls, one task decides and heartbeats, writes and commits run beside them."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 
 import structlog
 
@@ -12,6 +12,7 @@ from runtally_consumer.metrics import ConsumerMetrics
 from runtally_consumer.polling import Poller
 from runtally_consumer.records import Batch, Partition
 from runtally_consumer.source import CommitRefused, Source
+from runtally_consumer.standstill import StandstillWatch
 from runtally_consumer.topics import EVENT_TOPICS
 from runtally_consumer.writing import BatchWriter, Written
 
@@ -44,6 +45,7 @@ class Consumer:
         self._drain_seconds = drain_seconds
         self._stopping = asyncio.Event()
         self._poller = Poller(source, engine, self._stopping, monotonic)
+        self._standstill = StandstillWatch()
         self._writes: set[asyncio.Task[None]] = set()
         self._commit_lock = asyncio.Lock()
         self._committing: asyncio.Task[None] | None = None
@@ -70,8 +72,23 @@ class Consumer:
         return False
 
     def is_alive(self) -> bool:
-        """Whether the deciding task still turns. An outage of the store or the broker leaves this true."""
-        return self._heartbeat is None or self._monotonic() - self._heartbeat < LIVE_SECONDS
+        """Whether the deciding task still turns and no partition stands still for reasons unknown.
+
+        An outage of the store or the broker leaves this true.
+        """
+        return self.stuck_reason() is None
+
+    def stuck_reason(self) -> str | None:
+        """Why only a restart may help; None when alive."""
+        if self._heartbeat is None:
+            return None
+        if (silent := self._monotonic() - self._heartbeat) >= LIVE_SECONDS:
+            return f"the deciding task has not turned for {silent:.0f} s"
+        if self._stopping.is_set():
+            return None
+        standing = self._standstill.standing()
+        told = [f"{_name(p)} has records and has not moved for {standing[p]:.0f} s" for p in sorted(standing)]
+        return "; ".join(told)[:500] or None
 
     def stopped_partitions(self) -> dict[Partition, str]:
         """The partitions that too many dead letters have stopped, each with the reason."""
@@ -92,10 +109,15 @@ class Consumer:
         """Why records are not flowing, None when they are."""
         if self._stopping.is_set():
             return "stopping"
+        if outage := self._outage():
+            return outage
+        stopped = self._engine.stopped
+        return "; ".join(stopped[partition] for partition in sorted(stopped))[:500] or None
+
+    def _outage(self) -> str | None:
+        """What keeps all partitions from moving, or may."""
         for topic, reason in self._engine.open_breakers.items():
             return f"breaker open for {topic}: {reason}"
-        if stopped := self._engine.stopped:
-            return "; ".join(stopped[partition] for partition in sorted(stopped))[:500]
         if failure := self._poller.failure or self._engine.failure or self._commit_failure:
             return failure
         now = self._monotonic()
@@ -131,7 +153,22 @@ class Consumer:
         self._release_resumed()
         self._start_due_writes(now)
         self._start_due_commit(now)
+        self._watch(now)
         self._gauge()
+
+    def _watch(self, now: float) -> None:
+        """Those whose records wait for their turn, here or for memory, move whenever the store answers anyone."""
+        pending = self._engine.pending
+        unread = {partition for partition, lag in self._source.lag().items() if lag}
+        queued = pending | (unread if self._poller.is_paused else set())
+        answers = self._writer.answers
+        places: dict[Partition, Hashable] = {
+            partition: (place, answers if partition in queued else None)
+            for partition, place in self._engine.places.items()
+        }
+        lagging = pending | unread | self._engine.committable().keys()
+        excused = places if self._outage() else self._engine.stopped
+        self._standstill.observe(places, lagging, excused, now)
 
     def _release_resumed(self) -> None:
         if not self._engine.is_admitting:

@@ -68,7 +68,13 @@ class BatchWriter:
         self._wall_clock = wall_clock
         self._monotonic = monotonic
         self._progress: dict[int, _Progress] = {}
+        self._answers = 0
         self.dead_letter_policy = DeadLetterPolicy(limit or DeadLetterLimit())
+
+    @property
+    def answers(self) -> int:
+        """How often the store or the dead-letter topic has answered; a search for bad rows takes many."""
+        return self._answers + self._inserter.answers
 
     async def write(self, batch: Batch) -> Written:
         """Make every record of the batch durable, in the store or in the dead-letter topic.
@@ -91,7 +97,7 @@ class BatchWriter:
             self.dead_letter_policy.count(_tallies(batch, progress.dead))
             progress.is_stored = True
         await self._publish_letters(progress)
-        await asyncio.to_thread(self._account, batch, progress.dead)
+        await self._account(batch, progress.dead)
         times.append(self._monotonic())
         self._progress.pop(batch.id, None)
         steps = ("decode", "dead_letters", "insert")
@@ -119,13 +125,18 @@ class BatchWriter:
         if unpublished:
             await self._dead_letter_topic.publish([progress.dead[index] for index in sorted(unpublished)])
             progress.published |= unpublished
+            self._answers += 1
 
-    def _account(self, batch: Batch, dead: Mapping[int, DeadLetter]) -> None:
+    async def _account(self, batch: Batch, dead: Mapping[int, DeadLetter]) -> None:
         now = self._wall_clock()
         if dead:
             letters = [dead[index] for index in sorted(dead)]
-            self._store.insert("dead_letters", mirror_rows(self._stream, letters, now))
-        self._store.insert("ingest_ledger", ledger_rows(self._stream, batch, sorted(dead), now))
+            mirrored = await asyncio.to_thread(mirror_rows, self._stream, letters, now)
+            await asyncio.to_thread(self._store.insert, "dead_letters", mirrored)
+            self._answers += 1
+        ledger = await asyncio.to_thread(ledger_rows, self._stream, batch, sorted(dead), now)
+        await asyncio.to_thread(self._store.insert, "ingest_ledger", ledger)
+        self._answers += 1
 
 
 def ledger_rows(stream: str, batch: Batch, dead_indices: Sequence[int], acknowledged_at: datetime) -> pa.Table:
