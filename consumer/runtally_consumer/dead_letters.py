@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import Enum
 
 import pyarrow as pa
 from runtally.events import EVENTS
@@ -22,6 +23,13 @@ _OWN = "runtally.errors."
 _CONTRACT_FIELDS = {event.topic: frozenset(event.model_fields) for event in EVENTS}
 
 
+class RefusedBy(Enum):
+    """Who refused a record, and what Kafka Connect would call it: the stage, and the exception's class."""
+
+    CONTRACT = ("VALUE_CONVERTER", "runtally.violations.InvalidEvent")
+    STORE = ("TASK_PUT", "runtally_clickhouse.errors.StoreRefused")
+
+
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
     """A record that was refused, and why. `violations` is never empty."""
@@ -29,6 +37,7 @@ class DeadLetter:
     partition: Partition
     record: Record
     violations: tuple[Violation, ...]
+    refused_by: RefusedBy = RefusedBy.CONTRACT
 
     @property
     def topic(self) -> str:
@@ -39,6 +48,11 @@ class DeadLetter:
         """The contract's field at fault, to count by; "" when it is none of the contract's."""
         name = self.violations[0].field.partition(".")[0]
         return name if name in _CONTRACT_FIELDS.get(self.partition.topic, ()) else ""
+
+    @property
+    def fault(self) -> str:
+        """What dead letters are counted by: the field at fault, `record`, or `store` when the store refused it."""
+        return "store" if self.refused_by is RefusedBy.STORE else self.field or "record"
 
     @property
     def message(self) -> str:
@@ -72,13 +86,14 @@ class DeadLetter:
         A letter that was replayed and refused again tells of the last time only.
         """
         first = self.violations[0]
+        stage, error_class = self.refused_by.value
         added = {
             _CONNECT + "topic": self.partition.topic,
             _CONNECT + "partition": str(self.partition.number),
             _CONNECT + "offset": str(self.record.offset),
             _CONNECT + "connector.name": "runtally-consumer",
-            _CONNECT + "stage": "VALUE_CONVERTER",
-            _CONNECT + "exception.class.name": "runtally.violations.InvalidEvent",
+            _CONNECT + "stage": stage,
+            _CONNECT + "exception.class.name": error_class,
             _CONNECT + "exception.message": self.message,
             _OWN + "field": _text(first.field),
             _OWN + "message": _text(first.message),
@@ -114,7 +129,7 @@ def mirror_rows(stream: str, letters: Sequence[DeadLetter], recorded_at: datetim
             "partition": pa.array([letter.partition.number for letter in letters], pa.uint32()),
             "offset": pa.array([letter.record.offset for letter in letters], pa.uint64()),
             "recorded_at": pa.array([recorded_at.astimezone(UTC)] * len(letters), pa.timestamp("us", "UTC")),
-            "reason": pa.array([f"invalid {letter.field or 'record'}" for letter in letters], pa.string()),
+            "reason": pa.array([_reason(letter) for letter in letters], pa.string()),
             "field": pa.array([letter.field for letter in letters], pa.string()),
             "message": pa.array([letter.message for letter in letters], pa.string()),
             "key": pa.array([key[:MIRRORED_BYTES] for key in keys], pa.binary()),
@@ -122,6 +137,10 @@ def mirror_rows(stream: str, letters: Sequence[DeadLetter], recorded_at: datetim
             "value_bytes": pa.array([len(value) for value in values], pa.uint32()),
         }
     )
+
+
+def _reason(letter: DeadLetter) -> str:
+    return "refused by the store" if letter.refused_by is RefusedBy.STORE else f"invalid {letter.fault}"
 
 
 def _text(text: str) -> str:

@@ -5,10 +5,11 @@ what to do (`take_due`, `committable`, `is_over_budget`). One promise governs al
 names an offset unless every record before it, in this epoch, was reported as written.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import count
 
+from runtally_consumer.breaker import Breaker
 from runtally_consumer.failures import FailureClass
 from runtally_consumer.records import Batch, Partition, Record, Slice, record_bytes
 from runtally_consumer.watermark import Watermark
@@ -16,7 +17,7 @@ from runtally_consumer.watermark import Watermark
 
 @dataclass(frozen=True, slots=True)
 class EngineLimits:
-    """When a batch is full, how many travel at once, how much memory all may hold, how long to wait after a failure."""
+    """When a batch is full, how many travel at once, how much memory all may hold, what follows a failure."""
 
     batch_rows: int = 50_000
     batch_bytes: int = 8 * 1024 * 1024
@@ -25,6 +26,8 @@ class EngineLimits:
     buffer_bytes: int = 128 * 1024 * 1024
     first_retry_seconds: float = 0.2
     longest_retry_seconds: float = 30.0
+    breaker_failures: int = 5
+    breaker_seconds: float = 30.0
 
 
 @dataclass(slots=True)
@@ -61,6 +64,9 @@ class Engine:
         self._waiting: dict[int, _Open] = {}
         self._in_flight: dict[int, _Open] = {}
         self._turns: dict[str, int] = {}
+        self._breakers: dict[str, Breaker] = {}
+        self._stopped: dict[Partition, str] = {}
+        self._resuming: set[Partition] = set()
         self._turn = count(1)
         self._ids = count(1)
         self._held_bytes = 0
@@ -89,6 +95,16 @@ class Engine:
         return sum(mark.pending_records for mark in self._watermarks.values())
 
     @property
+    def places(self) -> dict[Partition, Hashable]:
+        """Where each partition is: differs from before when it was read, became durable or was committed further."""
+        return {p: (mark.place, self._committed.get(p)) for p, mark in self._watermarks.items()}
+
+    @property
+    def pending(self) -> frozenset[Partition]:
+        """The partitions with records that were admitted and are not yet durable."""
+        return frozenset(p for p, mark in self._watermarks.items() if mark.pending_records)
+
+    @property
     def is_idle(self) -> bool:
         """Whether nothing is buffered, waiting or in flight."""
         return not (self._in_flight or self._waiting or self._buffers)
@@ -104,12 +120,25 @@ class Engine:
         failing = [opened for opened in self._all_open() if opened.failure]
         return min(failing, key=lambda opened: opened.batch.id).failure if failing else None
 
+    @property
+    def open_breakers(self) -> dict[str, str]:
+        """The topics whose writes fail for a reason that a person must mend, each with that reason."""
+        return {topic: breaker.reason for topic, breaker in self._breakers.items() if breaker.reason is not None}
+
+    @property
+    def stopped(self) -> dict[Partition, str]:
+        """The partitions that stand still until someone resumes them, each with the reason."""
+        return dict(self._stopped)
+
     def assign(self, partitions: Sequence[Partition]) -> None:
         """These partitions, and no others, are ours from now on. Starts an epoch: what was read before is forgotten."""
         self._epoch += 1
         self._admitting = True
         self._watermarks = {partition: Watermark() for partition in partitions}
         self._committed = {}
+        self._breakers = {}
+        self._stopped = {}
+        self._resuming = set()
         self._drop_unsent()
 
     def revoke(self) -> None:
@@ -118,12 +147,13 @@ class Engine:
         self._drop_unsent()
 
     def offer(self, partition: Partition, records: Sequence[Record], now: float) -> None:
-        """Admit records of a partition, in ascending order of offsets. Those that are not ours are ignored.
+        """Admit records of a partition, in ascending order of offsets. Those that are not ours are ignored, and those
+        of a stopped partition: they are read again.
 
         Raises `OffsetsRepeated` when they do not lie above all that came before in this epoch.
         """
         watermark = self._watermarks.get(partition)
-        if watermark is None or not self._admitting:
+        if watermark is None or not self._admitting or partition in self._stopped:
             return
         for part, size in self._cut(partition.topic, records):
             piece = Slice(partition, self._epoch, part)
@@ -146,14 +176,15 @@ class Engine:
 
         Topics take turns, the oldest batch of each first. A topic has at most as many batches under way, in flight
         or between two tries, as may be in flight, so an outage is met by the same few again and again. Batches
-        that failed before leave one place free: a table that fails, or hangs, holds up no other.
+        that failed before leave one place free: a table that fails, or hangs, holds up no other. Of a topic whose
+        breaker is open one batch goes at a time, the one that was tried least.
         """
         for topic, buffer in list(self._buffers.items()):
             if now - buffer.since >= self._limits.linger_seconds:
                 self._form_batch(topic, now)
         due: list[Batch] = []
         while ready := [opened for opened in self._waiting.values() if self._may_start(opened, now)]:
-            chosen = min(ready, key=lambda opened: (self._turns.get(opened.batch.topic, 0), opened.batch.id)).batch
+            chosen = min(ready, key=self._rank).batch
             self._turns[chosen.topic] = next(self._turn)
             self._in_flight[chosen.id] = self._waiting.pop(chosen.id)
             due.append(chosen)
@@ -165,6 +196,8 @@ class Engine:
         if opened is None:
             return
         self._held_bytes -= opened.batch.size_bytes
+        if opened.batch.epoch == self._epoch:
+            self._breaker(opened.batch.topic).succeeded()
         for piece in opened.batch.slices:
             watermark = self._watermarks.get(piece.partition)
             if piece.epoch == self._epoch and watermark is not None:
@@ -188,6 +221,44 @@ class Engine:
             longest = min(longest, self._limits.first_retry_seconds * 2 ** min(opened.attempts, 20))
         opened.not_before = now + max(self._limits.first_retry_seconds / 2, longest * self._jitter())
         self._waiting[batch_id] = opened
+        breaker = self._breaker(opened.batch.topic)
+        if failure is FailureClass.TRANSIENT:
+            breaker.undecided(opened.not_before)
+        else:
+            breaker.failed(reason, now, opened.not_before)
+
+    def stop(self, batch_id: int, stops: Mapping[Partition, str], now: float) -> None:
+        """These partitions of the batch must stand still, each for its reason; the rest of it goes again at once.
+
+        What was admitted of them and is not in flight is forgotten, and pins them.
+        """
+        opened = self._in_flight.pop(batch_id, None)
+        if opened is None:
+            return
+        if opened.batch.epoch != self._epoch:
+            self._held_bytes -= opened.batch.size_bytes
+            return
+        opened.not_before = now
+        self._waiting[batch_id] = opened
+        self._stopped |= stops
+        self._resuming -= stops.keys()
+        self._forget(frozenset(stops))
+
+    def resume(self, partition: Partition) -> bool:
+        """Let a stopped partition go on as soon as nothing of it is in flight. False when it is not stopped."""
+        if partition not in self._stopped:
+            return False
+        self._resuming.add(partition)
+        return True
+
+    def take_resumed(self) -> dict[Partition, int]:
+        """The partitions that go on now, each with the offset to read again from."""
+        flying = {piece.partition for opened in self._in_flight.values() for piece in opened.batch.slices}
+        resumed = self._resuming - flying
+        self._resuming -= resumed
+        for partition in resumed:
+            del self._stopped[partition]
+        return {partition: self._watermarks[partition].restart() for partition in resumed}
 
     def committable(self) -> dict[Partition, int]:
         """The offsets to commit, for the partitions whose durable prefix grew since `committed`."""
@@ -211,14 +282,28 @@ class Engine:
     def _all_open(self) -> list[_Open]:
         return [*self._in_flight.values(), *self._waiting.values()]
 
+    def _breaker(self, topic: str) -> Breaker:
+        limits = self._limits
+        return self._breakers.setdefault(topic, Breaker(limits.breaker_failures, limits.breaker_seconds))
+
+    def _rank(self, opened: _Open) -> tuple[int, int, int]:
+        """The least starts first: topics take turns, then the oldest batch, or the probe."""
+        topic = opened.batch.topic
+        probing = self._breaker(topic).reason is not None
+        return self._turns.get(topic, 0), opened.attempts if probing else 0, opened.batch.id
+
     def _may_start(self, opened: _Open, now: float) -> bool:
         most = self._limits.inserts_in_flight
+        topic = opened.batch.topic
+        flying = sum(1 for other in self._in_flight.values() if other.batch.topic == topic)
+        if not self._breaker(topic).may_start(now, flying):
+            return False
         if opened.not_before > now or len(self._in_flight) >= most:
             return False
         if opened.attempts:
             return sum(1 for flying in self._in_flight.values() if flying.attempts) < max(1, most - 1)
         under_way = [*self._in_flight.values(), *(waiting for waiting in self._waiting.values() if waiting.attempts)]
-        return sum(1 for other in under_way if other.batch.topic == opened.batch.topic) < most
+        return sum(1 for other in under_way if other.batch.topic == topic) < most
 
     def _cut(self, topic: str, records: Sequence[Record]) -> Iterator[tuple[tuple[Record, ...], int]]:
         """The records in parts that fill a batch to its limits, each with its bytes. A part has one record at least."""
@@ -239,9 +324,37 @@ class Engine:
         batch = Batch(next(self._ids), self._epoch, topic, tuple(buffer.slices), buffer.size_bytes)
         self._waiting[batch.id] = _Open(batch, not_before=now)
 
+    def _forget(self, partitions: frozenset[Partition]) -> None:
+        """Take the slices of the partitions out of all that is not in flight. A batch that changes is a new one."""
+        for topic, buffer in list(self._buffers.items()):
+            buffer.slices, size = _without(buffer.slices, partitions)
+            buffer.rows = sum(len(piece.records) for piece in buffer.slices)
+            buffer.size_bytes -= size
+            self._held_bytes -= size
+            if not buffer.slices:
+                del self._buffers[topic]
+        for id, opened in list(self._waiting.items()):
+            kept, size = _without(opened.batch.slices, partitions)
+            if len(kept) == len(opened.batch.slices):
+                continue
+            del self._waiting[id]
+            self._held_bytes -= size
+            if kept:
+                smaller = replace(
+                    opened.batch, id=next(self._ids), slices=tuple(kept), size_bytes=opened.batch.size_bytes - size
+                )
+                self._waiting[smaller.id] = replace(opened, batch=smaller)
+
     def _drop_unsent(self) -> None:
         unsent = sum(buffer.size_bytes for buffer in self._buffers.values())
         unsent += sum(opened.batch.size_bytes for opened in self._waiting.values())
         self._held_bytes -= unsent
         self._buffers.clear()
         self._waiting.clear()
+
+
+def _without(slices: Sequence[Slice], partitions: frozenset[Partition]) -> tuple[list[Slice], int]:
+    """The slices of other partitions, and the bytes of those left out."""
+    gone = [piece for piece in slices if piece.partition in partitions]
+    kept = [piece for piece in slices if piece.partition not in partitions]
+    return kept, sum(record_bytes(record) for piece in gone for record in piece.records)

@@ -11,11 +11,12 @@ from runtally_consumer.service import Consumer
 
 
 def health_app(consumer: Consumer, metrics: ConsumerMetrics) -> Starlette:
-    """Live: the engine turns. Ready: records flow; the reason is in the body when they do not."""
+    """Live: the engine turns and partitions move. Ready: records flow. The reason is in the body when not."""
 
     async def live(request: Request) -> Response:
-        alive = consumer.is_alive()
-        return JSONResponse({"status": "live" if alive else "stuck"}, 200 if alive else 503)
+        reason = consumer.stuck_reason()
+        body = {"status": "live"} if reason is None else {"status": "stuck", "reason": reason}
+        return JSONResponse(body, 200 if reason is None else 503)
 
     async def ready(request: Request) -> Response:
         reason = consumer.not_ready_reason()

@@ -59,6 +59,7 @@ class KafkaSource:
         self._settings = settings
         self._consumer: Any = None  # an AIOKafkaConsumer once started
         self._positions: dict[Partition, int] = {}
+        self._held: set[TopicPartition] = set()
         self._newest_answer: int | None = None
         self._answered_at = 0.0
 
@@ -74,9 +75,13 @@ class KafkaSource:
             self._positions.clear()
             await on_revoked()
 
+        async def forget_holds(partitions: list[Partition]) -> None:
+            self._held.clear()
+            await on_assigned(partitions)
+
         self._consumer = consumer
         self._answered_at = self._monotonic()
-        consumer.subscribe(list(topics), listener=_Listener(forget_positions, on_assigned))
+        consumer.subscribe(list(topics), listener=_Listener(forget_positions, forget_holds))
 
     async def poll(self, wait_ms: int, most: int) -> dict[Partition, Sequence[Record]]:
         try:
@@ -103,7 +108,18 @@ class KafkaSource:
         self._consumer.pause(*self._consumer.assignment())
 
     def resume(self) -> None:
-        self._consumer.resume(*self._consumer.paused())
+        self._consumer.resume(*(self._consumer.paused() - self._held))
+
+    def hold(self, partition: Partition) -> None:
+        self._held.add(TopicPartition(*partition))
+        self._consumer.pause(TopicPartition(*partition))
+
+    def release(self, partition: Partition, offset: int) -> None:
+        tp = TopicPartition(*partition)
+        self._held.discard(tp)
+        self._consumer.seek(tp, offset)
+        self._consumer.resume(tp)
+        self._positions[partition] = offset
 
     def lag(self) -> dict[Partition, int]:
         ends = {p: self._consumer.highwater(TopicPartition(*p)) for p in self._positions}

@@ -16,7 +16,7 @@ class ConsumerMetrics:
         )
         self.dead = Counter(
             "runtally_consumer_dead_letters",
-            "Records that broke the contract, by the field at fault.",
+            "Records kept as dead letters, by the field at fault; `store` when the store refused the row.",
             ["topic", "field"],
             registry=self.registry,
         )
@@ -57,5 +57,17 @@ class ConsumerMetrics:
         self.buffer_bytes = Gauge(
             "runtally_consumer_buffer_bytes",
             "Bytes of records that were read and are not yet durable.",
+            registry=self.registry,
+        )
+        self.breaker_open = Gauge(
+            "runtally_consumer_breaker_open",
+            "1 while writes of the topic fail for a reason that a person must mend, else 0.",
+            ["topic"],
+            registry=self.registry,
+        )
+        self.stopped_partitions = Gauge(
+            "runtally_consumer_stopped_partitions",
+            "Partitions that too many dead letters have stopped.",
+            ["topic"],
             registry=self.registry,
         )

@@ -38,6 +38,11 @@ class Poller:
         lately = self._failed_at is not None and self._monotonic() - self._failed_at < SHOWN_SECONDS
         return self._failure if lately else None
 
+    @property
+    def is_paused(self) -> bool:
+        """Whether nothing is read because too much is held already."""
+        return self._paused
+
     def assigned(self) -> None:
         """Partitions were assigned: none of them is paused, and nothing of them was read."""
         self._paused = False

@@ -1,16 +1,18 @@
 """Running the engine: one task polls, one task decides and heartbeats, writes and commits run beside them."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 
 import structlog
 
+from runtally_consumer.dead_letter_limits import TooManyDeadLetters
 from runtally_consumer.engine import Engine
 from runtally_consumer.failures import FailureClass, classify
 from runtally_consumer.metrics import ConsumerMetrics
 from runtally_consumer.polling import Poller
 from runtally_consumer.records import Batch, Partition
 from runtally_consumer.source import CommitRefused, Source
+from runtally_consumer.standstill import StandstillWatch
 from runtally_consumer.topics import EVENT_TOPICS
 from runtally_consumer.writing import BatchWriter, Written
 
@@ -43,6 +45,7 @@ class Consumer:
         self._drain_seconds = drain_seconds
         self._stopping = asyncio.Event()
         self._poller = Poller(source, engine, self._stopping, monotonic)
+        self._standstill = StandstillWatch()
         self._writes: set[asyncio.Task[None]] = set()
         self._commit_lock = asyncio.Lock()
         self._committing: asyncio.Task[None] | None = None
@@ -69,13 +72,52 @@ class Consumer:
         return False
 
     def is_alive(self) -> bool:
-        """Whether the deciding task still turns. An outage of the store or the broker leaves this true."""
-        return self._heartbeat is None or self._monotonic() - self._heartbeat < LIVE_SECONDS
+        """Whether the deciding task still turns and no partition stands still for reasons unknown.
+
+        An outage of the store or the broker leaves this true.
+        """
+        return self.stuck_reason() is None
+
+    def stuck_reason(self) -> str | None:
+        """Why only a restart may help; None when alive."""
+        if self._heartbeat is None:
+            return None
+        if (silent := self._monotonic() - self._heartbeat) >= LIVE_SECONDS:
+            return f"the deciding task has not turned for {silent:.0f} s"
+        if self._stopping.is_set():
+            return None
+        standing = self._standstill.standing()
+        told = [f"{_name(p)} has records and has not moved for {standing[p]:.0f} s" for p in sorted(standing)]
+        return "; ".join(told)[:500] or None
+
+    def stopped_partitions(self) -> dict[Partition, str]:
+        """The partitions that too many dead letters have stopped, each with the reason."""
+        return self._engine.stopped
+
+    def resume_partition(self, partition: Partition) -> bool:
+        """Go on with a stopped partition, letting a whole window of its records pass whatever they are.
+
+        False when it is not stopped here. Call it from the consumer's event loop.
+        """
+        if not self._engine.resume(partition):
+            return False
+        self._writer.dead_letter_policy.pardon(partition)
+        log.warning("resuming a partition that dead letters had stopped", partition=_name(partition))
+        return True
 
     def not_ready_reason(self) -> str | None:
         """Why records are not flowing, None when they are."""
         if self._stopping.is_set():
             return "stopping"
+        if outage := self._outage():
+            return outage
+        stopped = self._engine.stopped
+        return "; ".join(stopped[partition] for partition in sorted(stopped))[:500] or None
+
+    def _outage(self) -> str | None:
+        """What keeps all partitions from moving, or may."""
+        for topic, reason in self._engine.open_breakers.items():
+            return f"breaker open for {topic}: {reason}"
         if failure := self._poller.failure or self._engine.failure or self._commit_failure:
             return failure
         now = self._monotonic()
@@ -108,8 +150,38 @@ class Consumer:
     def _tick(self) -> None:
         now = self._monotonic()
         self._heartbeat = now
+        self._release_resumed()
         self._start_due_writes(now)
         self._start_due_commit(now)
+        self._watch(now)
+        self._gauge()
+
+    def _watch(self, now: float) -> None:
+        """Those whose records wait for their turn, here or for memory, move whenever the store answers anyone."""
+        pending = self._engine.pending
+        unread = {partition for partition, lag in self._source.lag().items() if lag}
+        queued = pending | (unread if self._poller.is_paused else set())
+        answers = self._writer.answers
+        places: dict[Partition, Hashable] = {
+            partition: (place, answers if partition in queued else None)
+            for partition, place in self._engine.places.items()
+        }
+        lagging = pending | unread | self._engine.committable().keys()
+        excused = places if self._outage() else self._engine.stopped
+        self._standstill.observe(places, lagging, excused, now)
+
+    def _release_resumed(self) -> None:
+        if not self._engine.is_admitting:
+            return
+        for partition, offset in self._engine.take_resumed().items():
+            self._source.release(partition, offset)
+
+    def _gauge(self) -> None:
+        stopped = [partition.topic for partition in self._engine.stopped]
+        open_breakers = self._engine.open_breakers
+        for topic in EVENT_TOPICS:
+            self._metrics.breaker_open.labels(topic).set(topic in open_breakers)
+            self._metrics.stopped_partitions.labels(topic).set(stopped.count(topic))
         self._metrics.buffer_bytes.set(self._engine.held_bytes)
         self._metrics.lag_records.set(sum(self._source.lag().values()) + self._engine.held_records)
 
@@ -131,6 +203,9 @@ class Consumer:
     async def _write(self, batch: Batch) -> None:
         try:
             written = await self._writer.write(batch)
+        except TooManyDeadLetters as error:
+            self._stop_partitions(batch, error)
+            return
         except Exception as error:  # whatever it is: nothing is dropped, and the reason is shown
             failure = classify(error)
             self._metrics.failures.labels(failure).inc()
@@ -141,6 +216,15 @@ class Consumer:
             return
         self._engine.written(batch.id)
         self._measure(batch, written)
+
+    def _stop_partitions(self, batch: Batch, error: TooManyDeadLetters) -> None:
+        self._engine.stop(batch.id, error.stops, self._monotonic())
+        self._writer.keep_only(self._engine.open_batches)
+        if not self._engine.is_admitting:
+            return  # whoever gets the partitions meets the same records
+        for partition in self._engine.stopped.keys() & error.stops.keys():
+            self._source.hold(partition)
+            log.error("partition stopped, `/ready` says so until it is resumed", reason=error.stops[partition])
 
     def _measure(self, batch: Batch, written: Written) -> None:
         self._metrics.batch_rows.observe(len(batch.records))
@@ -176,6 +260,7 @@ class Consumer:
 
     async def _on_assigned(self, partitions: list[Partition]) -> None:
         self._engine.assign(partitions)
+        self._writer.dead_letter_policy.forget()
         self._poller.assigned()
         self._writer.keep_only(self._engine.open_batches)
         self._commit_failure = None
@@ -205,3 +290,7 @@ class Consumer:
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
+
+
+def _name(partition: Partition) -> str:
+    return f"{partition.topic}-{partition.number}"

@@ -58,6 +58,14 @@ class Source(Protocol):
 
     def resume(self) -> None: ...
 
+    def hold(self, partition: Partition) -> None:
+        """Fetch nothing more of one partition, whatever `resume` says, until `release` or the next assignment."""
+        ...
+
+    def release(self, partition: Partition, offset: int) -> None:
+        """Fetch a held partition again, from the offset on."""
+        ...
+
     def lag(self) -> dict[Partition, int]:
         """Records that the broker is known to have beyond what was polled, by partition."""
         ...

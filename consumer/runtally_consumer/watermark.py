@@ -31,6 +31,19 @@ class Watermark:
     def pending_records(self) -> int:
         return sum(len(piece.records) for piece in self._open if piece.first_offset not in self._written)
 
+    @property
+    def place(self) -> tuple[int, int | None]:
+        """How far it was read, and how far it is durable: a partition moves when either grows."""
+        return self._lowest_offset, self._next_offset
+
+    def restart(self) -> int:
+        """Forget what is not durable, and return the offset to read again from. Something was admitted before."""
+        if self._open:
+            self._lowest_offset = self._open[0].first_offset
+        self._open.clear()
+        self._written.clear()
+        return self._lowest_offset
+
     def admitted(self, piece: Slice) -> None:
         """A slice is on its way. Raises `OffsetsRepeated` unless its offsets lie above all that came before."""
         if piece.first_offset < self._lowest_offset:

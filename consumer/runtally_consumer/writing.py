@@ -1,19 +1,22 @@
-"""The journey of one batch: decode, dead letters, rows, ledger. Whoever gets to the end is durable."""
+"""The journey of one batch: decode, rows, dead letters, ledger. Whoever gets to the end is durable."""
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import Protocol
 
 import pyarrow as pa
+from runtally.violations import Violation
 from runtally_clickhouse.client import Writer
 
-from runtally_consumer.dead_letters import DeadLetter, mirror_rows
-from runtally_consumer.decoding import DECODERS, Decoded, coalesce
-from runtally_consumer.records import Batch
+from runtally_consumer.dead_letter_limits import DeadLetterLimit, DeadLetterPolicy, Tally
+from runtally_consumer.dead_letters import DeadLetter, RefusedBy, mirror_rows
+from runtally_consumer.decoding import DECODERS
+from runtally_consumer.inserting import Insertion, RowInserter
+from runtally_consumer.records import Batch, Partition, Record
 
 
 class DeadLetterTopic(Protocol):
@@ -40,9 +43,10 @@ class Written:
 class _Progress:
     """How far a batch got before it failed, so that the next try does not begin anew."""
 
-    decoded: Decoded | None = None
-    letters: list[DeadLetter] = field(default_factory=list)
-    letters_published: bool = False
+    insertion: Insertion | None = None
+    dead: dict[int, DeadLetter] = field(default_factory=dict)  # by the record's index in the batch
+    published: set[int] = field(default_factory=set)
+    is_stored: bool = False
 
 
 class BatchWriter:
@@ -55,67 +59,96 @@ class BatchWriter:
         stream: str,
         wall_clock: Callable[[], datetime],
         monotonic: Callable[[], float],
+        limit: DeadLetterLimit | None = None,
     ) -> None:
         self._store = store
+        self._inserter = RowInserter(store)
         self._dead_letter_topic = dead_letter_topic
         self._stream = stream
         self._wall_clock = wall_clock
         self._monotonic = monotonic
         self._progress: dict[int, _Progress] = {}
+        self._answers = 0
+        self.dead_letter_policy = DeadLetterPolicy(limit or DeadLetterLimit())
+
+    @property
+    def answers(self) -> int:
+        """How often the store or the dead-letter topic has answered; a search for bad rows takes many."""
+        return self._answers + self._inserter.answers
 
     async def write(self, batch: Batch) -> Written:
         """Make every record of the batch durable, in the store or in the dead-letter topic.
 
-        Raises `StoreError` or `DeadLetterTopicUnavailable`; what was written by then may be written again.
+        Raises `StoreError`, `NotBadData`, `DeadLetterTopicUnavailable` or `TooManyDeadLetters`; what was written by
+        then may be written again.
         """
         progress = self._progress.setdefault(batch.id, _Progress())
-        started = self._monotonic()
-        if progress.decoded is None:
-            progress.decoded = await asyncio.to_thread(self._decode, batch)
-            progress.letters = _dead_letters(batch, progress.decoded)
-        decoded_at = self._monotonic()
-        if progress.letters and not progress.letters_published:
-            await self._dead_letter_topic.publish(progress.letters)
-            progress.letters_published = True
-        published_at = self._monotonic()
-        await asyncio.to_thread(self._insert, batch, progress.decoded, progress.letters)
+        times = [self._monotonic()]
+        if progress.insertion is None:
+            progress.insertion = await asyncio.to_thread(self._decode, batch, progress)
+        times.append(self._monotonic())
+        if not progress.is_stored:
+            self.dead_letter_policy.check(_tallies(batch, progress.dead))
+        await self._publish_letters(progress)
+        times.append(self._monotonic())
+        if not progress.is_stored:
+            refused = await self._inserter.insert(progress.insertion)
+            progress.dead |= _refused_by_store(batch, progress.insertion, refused)
+            self.dead_letter_policy.count(_tallies(batch, progress.dead))
+            progress.is_stored = True
+        await self._publish_letters(progress)
+        await self._account(batch, progress.dead)
+        times.append(self._monotonic())
         self._progress.pop(batch.id, None)
-        dead = Counter(letter.field or "record" for letter in progress.letters)
+        steps = ("decode", "dead_letters", "insert")
         return Written(
-            accepted=len(batch.records) - len(progress.letters),
-            dead=dead,
-            unknown_fields=Counter(progress.decoded.unknown_fields),
-            seconds={
-                "decode": decoded_at - started,
-                "dead_letters": published_at - decoded_at,
-                "insert": self._monotonic() - published_at,
-            },
+            accepted=len(batch.records) - len(progress.dead),
+            dead=Counter(letter.fault for letter in progress.dead.values()),
+            unknown_fields=Counter(progress.insertion.decoded.unknown_fields),
+            seconds={step: end - start for step, (start, end) in zip(steps, pairwise(times), strict=True)},
         )
 
     def keep_only(self, batch_ids: Collection[int]) -> None:
         """No other batch will be given again."""
         self._progress = {id: progress for id, progress in self._progress.items() if id in batch_ids}
 
-    def _decode(self, batch: Batch) -> Decoded:
-        return DECODERS[batch.topic].decode([record.value for record in batch.records])
+    def _decode(self, batch: Batch, progress: _Progress) -> Insertion:
+        decoder = DECODERS[batch.topic]
+        decoded = decoder.decode([record.value for record in batch.records])
+        if decoded.rejected:
+            places = _places(batch)
+            progress.dead = {item.index: DeadLetter(*places[item.index], item.violations) for item in decoded.rejected}
+        return Insertion(decoder.table, decoded)
 
-    def _insert(self, batch: Batch, decoded: Decoded, letters: Sequence[DeadLetter]) -> None:
-        if decoded.table.num_rows:
-            newest, _ = coalesce(decoded.table, decoded.rows)
-            self._store.insert(DECODERS[batch.topic].table, newest)
+    async def _publish_letters(self, progress: _Progress) -> None:
+        unpublished = progress.dead.keys() - progress.published
+        if unpublished:
+            await self._dead_letter_topic.publish([progress.dead[index] for index in sorted(unpublished)])
+            progress.published |= unpublished
+            self._answers += 1
+
+    async def _account(self, batch: Batch, dead: Mapping[int, DeadLetter]) -> None:
         now = self._wall_clock()
-        if letters:
-            self._store.insert("dead_letters", mirror_rows(self._stream, letters, now))
-        self._store.insert("ingest_ledger", ledger_rows(self._stream, batch, decoded, now))
+        if dead:
+            letters = [dead[index] for index in sorted(dead)]
+            mirrored = await asyncio.to_thread(mirror_rows, self._stream, letters, now)
+            await asyncio.to_thread(self._store.insert, "dead_letters", mirrored)
+            self._answers += 1
+        ledger = await asyncio.to_thread(ledger_rows, self._stream, batch, sorted(dead), now)
+        await asyncio.to_thread(self._store.insert, "ingest_ledger", ledger)
+        self._answers += 1
 
 
-def ledger_rows(stream: str, batch: Batch, decoded: Decoded, acknowledged_at: datetime) -> pa.Table:
-    """One row of `ingest_ledger` for each slice: which offsets it covers, and how many were accepted and refused."""
+def ledger_rows(stream: str, batch: Batch, dead_indices: Sequence[int], acknowledged_at: datetime) -> pa.Table:
+    """One row of `ingest_ledger` for each slice: which offsets it covers, and how many were accepted and refused.
+
+    `dead_indices` are those of the batch's records that are dead letters, ascending.
+    """
     ends = list(accumulate(len(piece.records) for piece in batch.slices))
     dead = [0] * len(batch.slices)
     slice_number = 0
-    for rejected in decoded.rejected:
-        while rejected.index >= ends[slice_number]:
+    for index in dead_indices:
+        while index >= ends[slice_number]:
             slice_number += 1
         dead[slice_number] += 1
     accepted = [len(piece.records) - count for piece, count in zip(batch.slices, dead, strict=True)]
@@ -133,8 +166,31 @@ def ledger_rows(stream: str, batch: Batch, decoded: Decoded, acknowledged_at: da
     )
 
 
-def _dead_letters(batch: Batch, decoded: Decoded) -> list[DeadLetter]:
-    if not decoded.rejected:
-        return []
-    located = [(piece.partition, record) for piece in batch.slices for record in piece.records]
-    return [DeadLetter(*located[item.index], tuple(item.violations)) for item in decoded.rejected]
+def _places(batch: Batch) -> list[tuple[Partition, Record]]:
+    return [(piece.partition, record) for piece in batch.slices for record in piece.records]
+
+
+def _tallies(batch: Batch, dead: Collection[int]) -> dict[Partition, Tally]:
+    """The dead of each partition; `dead` holds indices of the batch's records."""
+    found: dict[Partition, tuple[int, list[int]]] = {}
+    start = 0
+    for piece in batch.slices:
+        records, indices = found.get(piece.partition, (0, []))
+        end = start + len(piece.records)
+        indices += [records + index - start for index in dead if start <= index < end]
+        found[piece.partition] = (records + len(piece.records), indices)
+        start = end
+    return {partition: Tally(*counted) for partition, counted in found.items()}
+
+
+def _refused_by_store(batch: Batch, insertion: Insertion, refused: Mapping[int, str]) -> dict[int, DeadLetter]:
+    """The dead letters of rows, by the index of their records."""
+    if not refused:
+        return {}
+    places = _places(batch)
+    letters = {}
+    for row, reason in refused.items():
+        index = int(insertion.decoded.rows[row])
+        violation = Violation("", f"was refused by the store: {reason}", "mend the sender or the table, then replay")
+        letters[index] = DeadLetter(*places[index], (violation,), RefusedBy.STORE)
+    return letters

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import pyarrow as pa
 from consumer.samples import StoredRecord
-from runtally_clickhouse.errors import StoreUnavailable
+from runtally_clickhouse.errors import StoreRefused, StoreUnavailable
 from runtally_consumer.dead_letters import DeadLetter
 from runtally_consumer.failures import DeadLetterTopicUnavailable
 from runtally_consumer.records import Partition, Record
@@ -80,6 +80,7 @@ class FakeSource:
         self._broker = broker
         self._positions: dict[Partition, int] = {}
         self._paused: set[Partition] = set()
+        self._held: set[Partition] = set()
         self._assigned = False
         self._joining: asyncio.Task[None] | None = None
         self.settled = asyncio.Event()
@@ -99,7 +100,7 @@ class FakeSource:
     async def assign(self, partitions: list[Partition]) -> None:
         self._assigned = True
         self._positions = {partition: self._broker.committed.get(partition, 0) for partition in partitions}
-        self._paused = set()
+        self._paused, self._held = set(), set()
         await self._on_assigned(partitions)
         self.settled.set()
 
@@ -130,6 +131,13 @@ class FakeSource:
     def resume(self) -> None:
         self._paused = set()
 
+    def hold(self, partition: Partition) -> None:
+        self._held.add(partition)
+
+    def release(self, partition: Partition, offset: int) -> None:
+        self._held.discard(partition)
+        self._positions[partition] = offset
+
     def lag(self) -> dict[Partition, int]:
         return {p: sum(record.offset >= at for record in self._broker.log[p]) for p, at in self._positions.items()}
 
@@ -145,7 +153,7 @@ class FakeSource:
 
     def _fetch(self, most: int) -> dict[Partition, Sequence[Record]]:
         fetched: dict[Partition, Sequence[Record]] = {}
-        for partition in sorted(set(self._positions) - self._paused):
+        for partition in sorted(set(self._positions) - self._paused - self._held):
             at = self._positions[partition]
             records = [record for record in self._broker.log[partition] if record.offset >= at][:most]
             if records:
@@ -168,12 +176,19 @@ class FakeStore:
         self.answering.set()
         self.calls = 0
         self.tables_away: set[str] = set()
+        self.refuses: dict[str, int] = {}  # table -> the code of its refusals
+        self.poison: Callable[[dict[str, object]], bool] = lambda row: False
+        self.poison_code = 469
 
     def insert(self, table: str, rows: pa.Table) -> None:
         self.calls += 1
         assert self.answering.wait(30), "the test forgot to let the store answer"
         if self.away or table in self.tables_away:
             raise StoreUnavailable(f"{table}: away")
+        if table in self.refuses:
+            raise StoreRefused(f"{table}: refused", self.refuses[table])
+        if any(self.poison(row) for row in rows.to_pylist()):
+            raise StoreRefused(f"{table}: constraint violated", self.poison_code)
         self.tables[table] += rows.to_pylist()
         if self.loses_answers:
             raise StoreUnavailable(f"{table}: the answer was lost")

@@ -152,6 +152,41 @@ class SourceBehaviour:
 
         play(story)
 
+    def test_a_held_partition_brings_nothing_until_released_and_is_read_again_from_there(self, play: Play) -> None:
+        async def story(broker: Broker) -> None:
+            await broker.publish(0, [b"0-a", b"0-b", b"0-c"])
+            async with joined(broker) as member:
+                await until(lambda: len(member.offers) == 3, "all records")
+                member.source.hold(Partition(broker.topic, 0))
+                member.source.pause()
+                member.source.resume()
+                await broker.publish(0, [b"0-d"])
+                await broker.publish(1, [b"1-a"])
+                await until(lambda: b"1-a" in member.values(), "the other partition")
+                polls = member.polls
+                await until(lambda: member.polls > polls + 3, "polls while held")
+                assert b"0-d" not in member.values()
+                member.source.release(Partition(broker.topic, 0), 1)
+                await until(lambda: member.values()[-1:] == [b"0-d"], "the rest")
+                assert member.values()[4:] == [b"0-b", b"0-c", b"0-d"]
+
+        play(story)
+
+    def test_a_rebalance_forgets_what_was_held(self, play: Play) -> None:
+        async def story(broker: Broker) -> None:
+            async with joined(broker) as member:
+                member.source.hold(Partition(broker.topic, 0))
+                member.source.hold(Partition(broker.topic, 1))
+                async with joined(broker):
+                    await until(lambda: len(member.partitions) == 1, "a partition each")
+                await until(lambda: len(member.partitions) == 2, "both again")
+                await broker.publish(0, [b"a"])
+                member.source.pause()
+                member.source.resume()
+                await until(lambda: member.values() == [b"a"], "the record")
+
+        play(story)
+
     def test_a_commit_for_what_is_not_ours_is_refused(self, play: Play) -> None:
         async def story(broker: Broker) -> None:
             async with joined(broker) as member:

@@ -13,7 +13,7 @@ from aiokafka.errors import (
 from consumer.samples import F0, P0, StoredRecord
 from runtally.violations import Violation
 from runtally_consumer import kafka
-from runtally_consumer.dead_letters import MIRRORED_BYTES, DeadLetter, mirror_rows
+from runtally_consumer.dead_letters import MIRRORED_BYTES, DeadLetter, RefusedBy, mirror_rows
 from runtally_consumer.failures import DeadLetterTopicUnavailable
 from runtally_consumer.kafka import KafkaDeadLetterTopic
 
@@ -71,6 +71,15 @@ def test_only_the_contracts_fields_are_counted_by_name(named: str, counted: str)
 
 def test_a_field_of_another_topic_is_none_of_this_ones() -> None:
     assert DeadLetter(F0, StoredRecord(0), (WRONG,)).field == ""
+
+
+def test_what_the_store_refused_is_told_apart() -> None:
+    refused = DeadLetter(P0, StoredRecord(0), (Violation("", "was refused", "replay"),), RefusedBy.STORE)
+    headers = dict(refused.headers())
+    assert headers["__connect.errors.stage"] == b"TASK_PUT"
+    assert headers["__connect.errors.exception.class.name"] == b"runtally_clickhouse.errors.StoreRefused"
+    assert refused.fault == "store"
+    assert mirror_rows("cluster", [refused], AT)["reason"].to_pylist() == ["refused by the store"]
 
 
 def test_the_mirror_has_a_row_for_each() -> None:

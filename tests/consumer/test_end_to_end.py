@@ -17,6 +17,7 @@ from consumer.samples import (
     activity_value,
     feedback_value,
     lifecycle_value,
+    run_value,
 )
 from consumer.stack import Stack, until
 from runtally.connection import KafkaConnection
@@ -155,3 +156,21 @@ def _physical(stack: Stack) -> int:
     """Rows as they lie there, before any merge."""
     sql = "SELECT count() AS n FROM agent_runs WHERE workspace_id = {workspace:String}"
     return int(stack.store.unmerged(sql, {"workspace": stack.workspace})[0]["n"])
+
+
+def test_a_row_that_clickhouse_refuses_is_one_dead_letter_and_all_others_are_stored(play: Play) -> None:
+    async def story(stack: Stack) -> None:
+        stack.store.command("ALTER TABLE agent_runs ADD CONSTRAINT fits CHECK agent_id != 'poison'")
+        values = stack.runs(0, 250)
+        values[117] = run_value(117, workspace_id=stack.workspace, agent_id="poison")
+        places = await stack.produce(RUNS, values)
+        async with stack.consumer():
+            await until(stack.is_ingested, "everything accounted for")
+        assert stack.stored_runs() == 249
+        assert stack.mirrored() == [places[117]]
+        assert await stack.is_committed()
+        (letter,) = (await stack.dead_letters([places[117]])).values()
+        assert letter.value == values[117]
+        assert dict(letter.headers)["__connect.errors.stage"] == b"TASK_PUT"
+
+    play(story)

@@ -143,6 +143,109 @@ def test_a_systemic_failure_waits_long_from_the_first_time() -> None:
     assert engine.take_due(30.0) == [batch]
 
 
+def broken_engine() -> Engine:
+    """Two batches of P0 have failed three times each, another of it waits; 100 s have passed."""
+    engine = engine_of(P0, F0, jitter=0.0)
+    engine.offer(P0, span(0, 30), now=0.0)
+    for now in (97.0, 98.0, 99.0):
+        for batch in engine.take_due(now):
+            engine.failed(batch.id, SYSTEMIC, "no such table", now)
+        for batch in engine.take_due(now + 0.5):
+            engine.failed(batch.id, SYSTEMIC, "no such table", now + 0.5)
+    return engine
+
+
+def test_failures_that_need_a_person_open_the_breaker_of_their_topic_only() -> None:
+    engine = broken_engine()
+    assert engine.open_breakers == {RUNS: "no such table"}
+    (probe,) = engine.take_due(100.0)
+    engine.offer(F0, span(0, 10), now=100.0)
+    assert [batch.topic for batch in engine.take_due(100.0)] == [FEEDBACK]
+    engine.failed(probe.id, SYSTEMIC, "still none", 100.0)
+    assert engine.open_breakers == {RUNS: "still none"}
+    assert engine.take_due(100.0) == []
+
+
+def test_a_probe_that_succeeds_closes_the_breaker() -> None:
+    engine = broken_engine()
+    (probe,) = engine.take_due(100.0)
+    engine.written(probe.id)
+    assert engine.open_breakers == {}
+    assert len(engine.take_due(100.0)) == 2
+
+
+def test_the_probe_is_the_batch_that_was_tried_least() -> None:
+    """One that fails for reasons of its own must not keep the breaker open for the others."""
+    engine = engine_of(P0, jitter=0.0)
+    engine.offer(P0, span(0, 10), now=0.0)
+    for now in range(5):
+        (batch,) = engine.take_due(float(now))
+        engine.failed(batch.id, SYSTEMIC, "odd", float(now))
+    engine.offer(P0, span(10, 20), now=9.0)
+    (probe,) = engine.take_due(9.0)
+    assert probe != batch
+    engine.written(probe.id)
+    assert engine.open_breakers == {}
+    assert engine.committable() == {}
+
+
+def test_new_partitions_begin_with_a_closed_breaker() -> None:
+    engine = broken_engine()
+    engine.revoke()
+    engine.assign([P0])
+    assert engine.open_breakers == {}
+
+
+def test_a_stopped_partition_is_pinned_while_the_rest_of_its_batch_goes_on() -> None:
+    engine = engine_of(P0, P1)
+    engine.offer(P0, span(0, 5), now=0.0)
+    engine.offer(P1, span(0, 15), now=0.0)
+    engine.offer(P0, span(5, 8), now=0.0)
+    first, last = engine.take_due(2.0)
+    engine.stop(first.id, {P0: "too many"}, 2.0)
+    assert engine.stopped == {P0: "too many"}
+    (smaller,) = engine.take_due(2.0)
+    assert smaller.id != first.id
+    assert [(piece.partition, len(piece.records)) for piece in smaller.slices] == [(P1, 5)]
+    engine.offer(P0, span(8, 30), now=3.0)  # ignored
+    assert engine.take_due(9.0) == []
+    assert {piece.partition for piece in last.slices} == {P1}
+    for batch in (smaller, last):
+        engine.written(batch.id)
+    assert engine.committable() == {P1: 15}
+    assert engine.held_bytes == 0
+
+
+def test_a_resumed_partition_is_read_again_from_its_first_record_that_is_not_durable() -> None:
+    engine = engine_of(P0)
+    engine.offer(P0, span(0, 30), now=0.0)
+    first, second = engine.take_due(0.0)
+    assert not engine.resume(P0)
+    engine.stop(first.id, {P0: "too many"}, 0.0)
+    assert engine.resume(P0)
+    assert engine.take_resumed() == {}  # not while a batch of it is in flight
+    engine.written(second.id)
+    assert engine.committable() == {}
+    assert engine.is_idle
+    assert engine.take_resumed() == {P0: 0}
+    assert engine.stopped == {}
+    engine.offer(P0, span(0, 10), now=1.0)
+    (again,) = engine.take_due(1.0)
+    engine.written(again.id)
+    assert engine.committable() == {P0: 10}
+
+
+def test_a_stop_that_comes_too_late_stops_nothing() -> None:
+    engine = engine_of(P0)
+    engine.offer(P0, span(0, 10), now=0.0)
+    (batch,) = engine.take_due(0.0)
+    engine.revoke()
+    engine.assign([P0])
+    engine.stop(batch.id, {P0: "too many"}, 0.0)
+    engine.stop(batch.id, {P0: "too many"}, 0.0)
+    assert (engine.stopped, engine.held_bytes) == ({}, 0)
+
+
 def test_no_more_batches_travel_than_may() -> None:
     engine = engine_of(P0, F0)
     engine.offer(P0, span(0, 40), now=0.0)

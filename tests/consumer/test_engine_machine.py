@@ -29,6 +29,7 @@ class EngineMachine(RuleBasedStateMachine):
         self.broker = dict.fromkeys(PARTITIONS, 0)  # committed there, whoever committed it
         self.stored: dict[Partition, set[int]] = {partition: set() for partition in PARTITIONS}
         self.flying: dict[int, Batch] = {}
+        self.refusals: dict[str, list[float]] = {}
         self.assign(owned)
 
     @precondition(lambda self: not self.admitting)
@@ -38,6 +39,9 @@ class EngineMachine(RuleBasedStateMachine):
         self.epoch += 1
         self.admitting = True
         self.owned = owned
+        self.stopped: set[Partition] = set()
+        self.refusals = {RUNS: [], FEEDBACK: []}  # systemic ones since the last success
+        self.broken: set[str] = set()
         self.admitted: dict[Partition, list[int]] = {partition: [] for partition in owned}
         self.durable: dict[Partition, set[int]] = {partition: set() for partition in owned}
         self.position = {partition: self.broker[partition] for partition in owned}
@@ -66,6 +70,8 @@ class EngineMachine(RuleBasedStateMachine):
                 records.append(StoredRecord(at + gap, b"v" * size))
                 at = records[-1].offset + 1
             self.engine.offer(partition, records, self.now)
+            if partition in self.stopped:
+                continue  # read again later
             self.admitted[partition] += [record.offset for record in records]
             self.position[partition] = at
 
@@ -77,17 +83,24 @@ class EngineMachine(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from([0.0, 0.5, 1.5, 40.0]))
     def take(self, seconds: float) -> None:
         self.now += seconds
+        flying = [batch.topic for batch in self.flying.values()]
         for batch in self.engine.take_due(self.now):
             assert batch.id not in self.flying
             assert len(batch.records) <= LIMITS.batch_rows
             assert {piece.partition.topic for piece in batch.slices} == {batch.topic}
             self.flying[batch.id] = batch
+        for topic in self.broken:  # probes go one at a time
+            now_flying = [batch.topic for batch in self.flying.values()].count(topic)
+            assert now_flying <= max(1, flying.count(topic))
 
     @precondition(lambda self: self.flying)
     @rule(data=st.data())
     def written(self, data: st.DataObject) -> None:
         batch = self.flying.pop(data.draw(st.sampled_from(sorted(self.flying))))
         self.engine.written(batch.id)
+        if batch.epoch == self.epoch:
+            self.refusals[batch.topic] = []
+            self.broken.discard(batch.topic)
         for piece in batch.slices:
             offsets = {record.offset for record in piece.records}
             self.stored[piece.partition] |= offsets
@@ -99,9 +112,41 @@ class EngineMachine(RuleBasedStateMachine):
     def failed(self, data: st.DataObject, failure: FailureClass, applied: bool) -> None:
         batch = self.flying.pop(data.draw(st.sampled_from(sorted(self.flying))))
         self.engine.failed(batch.id, failure, "away", self.now)
+        if batch.epoch == self.epoch and failure is not FailureClass.TRANSIENT:
+            refusals = self.refusals[batch.topic]
+            refusals.append(self.now)
+            if len(refusals) >= 5 or self.now - refusals[0] >= 30:
+                self.broken.add(batch.topic)
         if applied:  # the acknowledgement was lost: the store has it, nobody knows
             for piece in batch.slices:
                 self.stored[piece.partition] |= {record.offset for record in piece.records}
+
+    @precondition(lambda self: self.flying)
+    @rule(data=st.data())
+    def too_many_dead_letters(self, data: st.DataObject) -> None:
+        batch = self.flying.pop(data.draw(st.sampled_from(sorted(self.flying))))
+        partition = data.draw(st.sampled_from([piece.partition for piece in batch.slices]))
+        self.engine.stop(batch.id, {partition: "a bad deploy"}, self.now)
+        if batch.epoch == self.epoch:
+            self.stopped.add(partition)
+        assert set(self.engine.stopped) == self.stopped
+
+    @rule(partition=st.sampled_from(PARTITIONS))
+    def resume(self, partition: Partition) -> None:
+        assert self.engine.resume(partition) == (partition in self.stopped)
+
+    @precondition(lambda self: self.admitting)
+    @rule()
+    def take_resumed(self) -> None:
+        flying = {piece.partition for batch in self.flying.values() for piece in batch.slices}
+        for partition, offset in self.engine.take_resumed().items():
+            assert partition not in flying
+            self.stopped.remove(partition)
+            prefix = [one for one in self.admitted[partition] if one < offset]
+            assert set(prefix) <= self.durable[partition]
+            self.admitted[partition] = prefix
+            self.durable[partition] = set(prefix)
+            self.position[partition] = offset
 
     @rule(acknowledged=st.booleans())
     def commit(self, acknowledged: bool) -> None:
@@ -153,8 +198,13 @@ class EngineMachine(RuleBasedStateMachine):
             if piece.epoch == self.epoch:
                 held[piece.partition] |= {record.offset for record in piece.records}
         for partition, admitted in self.admitted.items():
-            assert set(admitted) == self.durable[partition] | held[partition]
+            known = self.durable[partition] | held[partition]
+            assert known <= set(admitted) if partition in self.stopped else known == set(admitted)
             assert not self.durable[partition] & held[partition]
+
+    @invariant()
+    def breakers_are_open_for_what_fails_again_and_again(self) -> None:
+        assert set(self.engine.open_breakers) == self.broken
 
     @invariant()
     def few_are_in_flight(self) -> None:

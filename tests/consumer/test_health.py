@@ -44,8 +44,8 @@ def test_live_and_ready_follow_the_consumer() -> None:
 def test_a_deciding_task_that_stands_still_is_stuck(monkeypatch: pytest.MonkeyPatch) -> None:
     async def story() -> None:
         consumer, _ = World(FakeBroker([P0])).member()
-        monkeypatch.setattr(consumer, "is_alive", lambda: False)
-        assert await ask(consumer, "/live") == (503, '{"status":"stuck"}')
+        monkeypatch.setattr(consumer, "stuck_reason", lambda: "asleep")
+        assert await ask(consumer, "/live") == (503, '{"status":"stuck","reason":"asleep"}')
 
     asyncio.run(story())
 

@@ -1,0 +1,86 @@
+"""A batch's rows on their way into their table: all at once, or around those that the store refuses."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pyarrow as pa
+from runtally_clickhouse.client import Writer
+from runtally_clickhouse.errors import StoreRefused
+
+from runtally_consumer.bisection import Bisection, NotBadData, TryControl
+from runtally_consumer.decoding import Decoded, coalesce
+from runtally_consumer.failures import FailureClass, classify
+
+
+@dataclass(slots=True)
+class Insertion:
+    """The rows for one table. One that failed goes on where it stopped."""
+
+    table: str
+    decoded: Decoded
+    bisection: Bisection | None = None
+
+
+class RowInserter:
+    """Inserts the rows of batches, any number at once, and remembers a row of each table that the store took."""
+
+    def __init__(self, store: Writer) -> None:
+        self._store = store
+        self._known_good: dict[str, pa.Table] = {}
+        self.answers = 0  # of the store, to tell a slow one from one that hangs
+
+    async def insert(self, insertion: Insertion) -> Mapping[int, str]:
+        """Store every row except those that are proven bad; returns these, each with the store's reason.
+
+        Raises `StoreError` or `NotBadData`: some rows may be stored by then, and may be stored again.
+        """
+        if insertion.bisection is None:
+            rows = insertion.decoded.table.num_rows
+            refusal = await self._try_rows(insertion, 0, rows) if rows else None
+            if refusal is None:
+                return {}
+            insertion.bisection = Bisection(rows, refusal)
+        try:
+            await self._bisect(insertion, insertion.bisection)
+        except Exception as error:
+            if classify(error) is not FailureClass.TRANSIENT:
+                insertion.bisection = None  # someone has to mend it: then all may pass at once
+            raise
+        return insertion.bisection.dead
+
+    async def _bisect(self, insertion: Insertion, bisection: Bisection) -> None:
+        while (step := bisection.next_step()) is not None:
+            if isinstance(step, TryControl):
+                refusal = await self._try_control(insertion)
+            else:
+                refusal = await self._try_rows(insertion, step.first, step.end)
+            if refusal is None:
+                bisection.accepted()
+            else:
+                bisection.refused(refusal)
+
+    async def _try_control(self, insertion: Insertion) -> str | None:
+        control = self._known_good.get(insertion.table)
+        if control is None:
+            raise NotBadData(f"{insertion.table}: the store refuses rows and has taken none yet to compare with")
+        return await self._try(insertion.table, control)
+
+    async def _try_rows(self, insertion: Insertion, first: int, end: int) -> str | None:
+        """Versions that another one in the range supersedes are left out: they are tried if that one is refused."""
+        decoded = insertion.decoded
+        rows, _ = await asyncio.to_thread(coalesce, decoded.table.slice(first, end - first), decoded.rows[first:end])
+        return await self._try(insertion.table, rows)
+
+    async def _try(self, table: str, rows: pa.Table) -> str | None:
+        """Why the store refused the rows as bad data; None when it took them."""
+        try:
+            await asyncio.to_thread(self._store.insert, table, rows)
+        except StoreRefused as error:
+            if classify(error) is not FailureClass.DATA:
+                raise
+            self.answers += 1
+            return str(error)
+        self.answers += 1
+        self._known_good[table] = rows.take(pa.array([0]))
+        return None
