@@ -27,13 +27,14 @@ async def consume(bootstrap: str, url: str) -> None:
     require_schema(store)
     check_writes_count_twice(store)
     async with compose_consumer(KafkaConnection(bootstrap=bootstrap), store, ConsumerSettings()) as parts:
-        before = time.process_time()
+        before = {"process": time.process_time(), **cpu_by_thread()}
         say("ready")
         await asyncio.to_thread(sys.stdin.readline)
         running = asyncio.create_task(parts.consumer.run())
         stopping = asyncio.create_task(asyncio.to_thread(sys.stdin.readline))
         await asyncio.wait([running, stopping], return_when=asyncio.FIRST_COMPLETED)
-        cpu = {"process": time.process_time() - before, **cpu_by_thread()}
+        after = {"process": time.process_time(), **cpu_by_thread()}
+        cpu = {name: seconds - before[name] for name, seconds in after.items()}
         parts.consumer.stop()
         await running
         steps = {
