@@ -21,12 +21,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import ingest_engine
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 from backends.clickhouse_native import ClickHouseOptions, NativeClickHouse
-from ingest_load import PARTITIONS, Expected, publish
+from benchmarks import ingest_engine
+from benchmarks.ingest_load import PARTITIONS, Expected, publish
 from runtally.connection import KafkaConnection
 from runtally_cli.local import ports
 from runtally_cli.local.kafka import KafkaBroker, KafkaOptions

@@ -1,18 +1,10 @@
 """ClickHouse's own way from Kafka into `agent_runs`: its Kafka engine with JSONEachRow and a materialized view."""
 
 from runtally_clickhouse.client import Store
+from runtally_consumer.decoding import run_fields
 
-_TEXTS = (
-    "workspace_id run_id agent_id agent_name agent_version status provider model environment trigger user_id "
-    "session_id trace_id parent_run_id cost_source price_version error_type error_severity error_category "
-    "error_message"
-).split()
-_COUNTS = (
-    "duration_ms queue_ms input_tokens output_tokens cache_read_tokens cache_write_tokens reasoning_tokens llm_calls "
-    "tool_calls files_modified retries recovery_ms"
-).split()
-_INSTANTS = ("started_at", "finished_at", "handed_off_at")
-_MONEY = ("cost_usd", "credits")
+_TEXTS = (*run_fields.IDENTIFIERS, *run_fields.LABELS, *run_fields.CHOICES, *run_fields.MESSAGES)
+_INSTANTS = tuple(name for name in run_fields.INSTANTS if name != "updated_at")
 
 _COMPUTED = {
     "run_id": "toUUID(q.run_id)",
@@ -30,18 +22,21 @@ _COMPUTED = {
 
 
 def create_queue(store: Store, bootstrap: str, topic: str, group: str, consumers: int) -> None:
-    """The Kafka table. It reads nothing before it has a view."""
+    """The Kafka table, with every field that a run may have. It reads nothing before it has a view.
+
+    Plain strings: the engine parses each message by itself, and dictionaries would cost it half as much again.
+    """
     columns = [
         *(f"`{name}` String" for name in _TEXTS),
-        *(f"{name} Nullable(UInt64)" for name in _COUNTS),
+        *(f"{name} Nullable(UInt64)" for name in run_fields.COUNTS),
         *(f"{name} Nullable(DateTime64(6, 'UTC'))" for name in _INSTANTS),
-        *(f"{name} Nullable(Decimal(18, 9))" for name in _MONEY),
+        *(f"{name} Nullable(Decimal(18, 9))" for name in run_fields.MONEY),
         "updated_at DateTime64(6, 'UTC')",
         "deleted Bool",
         "recovered Nullable(Bool)",
         "tags Map(String, String)",
     ]
-    # Big blocks: one flush for each, and few parts to merge. Measured against the defaults and smaller ones.
+    # Big blocks: few flushes, and few parts to merge.
     store.command(
         f"""
         CREATE TABLE runs_queue ({", ".join(columns)}) ENGINE = Kafka
@@ -55,8 +50,8 @@ def create_queue(store: Store, bootstrap: str, topic: str, group: str, consumers
 
 def start_reading(store: Store) -> None:
     """The view: from here on messages move."""
-    plain = [*_TEXTS, *_COUNTS, "updated_at", "finished_at", "handed_off_at", *_MONEY, "recovered", "tags"]
+    plain = (*sorted(run_fields.COLUMN_FIELDS - {"started_at", "deleted"}), "tags")
     selected = [f"q.`{name}` AS `{name}`" for name in plain if name not in _COMPUTED]
     selected += [f"{sql} AS {name}" for name, sql in _COMPUTED.items()]
-    store.command(f"CREATE MATERIALIZED VIEW runs_view TO agent_runs AS SELECT {', '.join(selected)} FROM runs_queue AS q")
-
+    columns = ", ".join(selected)
+    store.command(f"CREATE MATERIALIZED VIEW runs_view TO agent_runs AS SELECT {columns} FROM runs_queue AS q")

@@ -10,7 +10,7 @@ from decimal import Decimal
 from zlib import crc32
 
 from aiokafka import AIOKafkaProducer
-from bench_decode import run_messages
+from benchmarks.bench_decode import run_messages
 from runtally.events import format_instant
 
 PARTITIONS = 12
