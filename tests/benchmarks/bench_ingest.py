@@ -2,6 +2,7 @@
 
 Native Kafka and native ClickHouse, the same messages, the same table. Hypothesis: Runtally, with its checks,
 versions, ledger and commits, is at least twice as fast as the engine at its best of one and two consumers.
+Before that, how fresh the answers are, and what a slow store does to memory.
 Ends with 0 only when each of the runs was counted exactly once.
 
     python tests/benchmarks/bench_ingest.py [--messages 1000000]
@@ -15,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +27,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 from backends.clickhouse_native import ClickHouseOptions, NativeClickHouse
 from benchmarks import ingest_engine
+from benchmarks.ingest_freshness import freshness
 from benchmarks.ingest_load import PARTITIONS, Expected, publish
 from runtally.connection import KafkaConnection
 from runtally_cli.local import ports
@@ -39,6 +41,8 @@ from runtally_consumer.topics import TopicLayout, create_topics
 TOPIC = "agent-runs.v1"
 CONSUMERS = (1, 2)
 LIMIT_SECONDS = 600.0
+SLOW_INSERT_SECONDS = 2.0
+SLOW_SECONDS = 15.0
 # The library has the pools of a command-line tool: with these the Kafka engine has threads to run in.
 THREADS = """
   <background_schedule_pool_size>16</background_schedule_pool_size>
@@ -86,7 +90,7 @@ class Outcome:
 
 
 @asynccontextmanager
-async def admin(bootstrap: str) -> Any:
+async def admin(bootstrap: str) -> AsyncIterator[Any]:
     client = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await client.start()
     try:
@@ -137,33 +141,54 @@ async def measured(servers: Servers, run: Callable[[Store], Awaitable[float]], s
     return Outcome(seconds, exact, told)
 
 
+@asynccontextmanager
+async def consumer(servers: Servers, name: str, *options: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A consumer in a process of its own, put together and waiting for a line."""
+    child = await asyncio.create_subprocess_exec(
+        sys.executable,
+        str(Path(__file__).with_name("ingest_consumer.py")),
+        servers.broker.bootstrap,
+        f"{servers.clickhouse.url}/{name}",
+        *options,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "RUNTALLY_CONSUMER_GROUP": name},
+    )
+    assert child.stdout is not None
+    try:
+        while (line := await child.stdout.readline()) != b"ready\n":
+            assert line, "the consumer ended before it began"
+        yield child
+    finally:
+        if child.returncode is None:
+            child.kill()
+            await child.wait()
+
+
+async def tell(child: asyncio.subprocess.Process, line: bytes) -> None:
+    assert child.stdin is not None
+    child.stdin.write(line)
+    await child.stdin.drain()
+
+
+async def last_words(child: asyncio.subprocess.Process) -> dict[str, Any]:
+    await tell(child, b"stop\n")
+    assert child.stdout is not None
+    *_, last = (await child.stdout.read()).splitlines()
+    await child.wait()
+    said: dict[str, Any] = json.loads(last)
+    return said
+
+
 async def run_runtally(servers: Servers) -> Outcome:
-    details: dict[str, object] = {}
+    details: dict[str, Any] = {}
 
     async def run(store: Store) -> float:
-        command = [sys.executable, str(Path(__file__).with_name("ingest_consumer.py"))]
-        child = await asyncio.create_subprocess_exec(
-            *command,
-            servers.broker.bootstrap,
-            f"{servers.clickhouse.url}/runtally",
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-        )
-        assert child.stdin is not None
-        assert child.stdout is not None
-        try:
-            while (line := await child.stdout.readline()) != b"ready\n":
-                assert line, "the consumer ended before it began"
+        async with consumer(servers, "runtally") as child:
             began = time.monotonic()
-            child.stdin.write(b"go\n")
-            seconds = await servers.until_committed(ConsumerSettings().consumer_group, began)
-            child.stdin.write(b"stop\n")
-            *_, last = (await child.stdout.read()).splitlines()
-            details.update(json.loads(last))
-            await child.wait()
-        finally:
-            if child.returncode is None:
-                child.kill()
+            await tell(child, b"go\n")
+            seconds = await servers.until_committed("runtally", began)
+            details.update(await last_words(child))
         return seconds
 
     with database(servers, "runtally") as store:
@@ -172,6 +197,17 @@ async def run_runtally(servers: Servers) -> Outcome:
         outcome.exact &= covered == {"accepted": servers.expected.messages, "dead": 0}
     outcome.told |= details
     return outcome
+
+
+async def memory_under_a_slow_store(servers: Servers) -> dict[str, object]:
+    """What a consumer holds whose store takes its time, with all messages there to be read."""
+    with database(servers, "slow"):
+        async with consumer(servers, "slow", str(SLOW_INSERT_SECONDS)) as child:
+            await tell(child, b"go\n")
+            await asyncio.sleep(SLOW_SECONDS)
+            memory = (await last_words(child))["memory"]
+    budget = ConsumerSettings().buffer_bytes // 1024 // 1024
+    return {"bench": "ingest_memory", "insert_s": SLOW_INSERT_SECONDS, "budget_mb": budget, **memory}
 
 
 async def run_engine(servers: Servers, consumers: int) -> Outcome:
@@ -219,6 +255,8 @@ def say(line: dict[str, object]) -> None:
 
 
 async def main(messages: int) -> int:
+    with tempfile.TemporaryDirectory(prefix="bench-freshness-") as folder:
+        say(await asyncio.to_thread(freshness, Path(folder)))
     with tempfile.TemporaryDirectory(prefix="bench-ingest-") as folder, ExitStack() as stack:
         properties = {"group.initial.rebalance.delay.ms": "0"}
         broker = stack.enter_context(
@@ -232,7 +270,9 @@ async def main(messages: int) -> int:
         await create_topics(KafkaConnection(bootstrap=broker.bootstrap), TopicLayout(partitions=PARTITIONS))
         await until_groups_work(broker.bootstrap)
         expected, ends = await publish(broker.bootstrap, TOPIC, messages)
-        return 0 if await compare(Servers(broker, clickhouse, expected, ends)) else 1
+        servers = Servers(broker, clickhouse, expected, ends)
+        say(await memory_under_a_slow_store(servers))
+        return 0 if await compare(servers) else 1
 
 
 if __name__ == "__main__":
