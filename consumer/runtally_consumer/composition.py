@@ -70,5 +70,5 @@ async def compose_consumer(
 
 
 def _collect_seldom() -> None:
-    """Records are many, live for seconds and hold no cycles: looking for some among them costs a sixth of polling."""
+    """Records are many, live for seconds and hold no cycles: looking for some among them is in vain."""
     gc.set_threshold(max(GARBAGE_OBJECTS, gc.get_threshold()[0]), 20, 100)

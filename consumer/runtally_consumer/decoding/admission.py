@@ -62,7 +62,7 @@ def admit(values: Sequence[bytes | None], start: int, end: int) -> Admitted:
 
 
 def _are_candidates(values: Sequence[bytes | None]) -> TypeGuard[Sequence[bytes]]:
-    """Whether each `_is_candidate`, in a quarter of the time; false when that is not plain."""
+    """Whether each `_is_candidate`, quickly; false when that is not plain."""
     try:
         sizes = list(map(len, values))  # type: ignore[arg-type]  # None has no length
         return max(sizes) <= MAX_RECORD_BYTES and set(map(_first_byte, values)) == {ord("{")}  # type: ignore[arg-type]
