@@ -33,6 +33,8 @@ WRITE: Settings = {
     "deduplicate_insert_select": "disable",
     "insert_deduplicate": 0,
     "max_partitions_per_insert_block": 0,
+    # Batches come with one row per key, so merging them once more on their way in would double what an insert costs.
+    "optimize_on_insert": 0,
 }
 
 

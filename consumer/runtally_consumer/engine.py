@@ -20,7 +20,7 @@ class EngineLimits:
     """When a batch is full, how many travel at once, how much memory all may hold, what follows a failure."""
 
     batch_rows: int = 50_000
-    batch_bytes: int = 8 * 1024 * 1024
+    batch_bytes: int = 32 * 1024 * 1024
     linger_seconds: float = 1.0
     inserts_in_flight: int = 2
     buffer_bytes: int = 128 * 1024 * 1024

@@ -196,7 +196,9 @@ class Consumer:
         if self._committing is not None and self._committing.done():
             finished, self._committing = self._committing, None
             finished.result()
-        if now >= self._next_commit and self._committing is None and self._engine.committable():
+        # At once when nothing else is under way: what was just written is then not read again after a crash.
+        due = now >= self._next_commit or self._engine.is_idle
+        if due and self._committing is None and self._engine.committable():
             self._next_commit = now + COMMIT_EVERY_SECONDS
             self._committing = asyncio.create_task(self._commit())
 
@@ -216,6 +218,8 @@ class Consumer:
             return
         self._engine.written(batch.id)
         self._measure(batch, written)
+        if not self._stopping.is_set():
+            self._start_due_writes(self._monotonic())  # the next one does not wait for the next turn
 
     def _stop_partitions(self, batch: Batch, error: TooManyDeadLetters) -> None:
         self._engine.stop(batch.id, error.stops, self._monotonic())
@@ -240,6 +244,7 @@ class Consumer:
             offsets = self._engine.committable()
             if not offsets:
                 return
+            began = self._monotonic()
             try:
                 await self._source.commit(offsets)
             except CommitRefused as error:
@@ -249,6 +254,7 @@ class Consumer:
                 return
             self._commit_failure = None
             self._engine.committed(offsets)
+            self._metrics.step_seconds.labels("commit").inc(self._monotonic() - began)
 
     async def _on_revoked(self) -> None:
         if self._engine.is_admitting:

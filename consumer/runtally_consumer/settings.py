@@ -15,7 +15,7 @@ class ConsumerSettings(BaseSettings):
     consumer_port: int = Field(9464, ge=0, le=65535, description="Port of the consumer's /live, /ready, /metrics.")
     consumer_group: str = Field("runtally", min_length=1, description="Kafka consumer group.")
     batch_rows: int = Field(50_000, ge=1, description="Records in a batch, at most.")
-    batch_bytes: int = Field(8 * 1024 * 1024, ge=1024, description="Bytes of records in a batch, at most.")
+    batch_bytes: int = Field(32 * 1024 * 1024, ge=1024, description="Bytes of records in a batch, at most.")
     linger_ms: int = Field(1000, ge=1, description="How long a batch waits for more records.")
     buffer_bytes: int = Field(128 * 1024 * 1024, ge=1024 * 1024, description="Bytes of records held, at most.")
     session_timeout_ms: int = Field(30_000, ge=1000, description="Silence after which Kafka gives partitions away.")

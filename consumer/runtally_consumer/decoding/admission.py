@@ -7,6 +7,8 @@ reads `.5` and `1e+-5` as decimals and has no maps. So each message is first pro
 import re
 from collections.abc import Iterable, Sequence
 from functools import cached_property
+from operator import itemgetter
+from typing import TypeGuard
 
 import msgspec
 from runtally.violations import MAX_RECORD_BYTES
@@ -16,6 +18,7 @@ from runtally_consumer.decoding.run_fields import Probe, decode_probe
 UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 # An amount in a string, as the contract spells it; pyarrow takes more.
 _AMOUNT_IN_STRING = re.compile(rb'"[+-]?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,9})?"')
+_first_byte = itemgetter(0)
 
 
 class Admitted:
@@ -47,13 +50,24 @@ def admit(values: Sequence[bytes | None], start: int, end: int) -> Admitted:
     """Of the messages from `start` up to `end`, those that pyarrow may read."""
     indices: Sequence[int] = range(start, end)
     texts = values[start:end]
-    candidates = [value for value in texts if value is not None and _is_candidate(value)]
-    if len(candidates) < len(texts):
+    if _are_candidates(texts):
+        candidates: Sequence[bytes] = texts
+    else:
+        candidates = [value for value in texts if value is not None and _is_candidate(value)]
         indices = [at for at in indices if (value := values[at]) is not None and _is_candidate(value)]
     admitted = _probed(indices, candidates)
     if _amounts_are_plain(admitted.probes):
         return admitted
     return admitted.only(at for at, probe in enumerate(admitted.probes) if _amounts_are_plain([probe]))
+
+
+def _are_candidates(values: Sequence[bytes | None]) -> TypeGuard[Sequence[bytes]]:
+    """Whether each `_is_candidate`, quickly; false when that is not plain."""
+    try:
+        sizes = list(map(len, values))  # type: ignore[arg-type]  # None has no length
+        return max(sizes) <= MAX_RECORD_BYTES and set(map(_first_byte, values)) == {ord("{")}  # type: ignore[arg-type]
+    except (TypeError, ValueError, IndexError):
+        return False
 
 
 def _is_candidate(value: bytes) -> bool:
@@ -62,6 +76,10 @@ def _is_candidate(value: bytes) -> bool:
 
 def _probed(indices: Sequence[int], values: Sequence[bytes]) -> Admitted:
     """Those of the messages that are one JSON object in valid UTF-8."""
+    try:
+        return _in_utf8(Admitted(indices, values, list(map(decode_probe, values))))
+    except UNREADABLE:
+        pass  # one of them is not: find out which
     probes: list[Probe] = []
     failed: set[int] = set()
     for at, value in enumerate(values):
@@ -72,7 +90,10 @@ def _probed(indices: Sequence[int], values: Sequence[bytes]) -> Admitted:
     if failed:
         indices = [index for at, index in enumerate(indices) if at not in failed]
         values = [value for at, value in enumerate(values) if at not in failed]
-    found = Admitted(indices, values, probes)
+    return _in_utf8(Admitted(indices, values, probes))
+
+
+def _in_utf8(found: Admitted) -> Admitted:
     if found.lines.isascii() or _is_utf8(found.lines):
         return found
     return found.only([at for at, value in enumerate(found.values) if _is_utf8(value)])

@@ -24,16 +24,27 @@ def coalesce(table: pa.Table, rows: Indices) -> tuple[pa.Table, Indices]:
     key_column = "id" if "id" in table.column_names else "run_id"
     keys = _single(table[key_column])
     words = np.frombuffer(keys.buffers()[1], dtype="<u8", count=2 * len(keys), offset=16 * keys.offset)
-    if len(np.unique(words[1::2])) == len(keys):
+    repeated = _repeated(words[1::2])
+    if len(repeated) == 0:
         return table, rows  # the usual case: no id stands twice
-    workspaces = _single(table["workspace_id"]).dictionary_encode().indices.to_numpy()
+    upper, lower = words[::2][repeated], words[1::2][repeated]
+    workspaces = _single(table["workspace_id"]).dictionary_encode().indices.to_numpy()[repeated]
     high, low = version_words(_single(table["version"]))
     # The last key sorts first: by workspace and id, and within them by version.
-    order = np.lexsort((low, high, words[::2], words[1::2], workspaces))
+    order = np.lexsort((low[repeated], high[repeated], upper, lower, workspaces))
     last = np.ones(len(order), dtype=np.bool_)
-    last[:-1] = _differs(words[::2], order) | _differs(words[1::2], order) | _differs(workspaces, order)
-    kept = np.sort(order[last])
-    return table.take(pa.array(kept)), rows[kept]
+    last[:-1] = _differs(upper, order) | _differs(lower, order) | _differs(workspaces, order)
+    kept = np.ones(len(keys), dtype=np.bool_)
+    kept[repeated[order[~last]]] = False
+    return table.filter(pa.array(kept)), rows[kept]
+
+
+def _repeated(codes: npt.NDArray[np.uint64]) -> npt.NDArray[np.intp]:
+    """Where those stand that stand more than once."""
+    order = np.argsort(codes)
+    same = np.zeros(len(codes) + 1, dtype=np.bool_)
+    same[1:-1] = codes[order[1:]] == codes[order[:-1]]
+    return order[same[1:] | same[:-1]]
 
 
 def _differs(column: Codes, order: npt.NDArray[np.intp]) -> npt.NDArray[np.bool_]:
