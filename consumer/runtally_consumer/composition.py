@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import gc
 import random
 import time
 from collections.abc import AsyncIterator
@@ -23,7 +22,6 @@ from runtally_consumer.topics import DEAD_LETTER_BYTES, cluster_id
 from runtally_consumer.writing import BatchWriter
 
 PRODUCER_STOP_SECONDS = 15.0
-GARBAGE_OBJECTS = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +49,6 @@ async def compose_consumer(
         enable_idempotence=False,  # see KafkaDeadLetterTopic
     )
     try:
-        _collect_seldom()
         metrics = ConsumerMetrics()
         writer = BatchWriter(store, KafkaDeadLetterTopic(producer), stream, lambda: datetime.now(UTC), time.monotonic)
         consumer = Consumer(
@@ -67,8 +64,3 @@ async def compose_consumer(
         # It waits for what it still holds; those letters were not acknowledged, so their records are read again.
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(producer.stop(), PRODUCER_STOP_SECONDS)
-
-
-def _collect_seldom() -> None:
-    """Records are many, live for seconds and hold no cycles: looking for some among them is in vain."""
-    gc.set_threshold(max(GARBAGE_OBJECTS, gc.get_threshold()[0]), 20, 100)
