@@ -13,6 +13,7 @@ from runtally.connection import KafkaConnection
 from runtally.kafka_producer import start_producer
 from runtally_clickhouse.client import Writer
 
+from runtally_consumer.dead_letter_limits import NEVER_STOPPED
 from runtally_consumer.engine import Engine
 from runtally_consumer.kafka import KafkaDeadLetterTopic, KafkaSource
 from runtally_consumer.metrics import ConsumerMetrics
@@ -50,7 +51,14 @@ async def compose_consumer(
     )
     try:
         metrics = ConsumerMetrics()
-        writer = BatchWriter(store, KafkaDeadLetterTopic(producer), stream, lambda: datetime.now(UTC), time.monotonic)
+        writer = BatchWriter(
+            store,
+            KafkaDeadLetterTopic(producer),
+            stream,
+            lambda: datetime.now(UTC),
+            time.monotonic,
+            NEVER_STOPPED,  # until `runtally dlq resume` exists: nobody could let a stopped partition go on
+        )
         consumer = Consumer(
             KafkaSource(connection, settings),
             Engine(settings.limits(), random.random),

@@ -24,6 +24,10 @@ class DeadLetterLimit:
     fewest: int = 100
 
 
+# More than all records can never be dead.
+NEVER_STOPPED = DeadLetterLimit(share=1.0)
+
+
 @dataclass(frozen=True, slots=True)
 class Tally:
     """Some records of a partition in order: how many, and which of them, counted from 0, are dead."""

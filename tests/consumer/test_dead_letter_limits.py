@@ -5,6 +5,7 @@ from consumer.samples import P0, P1
 from hypothesis import given
 from hypothesis import strategies as st
 from runtally_consumer.dead_letter_limits import (
+    NEVER_STOPPED,
     DeadLetterLimit,
     DeadLetterPolicy,
     DeadLetterWindow,
@@ -75,3 +76,11 @@ def test_an_assignment_forgets() -> None:
     policy.count({P0: Tally(2, [0, 1])})
     policy.forget()
     policy.check({P0: Tally(2, [0, 1])})
+
+
+def test_without_a_limit_no_share_of_dead_letters_stops_a_partition() -> None:
+    window = DeadLetterWindow(NEVER_STOPPED)
+    for _ in range(3):
+        everything = Tally(20_000, range(20_000))
+        assert window.verdict(everything) is None
+        window.add(everything)
