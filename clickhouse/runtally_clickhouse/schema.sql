@@ -95,6 +95,15 @@ PARTITION BY toYYYYMM(started_at)
 ORDER BY (workspace_id, started_at, run_id)
 SETTINGS non_replicated_deduplication_window = 0, replicated_deduplication_window = 0, index_granularity = 8192;
 
+CREATE TABLE bucket_changes
+(
+    `bucket` DateTime('UTC'),
+    `changes` UInt64
+)
+ENGINE = SummingMergeTree(changes)
+ORDER BY bucket
+SETTINGS non_replicated_deduplication_window = 0, replicated_deduplication_window = 0, index_granularity = 8192;
+
 CREATE TABLE dead_letters
 (
     `stream` LowCardinality(String),

@@ -1,6 +1,7 @@
-"""The journey of one batch: decode, rows, dead letters, ledger. Whoever gets to the end is durable."""
+"""The journey of one batch: decode, dead letters, rows, marks, ledger. Whoever gets to the end is durable."""
 
 import asyncio
+import secrets
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from runtally_consumer.dead_letter_limits import DeadLetterLimit, DeadLetterPoli
 from runtally_consumer.dead_letters import DeadLetter, RefusedBy, mirror_rows
 from runtally_consumer.decoding import DECODERS
 from runtally_consumer.inserting import Insertion, RowInserter
+from runtally_consumer.marks import MARKED_TABLE, mark_rows
 from runtally_consumer.records import Batch, Partition, Record
 
 
@@ -47,6 +49,7 @@ class _Progress:
     dead: dict[int, DeadLetter] = field(default_factory=dict)  # by the record's index in the batch
     published: set[int] = field(default_factory=set)
     is_stored: bool = False
+    is_marked: bool = False
 
 
 class BatchWriter:
@@ -60,6 +63,7 @@ class BatchWriter:
         wall_clock: Callable[[], datetime],
         monotonic: Callable[[], float],
         limit: DeadLetterLimit | None = None,
+        random_bits: Callable[[int], int] = secrets.randbits,
     ) -> None:
         self._store = store
         self._inserter = RowInserter(store)
@@ -67,6 +71,7 @@ class BatchWriter:
         self._stream = stream
         self._wall_clock = wall_clock
         self._monotonic = monotonic
+        self._random_bits = random_bits
         self._progress: dict[int, _Progress] = {}
         self._answers = 0
         self.dead_letter_policy = DeadLetterPolicy(limit or DeadLetterLimit())
@@ -96,6 +101,7 @@ class BatchWriter:
             progress.dead |= _refused_by_store(batch, progress.insertion, refused)
             self.dead_letter_policy.count(_tallies(batch, progress.dead))
             progress.is_stored = True
+        await self._mark(progress, progress.insertion)
         await self._publish_letters(progress)
         await self._account(batch, progress.dead)
         times.append(self._monotonic())
@@ -119,6 +125,15 @@ class BatchWriter:
             places = _places(batch)
             progress.dead = {item.index: DeadLetter(*places[item.index], item.violations) for item in decoded.rejected}
         return Insertion(decoder.table, decoded)
+
+    async def _mark(self, progress: _Progress, insertion: Insertion) -> None:
+        """Mark the buckets of all rows, also of those that the store refused: a mark too many is harmless."""
+        rows = insertion.decoded.table
+        if insertion.table == MARKED_TABLE and rows.num_rows and not progress.is_marked:
+            marks = await asyncio.to_thread(mark_rows, rows, self._random_bits)
+            await asyncio.to_thread(self._store.insert, "bucket_changes", marks)
+            progress.is_marked = True
+            self._answers += 1
 
     async def _publish_letters(self, progress: _Progress) -> None:
         unpublished = progress.dead.keys() - progress.published

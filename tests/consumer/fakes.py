@@ -179,6 +179,8 @@ class FakeStore:
         self.refuses: dict[str, int] = {}  # table -> the code of its refusals
         self.poison: Callable[[dict[str, object]], bool] = lambda row: False
         self.poison_code = 469
+        self.answers_lost_of: set[str] = set()
+        self.on_insert: Callable[[str], object] = lambda table: None
 
     def insert(self, table: str, rows: pa.Table) -> None:
         self.calls += 1
@@ -189,8 +191,9 @@ class FakeStore:
             raise StoreRefused(f"{table}: refused", self.refuses[table])
         if any(self.poison(row) for row in rows.to_pylist()):
             raise StoreRefused(f"{table}: constraint violated", self.poison_code)
+        self.on_insert(table)
         self.tables[table] += rows.to_pylist()
-        if self.loses_answers:
+        if self.loses_answers or table in self.answers_lost_of:
             raise StoreUnavailable(f"{table}: the answer was lost")
 
     def command(self, sql: str, parameters: Mapping[str, object] | None = None) -> None:

@@ -148,6 +148,20 @@ def test_members_that_come_and_go_lose_nothing_and_count_nothing_twice(play: Pla
     play(story)
 
 
+def test_every_bucket_with_runs_is_marked_before_it_is_committed(play: Play) -> None:
+    async def story(stack: Stack) -> None:
+        await stack.produce(RUNS, stack.runs(0, 100))
+        async with stack.consumer():
+            await until(stack.is_ingested, "everything in the store")
+        sql = "SELECT DISTINCT toStartOfFifteenMinutes(started_at) AS bucket FROM agent_runs ORDER BY bucket"
+        buckets = [row["bucket"] for row in stack.store.query(sql, {})]
+        marked = stack.store.query("SELECT bucket FROM bucket_changes WHERE changes != 0 ORDER BY bucket", {})
+        assert len(buckets) >= 7
+        assert [row["bucket"] for row in marked] == buckets
+
+    play(story)
+
+
 def _answers(stack: Stack) -> tuple[int, int]:
     return stack.stored_runs(), len(stack.mirrored())
 
