@@ -10,7 +10,7 @@ import clickhouse_connect
 import pyarrow as pa
 from clickhouse_connect.driver.client import Client
 
-from runtally_clickhouse.errors import StoreRefused, store_errors
+from runtally_clickhouse.errors import StoreRefused, StoreUnavailable, store_errors
 from runtally_clickhouse.location import StoreLocation
 from runtally_clickhouse.profiles import WRITE, Settings, read_settings
 
@@ -64,7 +64,9 @@ class Store:
 
     def insert(self, table: str, rows: pa.Table) -> None:
         with store_errors(), self._client() as client:
-            client.insert_arrow(table, rows, settings=self._write_settings)
+            told = client.insert_arrow(table, rows, settings=self._write_settings)
+        if not any(told.summary.values()):
+            raise StoreUnavailable(f"{table}: whatever answered the insert with success is not ClickHouse")
 
     def command(self, sql: str, parameters: Mapping[str, object] | None = None) -> None:
         with store_errors(), self._client() as client:

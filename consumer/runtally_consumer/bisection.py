@@ -22,7 +22,7 @@ class TryRows:
 
 @dataclass(frozen=True, slots=True)
 class TryControl:
-    """Insert a row that the store has accepted before."""
+    """Insert a row that the store has accepted before, or one that is certainly good."""
 
 
 Step = TryRows | TryControl
@@ -79,7 +79,7 @@ class Bisection:
             self._control_accepted = False
             self._dead[self._suspects.popleft()] = reason
         else:
-            raise NotBadData(f"the store refuses a row that it took before: {reason}")
+            raise NotBadData(f"the store refuses a known-good row: {reason}")
 
     def _narrow(self, refused: TryRows, reason: str) -> None:
         if refused.end - refused.first > 1:

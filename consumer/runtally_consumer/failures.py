@@ -9,6 +9,9 @@ TRANSIENT_CODES = frozenset({159, 202, 203, 209, 210, 241, 242, 252, 285, 319, 4
 # Something in the rows does not fit the table: a value out of range, of the wrong type, against a constraint.
 DATA_CODES = frozenset({6, 26, 27, 38, 41, 53, 69, 70, 117, 131, 321, 349, 376, 407, 469, 691})
 
+MEMORY_LIMIT_CODE = 241
+BODY_TOO_LARGE_STATUS = 413
+
 
 class FailureClass(StrEnum):
     """`transient`: the same batch again, soon. `systemic`: the same batch again, slowly, and loud.

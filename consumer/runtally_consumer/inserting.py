@@ -1,6 +1,7 @@
 """A batch's rows on their way into their table: all at once, or around those that the store refuses."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -9,8 +10,10 @@ from runtally_clickhouse.client import Writer
 from runtally_clickhouse.errors import StoreRefused
 
 from runtally_consumer.bisection import Bisection, NotBadData, TryControl
+from runtally_consumer.controls import control_row
 from runtally_consumer.decoding import Decoded, coalesce
-from runtally_consumer.failures import FailureClass, classify
+from runtally_consumer.failures import BODY_TOO_LARGE_STATUS, MEMORY_LIMIT_CODE, FailureClass, classify
+from runtally_consumer.insert_sizes import InsertSize
 
 
 @dataclass(slots=True)
@@ -20,6 +23,7 @@ class Insertion:
     table: str
     decoded: Decoded
     bisection: Bisection | None = None
+    stored_rows: int = 0  # from the first on, as long as nothing was refused
 
 
 class RowInserter:
@@ -28,6 +32,7 @@ class RowInserter:
     def __init__(self, store: Writer) -> None:
         self._store = store
         self._known_good: dict[str, pa.Table] = {}
+        self._sizes: defaultdict[str, InsertSize] = defaultdict(InsertSize)
         self.answers = 0  # of the store, to tell a slow one from one that hangs
 
     async def insert(self, insertion: Insertion) -> Mapping[int, str]:
@@ -36,11 +41,10 @@ class RowInserter:
         Raises `StoreError` or `NotBadData`: some rows may be stored by then, and may be stored again.
         """
         if insertion.bisection is None:
-            rows = insertion.decoded.table.num_rows
-            refusal = await self._try_rows(insertion, 0, rows) if rows else None
+            refusal = await self._try_all(insertion)
             if refusal is None:
                 return {}
-            insertion.bisection = Bisection(rows, refusal)
+            insertion.bisection = Bisection(insertion.decoded.table.num_rows, refusal)
         try:
             await self._bisect(insertion, insertion.bisection)
         except Exception as error:
@@ -63,10 +67,43 @@ class RowInserter:
     async def _try_control(self, insertion: Insertion) -> str | None:
         control = self._known_good.get(insertion.table)
         if control is None:
+            control = control_row(insertion.table)
+        if control is None:
             raise NotBadData(f"{insertion.table}: the store refuses rows and has taken none yet to compare with")
         return await self._try(insertion.table, control)
 
+    async def _try_all(self, insertion: Insertion) -> str | None:
+        rows = insertion.decoded.table.num_rows
+        while insertion.stored_rows < rows:
+            first, end = self._sizes[insertion.table].pieces(insertion.stored_rows, rows)[0]
+            refusal = await self._try_rows(insertion, first, end)
+            if refusal is not None:
+                return refusal
+            insertion.stored_rows = end
+        return None
+
     async def _try_rows(self, insertion: Insertion, first: int, end: int) -> str | None:
+        """In pieces where the store takes no more at once. Those before the one it refuses are stored."""
+        size = self._sizes[insertion.table]
+        pieces = size.pieces(first, end)
+        while pieces:
+            start, stop = pieces[0]
+            try:
+                refusal = await self._try_piece(insertion, start, stop)
+            except StoreRefused as error:
+                if error.code == MEMORY_LIMIT_CODE:
+                    size.short_of_memory(stop - start)
+                if error.status != BODY_TOO_LARGE_STATUS or not size.too_large(stop - start):
+                    raise
+                pieces = size.pieces(start, end)
+                continue
+            if refusal is not None:
+                return refusal
+            size.accepted(stop - start)
+            del pieces[0]
+        return None
+
+    async def _try_piece(self, insertion: Insertion, first: int, end: int) -> str | None:
         """Versions that another one in the range supersedes are left out: they are tried if that one is refused."""
         decoded = insertion.decoded
         rows, _ = await asyncio.to_thread(coalesce, decoded.table.slice(first, end - first), decoded.rows[first:end])

@@ -57,7 +57,7 @@ def test_a_row_that_passes_the_second_time_is_no_dead_letter() -> None:
 
 def test_a_known_good_row_that_is_refused_ends_the_search_without_a_dead_letter() -> None:
     bisection = Bisection(1, "refused")
-    with pytest.raises(NotBadData, match="took before: wrong type"):
+    with pytest.raises(NotBadData, match="known-good row: wrong type"):
         bisection.refused("wrong type")
     assert bisection.dead == {}
 

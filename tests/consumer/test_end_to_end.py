@@ -188,3 +188,17 @@ def test_a_row_that_clickhouse_refuses_is_one_dead_letter_and_all_others_are_sto
         assert dict(letter.headers)["__connect.errors.stage"] == b"TASK_PUT"
 
     play(story)
+
+
+def test_a_lone_bad_row_in_an_empty_table_is_a_dead_letter_and_its_control_row_is_never_seen(play: Play) -> None:
+    async def story(stack: Stack) -> None:
+        stack.store.command("ALTER TABLE agent_runs ADD CONSTRAINT fits CHECK agent_id != 'poison'")
+        places = await stack.produce(RUNS, [run_value(1, workspace_id=stack.workspace, agent_id="poison")])
+        async with stack.consumer() as parts:
+            await until(stack.is_ingested, "accounted for")
+            assert parts.consumer.not_ready_reason() is None
+        assert stack.mirrored() == places
+        assert stack.count("agent_runs") == 0
+        assert await stack.is_committed()
+
+    play(story)

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 from consumer.fakes import FakeDeadLetterTopic, FakeStore
-from consumer.samples import NOT_JSON, P0, RUNS, numbered, run_value
+from consumer.samples import F0, NOT_JSON, P0, RUNS, feedback_value, numbered, run_value
 from hypothesis import given
 from hypothesis import strategies as st
 from runtally_clickhouse.errors import StoreRefused, StoreUnavailable
@@ -15,7 +15,7 @@ from runtally_consumer.dead_letters import RefusedBy
 from runtally_consumer.decoding import DECODERS
 from runtally_consumer.failures import DATA_CODES, FailureClass, classify
 from runtally_consumer.inserting import Insertion, RowInserter
-from runtally_consumer.records import Batch, Slice
+from runtally_consumer.records import Batch, Partition, Slice
 from runtally_consumer.writing import BatchWriter, Written
 
 NOW = datetime(2026, 11, 21, 9, tzinfo=UTC)
@@ -31,9 +31,9 @@ class Desk:
         self.letters = FakeDeadLetterTopic()
         self.writer = BatchWriter(self.store, self.letters, "cluster", lambda: NOW, lambda: 0.0)
 
-    def write(self, *values: bytes | None, id: int = 1) -> Written:
-        piece = Slice(P0, 1, tuple(numbered(values)))
-        return asyncio.run(self.writer.write(Batch(id, 1, RUNS, (piece,), 0)))
+    def write(self, *values: bytes | None, id: int = 1, partition: Partition = P0) -> Written:
+        piece = Slice(partition, 1, tuple(numbered(values)))
+        return asyncio.run(self.writer.write(Batch(id, 1, partition.topic, (piece,), 0)))
 
     def dead(self) -> list[int]:
         return [letter.record.offset for letter in self.letters.letters]
@@ -83,13 +83,33 @@ def test_each_code_of_the_class_is_looked_into(code: int) -> None:
     assert desk.write(run_value(0), poison(1)).dead == {"store": 1}
 
 
-def test_a_lone_bad_row_waits_for_a_good_one_to_compare_with() -> None:
+def test_a_lone_bad_row_in_a_table_that_has_taken_none_is_compared_with_a_control_row() -> None:
     desk = Desk()
-    with pytest.raises(NotBadData, match="has taken none yet"):
-        desk.write(poison(0), id=1)
+    assert desk.write(poison(0)).dead == {"store": 1}
+    (control,) = desk.store.tables["agent_runs"]
+    assert (control["workspace_id"], control["is_deleted"]) == ("", 1)
+
+
+def test_a_lone_row_in_a_table_that_refuses_everything_is_not_blamed() -> None:
+    desk = Desk()
+    desk.store.refuses = {"agent_runs": 53}
+    for _ in range(3):
+        with pytest.raises(NotBadData, match="refuses a known-good row"):
+            desk.write(run_value(0))
     assert desk.dead() == []
-    desk.write(run_value(1), id=2)
-    assert desk.write(poison(0), id=1).dead == {"store": 1}
+    desk.store.refuses = {}
+    assert desk.write(run_value(0)).accepted == 1
+
+
+def test_where_any_row_would_be_seen_a_lone_bad_row_waits_for_a_good_one() -> None:
+    desk = Desk()
+    desk.store.poison = lambda row: row.get("rating") == 1
+    bad = feedback_value(0).replace(b'"rating": 5', b'"rating": 1')
+    with pytest.raises(NotBadData, match="has taken none yet"):
+        desk.write(bad, id=1, partition=F0)
+    assert (desk.dead(), desk.store.tables["agent_feedback"]) == ([], [])
+    desk.write(feedback_value(1), id=2, partition=F0)
+    assert desk.write(bad, id=1, partition=F0).dead == {"store": 1}
 
 
 def test_a_table_that_refuses_everything_makes_no_dead_letters() -> None:
