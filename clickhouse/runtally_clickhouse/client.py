@@ -64,7 +64,9 @@ class Store:
 
     def insert(self, table: str, rows: pa.Table) -> None:
         with store_errors(), self._client() as client:
-            told = client.insert_arrow(table, rows, settings=self._write_settings)
+            told = client.raw_insert(
+                table, rows.schema.names, arrow_stream(rows), settings=self._write_settings, fmt="ArrowStream"
+            )
         if not any(told.summary.values()):
             raise StoreUnavailable(f"{table}: whatever answered the insert with success is not ClickHouse")
 
@@ -113,6 +115,14 @@ class Store:
             }
         connect: Callable[..., Client] = clickhouse_connect.get_client
         return connect(**options)
+
+
+def arrow_stream(rows: pa.Table) -> pa.Buffer:
+    """The rows in Arrow's streaming format: cheaper for the server to read than `insert_arrow`'s file."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, rows.schema) as writer:
+        writer.write(rows)
+    return sink.getvalue()
 
 
 def check_writes_count_twice(store: Store) -> None:
