@@ -14,6 +14,7 @@ from runtally_consumer.controls import control_row
 from runtally_consumer.decoding import Decoded, coalesce
 from runtally_consumer.failures import BODY_TOO_LARGE_STATUS, MEMORY_LIMIT_CODE, FailureClass, classify
 from runtally_consumer.insert_sizes import InsertSize
+from runtally_consumer.threads import in_daemon_thread
 
 
 @dataclass(slots=True)
@@ -112,7 +113,7 @@ class RowInserter:
     async def _try(self, table: str, rows: pa.Table) -> str | None:
         """Why the store refused the rows as bad data; None when it took them."""
         try:
-            await asyncio.to_thread(self._store.insert, table, rows)
+            await in_daemon_thread(self._store.insert, table, rows)
         except StoreRefused as error:
             if classify(error) is not FailureClass.DATA:
                 raise

@@ -19,6 +19,7 @@ from runtally_consumer.decoding import DECODERS
 from runtally_consumer.inserting import Insertion, RowInserter
 from runtally_consumer.marks import MARKED_TABLE, mark_rows
 from runtally_consumer.records import Batch, Partition, Record
+from runtally_consumer.threads import in_daemon_thread
 
 
 class DeadLetterTopic(Protocol):
@@ -131,7 +132,7 @@ class BatchWriter:
         rows = insertion.decoded.table
         if insertion.table == MARKED_TABLE and rows.num_rows and not progress.is_marked:
             marks = await asyncio.to_thread(mark_rows, rows, self._random_bits)
-            await asyncio.to_thread(self._store.insert, "bucket_changes", marks)
+            await in_daemon_thread(self._store.insert, "bucket_changes", marks)
             progress.is_marked = True
             self._answers += 1
 
@@ -147,10 +148,10 @@ class BatchWriter:
         if dead:
             letters = [dead[index] for index in sorted(dead)]
             mirrored = await asyncio.to_thread(mirror_rows, self._stream, letters, now)
-            await asyncio.to_thread(self._store.insert, "dead_letters", mirrored)
+            await in_daemon_thread(self._store.insert, "dead_letters", mirrored)
             self._answers += 1
         ledger = await asyncio.to_thread(ledger_rows, self._stream, batch, sorted(dead), now)
-        await asyncio.to_thread(self._store.insert, "ingest_ledger", ledger)
+        await in_daemon_thread(self._store.insert, "ingest_ledger", ledger)
         self._answers += 1
 
 
