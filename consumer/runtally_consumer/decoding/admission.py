@@ -10,12 +10,12 @@ from functools import cached_property
 from operator import itemgetter
 from typing import TypeGuard
 
-import msgspec
+import numpy as np
 from runtally.violations import MAX_RECORD_BYTES
 
-from runtally_consumer.decoding.run_fields import Probe, decode_probe
+from runtally_consumer.decoding.run_fields import UNREADABLE, Probe, decode_probe
+from runtally_consumer.decoding.tag_columns import TagColumn, tag_column
 
-UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 # An amount in a string, as the contract spells it; pyarrow takes more.
 _AMOUNT_IN_STRING = re.compile(rb'"[+-]?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,9})?"')
 _first_byte = itemgetter(0)
@@ -33,6 +33,11 @@ class Admitted:
     def lines(self) -> bytes:
         """The messages, each with a newline at its end."""
         return b"\n".join([*self.values, b""])
+
+    @cached_property
+    def tags(self) -> TagColumn:
+        """The tags of each message."""
+        return tag_column([bytes(probe.tags) for probe in self.probes])
 
     def only(self, positions: Iterable[int]) -> "Admitted":
         """Those at these positions."""
@@ -56,9 +61,9 @@ def admit(values: Sequence[bytes | None], start: int, end: int) -> Admitted:
         candidates = [value for value in texts if value is not None and _is_candidate(value)]
         indices = [at for at in indices if (value := values[at]) is not None and _is_candidate(value)]
     admitted = _probed(indices, candidates)
-    if _amounts_are_plain(admitted.probes):
-        return admitted
-    return admitted.only(at for at, probe in enumerate(admitted.probes) if _amounts_are_plain([probe]))
+    if not _amounts_are_plain(admitted.probes):
+        admitted = admitted.only([at for at, probe in enumerate(admitted.probes) if _amounts_are_plain([probe])])
+    return admitted.only(np.flatnonzero(~admitted.tags.is_bad).tolist())
 
 
 def _are_candidates(values: Sequence[bytes | None]) -> TypeGuard[Sequence[bytes]]:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import msgspec
 from msgspec import Raw
 
-from runtally_consumer.decoding.admission import UNREADABLE
 from runtally_consumer.decoding.json_columns import KEYS_UNCLEAR
+from runtally_consumer.decoding.run_fields import UNREADABLE
 
 # How deep an ignored value may be nested is for the model to say; this is far below its bound.
 _MOST_BRACKETS = 64

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import pyarrow as pa
 
-from runtally_consumer.decoding.admission import UNREADABLE, Admitted
+from runtally_consumer.decoding.admission import Admitted
 from runtally_consumer.decoding.json_columns import read_columns
 from runtally_consumer.decoding.key_shapes import may_have_keys_once
-from runtally_consumer.decoding.run_fields import Width, decode_typed, json_schema
+from runtally_consumer.decoding.run_fields import UNREADABLE, Width, decode_typed, json_schema
 
 _PIECE_ROWS = 32
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +24,7 @@ from runtally_consumer.decoding.column_checks import (
     require,
 )
 from runtally_consumer.decoding.run_keys import derive_keys, key_millis, parse_uuid7
-from runtally_consumer.decoding.schemas import AGENT_RUNS, STRINGS, TEXT
+from runtally_consumer.decoding.schemas import AGENT_RUNS, TEXT
 from runtally_consumer.decoding.versions import (
     ENDED,
     RUNNING,
@@ -36,7 +35,6 @@ from runtally_consumer.decoding.versions import (
 )
 
 Micros = npt.NDArray[np.int64]
-Tags = Sequence[dict[str, str] | None]
 
 _MAX_IDENTIFIER = 128
 _RANKS = np.array(
@@ -107,7 +105,7 @@ def find_keys(runs: Runs, doubts: Doubts) -> tuple[npt.NDArray[np.uint8], npt.ND
 
 
 def runs_batch(
-    runs: Runs, keys: npt.NDArray[np.uint8], given: npt.NDArray[np.bool_], tags: Tags, values: Sequence[bytes]
+    runs: Runs, keys: npt.NDArray[np.uint8], given: npt.NDArray[np.bool_], tags: pa.Array, values: Sequence[bytes]
 ) -> pa.RecordBatch:
     """The rows of runs that are in no doubt, with the message values that they came from."""
     started = _started_micros(runs)
@@ -130,30 +128,10 @@ def runs_batch(
         "duration_ms": duration,
         "clock_skew": pa.array(skewed),
         "cost_source": _cost_sources(runs),
-        "tags": tags_column(tags),
+        "tags": tags,
     }
     columns = [computed[name] if name in computed else _plain(runs, name) for name in AGENT_RUNS.names]
     return pa.RecordBatch.from_arrays(columns, schema=AGENT_RUNS)
-
-
-def tags_column(tags: Tags) -> pa.Array:
-    """The tags as a map column; None is no tags."""
-    offsets = np.zeros(len(tags) + 1, dtype=np.int32)
-    np.cumsum([len(entries) if entries else 0 for entries in tags], out=offsets[1:])
-    filled = [entries for entries in tags if entries]
-    keys = _text_column(list(chain.from_iterable(filled)))
-    texts = _text_column(list(chain.from_iterable(map(dict.values, filled))))
-    return pa.MapArray.from_arrays(pa.array(offsets), keys, texts, type=STRINGS)
-
-
-def _text_column(texts: list[str]) -> pa.Array:
-    """`pa.array(texts)`, in half the time when all is ASCII."""
-    joined = "".join(texts)
-    if not joined.isascii():
-        return pa.array(texts, TEXT)
-    offsets = np.zeros(len(texts) + 1, dtype=np.int32)
-    np.cumsum(np.fromiter(map(len, texts), dtype=np.int32, count=len(texts)), out=offsets[1:])
-    return pa.StringArray.from_buffers(len(texts), pa.py_buffer(offsets), pa.py_buffer(joined.encode("ascii")))
 
 
 def _plain(runs: Runs, name: str) -> pa.Array:

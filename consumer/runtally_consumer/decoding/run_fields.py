@@ -75,6 +75,9 @@ def guess_type(start: bytes) -> pa.DataType | None:
     return pa.bool_() if start in (b"t", b"f") else pa.float64() if start.isdigit() else None
 
 
+UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""What its decoders raise for a message that is not as they expect."""
+
 Tag = Annotated[str, Meta(max_length=fields.MAX_TAG_VALUE)]
 TagKey = Annotated[str, Meta(min_length=1, max_length=fields.MAX_TAG_KEY)]
 Tags = Annotated[dict[TagKey, Tag], Meta(max_length=fields.MAX_TAGS)]
@@ -84,7 +87,7 @@ class Probe(msgspec.Struct, gc=False):
     """What pyarrow cannot read, taken from each message by itself. That a message decodes as a Probe also
     proves that it is one JSON object, whole and alone."""
 
-    tags: Tags | None = None
+    tags: Raw = Raw(b"null")
     cost_usd: Raw = Raw(b"null")
     credits: Raw = Raw(b"null")
 

@@ -128,7 +128,7 @@ class _RunBatch:
         keep = ~doubts.rows
         sure = group if keep.all() else group.only(np.flatnonzero(keep).tolist())
         if sure.values:
-            tags = [probe.tags for probe in sure.probes]
+            tags = group.tags.array(keep)
             self._batches.append(runs_batch(runs.only(keep), keys[keep], given[keep], tags, sure.values))
             self._rows.append(np.array(sure.indices, dtype=np.int64))
         self._left += {group.indices[at] for at in np.flatnonzero(doubts.rows).tolist()} - unread
@@ -147,7 +147,7 @@ class _RunBatch:
         Gives the unknown names of the others, by position, and the indices of those with an unread field.
         """
         keys = key_counts(group.lines, [len(value) for value in group.values])
-        entries = np.array([-1 if probe.tags is None else len(probe.tags) for probe in group.probes])
+        entries = group.tags.entries
         read = frozenset((*self._names, "tags"))
         unknown: dict[int, tuple[str, ...]] = {}
         unread: set[int] = set()
