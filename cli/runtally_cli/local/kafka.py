@@ -40,9 +40,13 @@ QUICK_TO_NOTICE: Final[Mapping[str, str]] = {
 
 @dataclass(frozen=True)
 class KafkaOptions:
-    """`properties` are added to server.properties and win over ours; the heap is the JVM's limit."""
+    """`properties` are added to server.properties and win over ours; the heap is the JVM's limit.
+
+    `cluster_id` names the cluster that this broker is one of; without it the broker is a cluster of its own.
+    """
 
     heap_mb: int = 512
+    cluster_id: str | None = None
     properties: Mapping[str, str] = field(default_factory=dict)
     port_variable: str = "RUNTALLY_KAFKA_PORT"
     lifeline: Path | None = None
@@ -146,9 +150,7 @@ class KafkaBroker:
         return path
 
     def _format(self, java: Sequence[str], properties: Path) -> None:
-        cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
-        # A leading dash would be read as an option.
-        cluster_id = cluster_id.replace("-", "A")
+        cluster_id = self._options.cluster_id or new_cluster_id()
         command = [*java, "kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(properties)]
         with self._log.open("ab") as log:
             done = subprocess.run(
@@ -161,3 +163,10 @@ class KafkaBroker:
             )
         if done.returncode != 0:
             raise ServerDidNotStart(f"kafka could not format {self._data}; the end of its log:\n{tail(self._log)}")
+
+
+def new_cluster_id() -> str:
+    """A random one, as Kafka writes it."""
+    text = base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
+    # A leading dash would be read as an option.
+    return text.replace("-", "A")
