@@ -1,16 +1,17 @@
 """The decisions of the consumer, without I/O: what to batch, what to write now, what may be committed.
 
 The caller reports what happened (`assign`, `offer`, `written`, `failed`, ...) with the time it happened, and asks
-what to do (`take_due`, `committable`, `is_over_budget`). One promise governs all of it: `committable` never
+what to do (`take_due`, `committable`, `crowded`). One promise governs all of it: `committable` never
 names an offset unless every record before it, in this epoch, was reported as written.
 """
 
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
 
 from runtally_consumer.breaker import Breaker
 from runtally_consumer.failures import FailureClass
+from runtally_consumer.memory import MemoryBudget
 from runtally_consumer.records import Batch, Partition, Record, Slice, record_bytes
 from runtally_consumer.watermark import Watermark
 
@@ -70,6 +71,7 @@ class Engine:
         self._turn = count(1)
         self._ids = count(1)
         self._held_bytes = 0
+        self._memory = MemoryBudget(limits.buffer_bytes)
 
     @property
     def epoch(self) -> int:
@@ -156,7 +158,7 @@ class Engine:
         if watermark is None or not self._admitting or partition in self._stopped:
             return
         for part, size in self._cut(partition.topic, records):
-            piece = Slice(partition, self._epoch, part)
+            piece = Slice(partition, self._epoch, part, size)
             watermark.admitted(piece)
             buffer = self._buffers.setdefault(partition.topic, _Buffer(since=now))
             buffer.slices.append(piece)
@@ -272,12 +274,21 @@ class Engine:
         """The broker has acknowledged these offsets."""
         self._committed.update({p: offset for p, offset in offsets.items() if p in self._watermarks})
 
-    def is_over_budget(self) -> bool:
-        return self._held_bytes >= self._limits.buffer_bytes
+    def crowded(self, paused: Collection[Partition]) -> frozenset[Partition]:
+        """Our partitions that must not be read now, for memory; `paused` are those of the last answer."""
+        if not self._watermarks or self._held_bytes <= self._limits.buffer_bytes // 2:
+            return frozenset()
+        held = dict.fromkeys(self._watermarks, 0)
+        slices = [piece for buffer in self._buffers.values() for piece in buffer.slices]
+        slices += [piece for opened in self._all_open() for piece in opened.batch.slices]
+        for piece in slices:
+            if piece.partition in held:
+                held[piece.partition] += piece.size_bytes
+        return self._memory.crowded(held, self._held_bytes, paused)
 
-    def is_relaxed(self) -> bool:
-        """Whether enough memory is free again to go on reading, with room so that reading does not flap."""
-        return self._held_bytes <= self._limits.buffer_bytes // 2
+    def room_bytes(self) -> int:
+        """How much may be read before `crowded` must be asked again."""
+        return self._memory.room_bytes(self._held_bytes)
 
     def _all_open(self) -> list[_Open]:
         return [*self._in_flight.values(), *self._waiting.values()]
@@ -357,4 +368,4 @@ def _without(slices: Sequence[Slice], partitions: frozenset[Partition]) -> tuple
     """The slices of other partitions, and the bytes of those left out."""
     gone = [piece for piece in slices if piece.partition in partitions]
     kept = [piece for piece in slices if piece.partition not in partitions]
-    return kept, sum(record_bytes(record) for piece in gone for record in piece.records)
+    return kept, sum(piece.size_bytes for piece in gone)

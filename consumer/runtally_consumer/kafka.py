@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -35,6 +35,8 @@ LETTER_BYTES = (DEAD_LETTER_BYTES - 64 * 1024, 900 * 1024, 64 * 1024)
 _TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)
 DEAD_LETTER_SECONDS = 30.0
 MAX_POLL_INTERVAL_MS = 300_000
+# What the client fetches ahead of the polls counts in no budget, so it is kept small.
+FETCH_BYTES = 16 * 1024 * 1024
 METADATA_MAX_AGE_MS = 60_000  # new partitions are noticed within this
 
 _NEEDS_PERSON: tuple[type[BrokerResponseError | KafkaError], ...] = (
@@ -104,8 +106,9 @@ class KafkaSource:
         except (KafkaError, TimeoutError) as error:
             raise CommitRefused(_told(error), needs_person=isinstance(error, _NEEDS_PERSON)) from error
 
-    def pause(self) -> None:
-        self._consumer.pause(*self._consumer.assignment())
+    def pause(self, partitions: Collection[Partition]) -> None:
+        # In a rebalance some may be gone already.
+        self._consumer.pause(*(self._consumer.assignment() & {TopicPartition(*p) for p in partitions}))
 
     def resume(self) -> None:
         self._consumer.resume(*(self._consumer.paused() - self._held))
@@ -162,6 +165,7 @@ class KafkaSource:
             rebalance_timeout_ms=max(60_000, session_ms),
             max_poll_interval_ms=MAX_POLL_INTERVAL_MS,
             metadata_max_age_ms=METADATA_MAX_AGE_MS,
+            fetch_max_bytes=min(FETCH_BYTES, self._settings.buffer_bytes),
             max_partition_fetch_bytes=1024 * 1024,
         )
 

@@ -7,10 +7,14 @@ from collections.abc import Callable
 import structlog
 
 from runtally_consumer.engine import Engine
+from runtally_consumer.records import Partition
 from runtally_consumer.source import PollFailed, Source, SourceBroken
 
 POLL_WAIT_MS = 200
 POLL_RECORDS = 20_000
+FEWEST_RECORDS = 100
+FIRST_RECORD_BYTES = 1024.0
+REMEMBERED = 0.9  # of what records weighed before the last poll
 FAILED_POLLS = 20
 LONGEST_WAIT_SECONDS = 5.0
 SHOWN_SECONDS = 10.0
@@ -26,7 +30,8 @@ class Poller:
         self._engine = engine
         self._stopping = stopping
         self._monotonic = monotonic
-        self._paused = False
+        self._paused: frozenset[Partition] = frozenset()
+        self._record_bytes = FIRST_RECORD_BYTES
         self._quiet_since: float | None = None
         self._failed_polls = 0
         self._failure = ""
@@ -40,12 +45,12 @@ class Poller:
 
     @property
     def is_paused(self) -> bool:
-        """Whether nothing is read because too much is held already."""
-        return self._paused
+        """Whether some partitions are not read because too much is held already."""
+        return bool(self._paused)
 
     def assigned(self) -> None:
         """Partitions were assigned: none of them is paused, and nothing of them was read."""
-        self._paused = False
+        self._paused = frozenset()
         self._quiet_since = None
 
     def quiet_seconds(self) -> float:
@@ -64,7 +69,7 @@ class Poller:
             await asyncio.sleep(0)  # with much to read a poll never waits, and others would starve
 
     async def _poll_once(self) -> None:
-        polled = await self._source.poll(POLL_WAIT_MS, POLL_RECORDS)
+        polled = await self._source.poll(POLL_WAIT_MS, self._most_records())
         if self._stopping.is_set():
             return  # not admitted, so not committed: the next owner reads it
         now = self._monotonic()
@@ -72,16 +77,26 @@ class Poller:
             self._quiet_since = None
         elif self._quiet_since is None:
             self._quiet_since = now
+        held = self._engine.held_bytes
         for partition, records in polled.items():
             self._engine.offer(partition, records, now)
+        if polled:
+            mean = (self._engine.held_bytes - held) / sum(map(len, polled.values()))
+            self._record_bytes = max(mean, self._record_bytes * REMEMBERED)
+
+    def _most_records(self) -> int:
+        """So that one poll does not go far beyond the budget, going by what records weighed lately."""
+        return max(FEWEST_RECORDS, min(POLL_RECORDS, int(self._engine.room_bytes() / self._record_bytes)))
 
     def _apply_back_pressure(self) -> None:
-        if not self._paused and self._engine.is_over_budget():
-            self._source.pause()
-            self._paused = True
-        elif self._paused and self._engine.is_relaxed():
+        crowded = self._engine.crowded(self._paused)
+        if crowded == self._paused:
+            return
+        if self._paused - crowded:
             self._source.resume()
-            self._paused = False
+        if crowded:
+            self._source.pause(crowded)
+        self._paused = crowded
 
     async def _recover(self, error: PollFailed) -> None:
         self._quiet_since = None

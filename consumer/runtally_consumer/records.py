@@ -42,6 +42,7 @@ class Slice:
     partition: Partition
     epoch: int
     records: tuple[Record, ...]
+    size_bytes: int = 0
 
     @property
     def first_offset(self) -> int:

@@ -1,6 +1,6 @@
 """Where records come from, as the consumer sees it: the contract that the Kafka adapter and the tests' fake keep."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
 from runtally_consumer.records import Partition, Record
@@ -52,11 +52,13 @@ class Source(Protocol):
         """Returns within seconds once the broker has acknowledged. Raises `CommitRefused`, which is never a loss."""
         ...
 
-    def pause(self) -> None:
-        """Fetch nothing more until `resume` or the next assignment, but stay in the group while polled."""
+    def pause(self, partitions: Collection[Partition]) -> None:
+        """Fetch nothing more of these until `resume` or the next assignment, but stay in the group while polled."""
         ...
 
-    def resume(self) -> None: ...
+    def resume(self) -> None:
+        """Fetch all partitions again that are not held."""
+        ...
 
     def hold(self, partition: Partition) -> None:
         """Fetch nothing more of one partition, whatever `resume` says, until `release` or the next assignment."""

@@ -4,7 +4,7 @@ import asyncio
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import pyarrow as pa
 from consumer.samples import StoredRecord
@@ -125,8 +125,8 @@ class FakeSource:
         self._broker.committed.update(offsets)
         self._broker.commits.append(dict(offsets))
 
-    def pause(self) -> None:
-        self._paused = set(self._positions)
+    def pause(self, partitions: Collection[Partition]) -> None:
+        self._paused |= set(partitions)
 
     def resume(self) -> None:
         self._paused = set()

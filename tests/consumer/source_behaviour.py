@@ -129,7 +129,7 @@ class SourceBehaviour:
     def test_paused_partitions_bring_nothing_until_resumed(self, play: Play) -> None:
         async def story(broker: Broker) -> None:
             async with joined(broker) as member:
-                member.source.pause()
+                member.source.pause(member.partitions)
                 await broker.publish(0, [b"a"])
                 polls = member.polls
                 await until(lambda: member.polls > polls + 3, "polls while paused")
@@ -143,7 +143,7 @@ class SourceBehaviour:
     def test_a_rebalance_forgets_the_pause(self, play: Play) -> None:
         async def story(broker: Broker) -> None:
             async with joined(broker) as member:
-                member.source.pause()
+                member.source.pause(member.partitions)
                 async with joined(broker):
                     await until(lambda: len(member.partitions) == 1, "a partition each")
                 await until(lambda: len(member.partitions) == 2, "both again")
@@ -158,7 +158,7 @@ class SourceBehaviour:
             async with joined(broker) as member:
                 await until(lambda: len(member.offers) == 3, "all records")
                 member.source.hold(Partition(broker.topic, 0))
-                member.source.pause()
+                member.source.pause(member.partitions)
                 member.source.resume()
                 await broker.publish(0, [b"0-d"])
                 await broker.publish(1, [b"1-a"])
@@ -181,7 +181,7 @@ class SourceBehaviour:
                     await until(lambda: len(member.partitions) == 1, "a partition each")
                 await until(lambda: len(member.partitions) == 2, "both again")
                 await broker.publish(0, [b"a"])
-                member.source.pause()
+                member.source.pause(member.partitions)
                 member.source.resume()
                 await until(lambda: member.values() == [b"a"], "the record")
 

@@ -377,17 +377,16 @@ def test_flush_forms_batches_of_whatever_there_is() -> None:
     assert [offsets(batch.records) for batch in engine.take_due(0.0)] == [[3], [4]]
 
 
-def test_memory_is_over_budget_until_half_of_it_is_free() -> None:
+def test_memory_is_crowded_until_half_of_it_is_free() -> None:
     engine = engine_of(P0)
     engine.offer(P0, span(0, 50), now=0.0)
-    assert engine.is_over_budget()
+    assert engine.crowded(()) == {P0}
     for held in (40, 30):
         engine.written(engine.take_due(0.0)[0].id)
         assert engine.held_records == held
-        assert not engine.is_relaxed()
+        assert engine.crowded({P0}) == {P0}
     engine.written(engine.take_due(0.0)[0].id)
-    assert engine.is_relaxed()
-    assert not engine.is_over_budget()
+    assert engine.crowded({P0}) == frozenset()
 
 
 def test_headers_weigh_too() -> None:

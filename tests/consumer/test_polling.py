@@ -1,7 +1,7 @@
 """The polling task: back-pressure, quiet, and what it does about polls that fail."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -22,6 +22,7 @@ class Script:
     def __init__(self, *steps: Callable[[], Polled | None]) -> None:
         self.steps = list(steps)
         self.calls: list[str] = []
+        self.asked: list[int] = []
         self.stopping = asyncio.Event()
         self.clock = Clock()
         self.engine = Engine(EngineLimits(buffer_bytes=10 * record_bytes(StoredRecord(0))), lambda: 1.0)
@@ -29,6 +30,7 @@ class Script:
         self.poller = Poller(self, self.engine, self.stopping, self.clock)  # type: ignore[arg-type] # no more is used
 
     async def poll(self, wait_ms: int, most: int) -> Polled:
+        self.asked.append(most)
         self.calls.append("poll")
         step = self.steps.pop(0)
         polled = step()
@@ -36,7 +38,8 @@ class Script:
             self.stopping.set()
         return polled or {}
 
-    def pause(self) -> None:
+    def pause(self, partitions: Collection[Partition]) -> None:
+        assert partitions == {P0}
         self.calls.append("pause")
 
     def resume(self) -> None:

@@ -83,7 +83,7 @@ def test_a_stopped_partition_stays_stopped_under_back_pressure_and_stops_again_e
         consumer, source = world.member()
         running = asyncio.create_task(consumer.run())
         await until(lambda: P0 in consumer.stopped_partitions(), "the stop")
-        source.pause()
+        source.pause([P0, P1])
         source.resume()
         await world.broker.rebalance()
         assert consumer.stopped_partitions() == {}
