@@ -204,6 +204,30 @@ def dlq_replay(
         raise typer.Exit(1)
 
 
+@dlq.command("resume")
+def dlq_resume(
+    topic: Annotated[str | None, typer.Argument(help="The topic of one stopped partition.")] = None,
+    partition: Annotated[int | None, typer.Argument(min=0, help="Its number.")] = None,
+    all_of_them: Annotated[bool, typer.Option("--all", help="All partitions that are stopped.")] = False,
+    wait: Annotated[float, typer.Option(min=0, help="Seconds to wait until they go on.")] = 60.0,
+) -> None:
+    """Let partitions go on that too many dead letters have stopped; without any named, list what is stopped.
+
+    Exits with 1 when one does not go on in time, or is stopped again.
+    """
+    if (topic is None) != (partition is None) or (topic is not None and all_of_them):
+        raise typer.BadParameter("name a TOPIC and a PARTITION, or --all, or nothing to list what is stopped")
+    with plain_errors():
+        from runtally_consumer.records import Partition
+
+        from runtally_cli.dlq.resuming import ResumeSelection, resume
+
+        one = None if topic is None or partition is None else Partition(topic, partition)
+        outcomes = resume(ResumeSelection(one, all_of_them), wait, say)
+    if outcomes and not all(outcome.goes_on for outcome in outcomes):
+        raise typer.Exit(1)
+
+
 @app.command()
 def migrate(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,

@@ -138,6 +138,32 @@ ENGINE = ReplacingMergeTree(acknowledged_at)
 ORDER BY (stream, topic, partition, first_offset, last_offset)
 SETTINGS non_replicated_deduplication_window = 0, replicated_deduplication_window = 0, index_granularity = 8192;
 
+CREATE TABLE partition_resumes
+(
+    `stream` LowCardinality(String),
+    `topic` LowCardinality(String),
+    `partition` UInt32,
+    `judged_from` UInt64,
+    `requested_at` DateTime64(6, 'UTC')
+)
+ENGINE = ReplacingMergeTree(requested_at)
+ORDER BY (stream, topic, partition, judged_from)
+SETTINGS non_replicated_deduplication_window = 0, replicated_deduplication_window = 0, index_granularity = 8192;
+
+CREATE TABLE partition_stops
+(
+    `stream` LowCardinality(String),
+    `topic` LowCardinality(String),
+    `partition` UInt32,
+    `stopped_offset` UInt64,
+    `judged_from` UInt64,
+    `reason` String,
+    `stopped_at` DateTime64(6, 'UTC')
+)
+ENGINE = ReplacingMergeTree(stopped_at)
+ORDER BY (stream, topic, partition, stopped_offset, judged_from)
+SETTINGS non_replicated_deduplication_window = 0, replicated_deduplication_window = 0, index_granularity = 8192;
+
 CREATE TABLE schema_migrations
 (
     `number` UInt32,

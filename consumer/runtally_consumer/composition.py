@@ -11,12 +11,12 @@ from datetime import UTC, datetime
 
 from runtally.connection import KafkaConnection
 from runtally.kafka_producer import start_producer
-from runtally_clickhouse.client import Writer
 
-from runtally_consumer.dead_letter_limits import NEVER_STOPPED
+from runtally_consumer.dead_letter_limits import DeadLetterLimit
 from runtally_consumer.engine import Engine
 from runtally_consumer.kafka import KafkaDeadLetterTopic, KafkaSource
 from runtally_consumer.metrics import ConsumerMetrics
+from runtally_consumer.resuming import ReaderWriter, StoreStopRegister
 from runtally_consumer.service import Consumer
 from runtally_consumer.settings import ConsumerSettings
 from runtally_consumer.topics import DEAD_LETTER_BYTES, cluster_id
@@ -35,7 +35,7 @@ class ConsumerParts:
 
 @asynccontextmanager
 async def compose_consumer(
-    connection: KafkaConnection, store: Writer, settings: ConsumerSettings
+    connection: KafkaConnection, store: ReaderWriter, settings: ConsumerSettings
 ) -> AsyncIterator[ConsumerParts]:
     """Connect to the brokers and put the parts together.
 
@@ -57,7 +57,7 @@ async def compose_consumer(
             stream,
             lambda: datetime.now(UTC),
             time.monotonic,
-            NEVER_STOPPED,  # until `runtally dlq resume` exists: nobody could let a stopped partition go on
+            DeadLetterLimit(),
         )
         consumer = Consumer(
             KafkaSource(connection, settings),
@@ -66,6 +66,7 @@ async def compose_consumer(
             metrics,
             time.monotonic,
             settings.drain_seconds,
+            StoreStopRegister(store, lambda topic: stream, lambda: datetime.now(UTC)),
         )
         yield ConsumerParts(consumer, metrics)
     finally:

@@ -1,10 +1,11 @@
 """How many dead letters a partition may have before they are a bad deploy and not bad data. Pure."""
 
+from bisect import bisect_left
 from collections import deque
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from runtally_consumer.records import Partition
+from runtally_consumer.records import Batch, Partition
 
 
 class TooManyDeadLetters(Exception):
@@ -37,21 +38,21 @@ class Tally:
 
 
 class DeadLetterWindow:
-    """The last records of one partition. `judged_from`: how many records pass whatever they are."""
+    """The last records of one partition."""
 
-    def __init__(self, limit: DeadLetterLimit, judged_from: int = 0) -> None:
+    def __init__(self, limit: DeadLetterLimit) -> None:
         self._limit = limit
-        self._judged_from = judged_from
         self._seen = 0
         self._dead: deque[int] = deque()
 
-    def verdict(self, tally: Tally) -> str | None:
+    def verdict(self, *tallies: Tally) -> str | None:
         """Why the partition must stop if these records came next; None when they may."""
-        if self._seen < self._judged_from:
-            return None
-        seen = self._seen + tally.records
+        seen, dead_at = self._seen, []
+        for tally in tallies:
+            dead_at += [seen + at for at in tally.dead]
+            seen += tally.records
         start = seen - self._limit.window
-        dead = sum(at >= start for at in self._dead) + sum(self._seen + at >= start for at in tally.dead)
+        dead = sum(at >= start for at in self._dead) + sum(at >= start for at in dead_at)
         among = min(seen, self._limit.window)
         if dead < self._limit.fewest or dead <= self._limit.share * among:
             return None
@@ -65,34 +66,100 @@ class DeadLetterWindow:
 
 
 class DeadLetterPolicy:
-    """The windows of all partitions."""
+    """The windows of all partitions. A batch under way counts from the moment that it was let through."""
 
     def __init__(self, limit: DeadLetterLimit) -> None:
         self._limit = limit
         self._windows: dict[Partition, DeadLetterWindow] = {}
+        self._under_way: dict[int, dict[Partition, Tally]] = {}
+        self._judged_from: dict[Partition, int] = {}
+        self._epoch = 0
 
-    def check(self, tallies: Mapping[Partition, Tally]) -> None:
-        """Raises `TooManyDeadLetters` when a partition must stop if these records came next."""
-        stops = {}
-        for partition, tally in tallies.items():
-            if reason := self._window(partition).verdict(tally):
-                stops[partition] = f"{partition.topic}-{partition.number} stopped: {reason}"
-        if stops:
+    @property
+    def window(self) -> int:
+        """How many of a partition's last records count."""
+        return self._limit.window
+
+    @property
+    def is_off(self) -> bool:
+        """Whether no share of dead letters stops a partition."""
+        return self._limit.share >= 1
+
+    def stops(self, batch: Batch, dead: Iterable[int]) -> dict[Partition, str]:
+        """The partitions that must stop if these of the batch's records were dead, by index, each with the reason."""
+        return self._stops(batch.id, self._tallies(batch, dead))
+
+    def let_through(self, batch: Batch, dead: Iterable[int]) -> None:
+        """These of the batch's records are dead, by index; once more with more of them replaces what was told before.
+
+        Raises `TooManyDeadLetters`, and counts nothing anew, when a partition must stop.
+        """
+        tallies = self._tallies(batch, dead)
+        if stops := self._stops(batch.id, tallies):
             raise TooManyDeadLetters(stops)
+        self._under_way[batch.id] = tallies
 
-    def count(self, tallies: Mapping[Partition, Tally]) -> None:
-        """These records came. Raises `TooManyDeadLetters`, and counts none, as `check` would."""
-        self.check(tallies)
-        for partition, tally in tallies.items():
+    def written(self, batch_id: int) -> None:
+        """The batch is durable."""
+        for partition, tally in self._under_way.pop(batch_id, {}).items():
             self._window(partition).add(tally)
 
-    def pardon(self, partition: Partition) -> None:
-        """Someone has looked: a whole window of the partition's next records passes whatever they are."""
-        self._windows[partition] = DeadLetterWindow(self._limit, judged_from=self._limit.window)
+    def keep_only(self, batch_ids: Collection[int]) -> None:
+        """No other batch will be given again."""
+        self._under_way = {id: tallies for id, tallies in self._under_way.items() if id in batch_ids}
 
-    def forget(self) -> None:
-        """Partitions were assigned anew: their records are read again."""
+    def pardon(self, partition: Partition, judged_from: int) -> bool:
+        """Someone has looked: the records below this offset pass whatever they are, and are not counted.
+
+        False when they do so already. What was counted before is forgotten.
+        """
+        if judged_from <= self._judged_from.get(partition, 0):
+            return False
+        self._judged_from[partition] = judged_from
+        self._windows.pop(partition, None)
+        for tallies in self._under_way.values():
+            tallies.pop(partition, None)
+        return True
+
+    def forget(self, epoch: int) -> None:
+        """Partitions were assigned anew: their records are read again, so those of earlier epochs count no more."""
+        self._epoch = epoch
         self._windows.clear()
+        self._under_way.clear()
+        self._judged_from.clear()
+
+    def _stops(self, batch_id: int, tallies: Mapping[Partition, Tally]) -> dict[Partition, str]:
+        stops = {}
+        for partition, tally in tallies.items():
+            if not tally.dead:
+                continue  # without a new dead letter there is nothing to be held back
+            others = [
+                others[partition] for id, others in self._under_way.items() if id != batch_id and partition in others
+            ]
+            if reason := self._window(partition).verdict(*others, tally):
+                topic, number = partition
+                stops[partition] = (
+                    f"{topic}-{number} stopped: {reason}; go on by `runtally dlq resume {topic} {number}`"
+                )
+        return stops
+
+    def _tallies(self, batch: Batch, dead: Iterable[int]) -> dict[Partition, Tally]:
+        """What is counted of each partition; `dead` holds indices of the batch's records."""
+        if batch.epoch < self._epoch:
+            return {}
+        ordered = sorted(dead)
+        found: dict[Partition, tuple[int, list[int]]] = {}
+        end = 0
+        for piece in batch.slices:
+            start, end = end, end + len(piece.records)
+            judged_from = self._judged_from.get(piece.partition, 0)
+            if piece.first_offset < judged_from:
+                start += bisect_left(piece.records, judged_from, key=lambda record: record.offset)
+            records, indices = found.get(piece.partition, (0, []))
+            dead_here = ordered[bisect_left(ordered, start) : bisect_left(ordered, end)]
+            indices += [records + index - start for index in dead_here]
+            found[piece.partition] = (records + end - start, indices)
+        return {partition: Tally(*counted) for partition, counted in found.items()}
 
     def _window(self, partition: Partition) -> DeadLetterWindow:
         return self._windows.setdefault(partition, DeadLetterWindow(self._limit))

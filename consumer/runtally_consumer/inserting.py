@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -36,16 +36,19 @@ class RowInserter:
         self._sizes: defaultdict[str, InsertSize] = defaultdict(InsertSize)
         self.answers = 0  # of the store, to tell a slow one from one that hangs
 
-    async def insert(self, insertion: Insertion) -> Mapping[int, str]:
+    async def insert(
+        self, insertion: Insertion, too_many: Callable[[Collection[int]], object] | None = None
+    ) -> Mapping[int, str]:
         """Store every row except those that are proven bad; returns these, each with the store's reason.
 
-        Raises `StoreError` or `NotBadData`: some rows may be stored by then, and may be stored again.
+        `too_many`: see `Bisection`. Raises `StoreError`, `NotBadData` or `TooManyRefused`: some rows may be stored
+        by then, and may be stored again.
         """
         if insertion.bisection is None:
             refusal = await self._try_all(insertion)
             if refusal is None:
                 return {}
-            insertion.bisection = Bisection(insertion.decoded.table.num_rows, refusal)
+            insertion.bisection = Bisection(insertion.decoded.table.num_rows, refusal, too_many)
         try:
             await self._bisect(insertion, insertion.bisection)
         except Exception as error:

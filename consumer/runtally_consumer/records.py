@@ -71,3 +71,8 @@ class Batch:
     @property
     def records(self) -> list[Record]:
         return [record for piece in self.slices for record in piece.records]
+
+    def offsets_of(self, partition: Partition) -> tuple[int, int]:
+        """The first offset that the batch has of a partition that is in it, and the one after the last."""
+        pieces = [piece for piece in self.slices if piece.partition == partition]
+        return min(piece.first_offset for piece in pieces), max(piece.next_offset for piece in pieces)

@@ -11,6 +11,7 @@ from runtally_consumer.failures import FailureClass, classify
 from runtally_consumer.metrics import ConsumerMetrics
 from runtally_consumer.polling import Poller
 from runtally_consumer.records import Batch, Partition
+from runtally_consumer.resuming import ResumeWatch, Stop, StopRegister
 from runtally_consumer.source import CommitRefused, Source
 from runtally_consumer.standstill import StandstillWatch
 from runtally_consumer.topics import EVENT_TOPICS
@@ -36,6 +37,7 @@ class Consumer:
         metrics: ConsumerMetrics,
         monotonic: Callable[[], float],
         drain_seconds: float,
+        stop_register: StopRegister | None = None,
     ) -> None:
         self._source = source
         self._engine = engine
@@ -46,6 +48,7 @@ class Consumer:
         self._stopping = asyncio.Event()
         self._poller = Poller(source, engine, self._stopping, monotonic)
         self._standstill = StandstillWatch()
+        self._resumes = ResumeWatch(stop_register)
         self._writes: set[asyncio.Task[None]] = set()
         self._commit_lock = asyncio.Lock()
         self._committing: asyncio.Task[None] | None = None
@@ -94,16 +97,20 @@ class Consumer:
         """The partitions that too many dead letters have stopped, each with the reason."""
         return self._engine.stopped
 
-    def resume_partition(self, partition: Partition) -> bool:
-        """Go on with a stopped partition, letting a whole window of its records pass whatever they are.
+    def resume_partition(self, partition: Partition, judged_from: int | None = None) -> bool:
+        """Go on with a stopped partition; its records below `judged_from` pass, as many dead letters as they are.
 
-        False when it is not stopped here. Call it from the consumer's event loop.
+        By default those that it was stopped for, and at least a window. False when it is not stopped here, or was
+        stopped for records that `judged_from` does not let pass. Call it from the consumer's event loop.
         """
-        if not self._engine.resume(partition):
+        stop = self._resumes.stop_of(partition)
+        if stop is None or partition not in self._engine.stopped:
+            return self._engine.resume(partition)  # not stopped, or not for what is in its records
+        judged_from = stop.judged_from if judged_from is None else judged_from
+        if not self._writer.dead_letter_policy.pardon(partition, judged_from):
             return False
-        self._writer.dead_letter_policy.pardon(partition)
-        log.warning("resuming a partition that dead letters had stopped", partition=_name(partition))
-        return True
+        log.warning("resuming a stopped partition", partition=_name(partition), judged_from=judged_from)
+        return self._engine.resume(partition)
 
     def not_ready_reason(self) -> str | None:
         """Why records are not flowing, None when they are."""
@@ -150,6 +157,7 @@ class Consumer:
     def _tick(self) -> None:
         now = self._monotonic()
         self._heartbeat = now
+        self._resume_requested(now)
         self._release_resumed()
         self._start_due_writes(now)
         self._start_due_commit(now)
@@ -169,6 +177,10 @@ class Consumer:
         lagging = pending | unread | self._engine.committable().keys()
         excused = places if self._outage() else self._engine.stopped
         self._standstill.observe(places, lagging, excused, now)
+
+    def _resume_requested(self, now: float) -> None:
+        for partition, judged_from in self._resumes.take_requested(self._engine.stopped, now).items():
+            self.resume_partition(partition, judged_from)
 
     def _release_resumed(self) -> None:
         if not self._engine.is_admitting:
@@ -228,6 +240,9 @@ class Consumer:
             return  # whoever gets the partitions meets the same records
         for partition in self._engine.stopped.keys() & error.stops.keys():
             self._source.hold(partition)
+            first, end = batch.offsets_of(partition)
+            window = self._writer.dead_letter_policy.window
+            self._resumes.stopped(Stop(partition, first, max(end, first + window), error.stops[partition]))
             log.error("partition stopped, `/ready` says so until it is resumed", reason=error.stops[partition])
 
     def _measure(self, batch: Batch, written: Written) -> None:
@@ -266,7 +281,7 @@ class Consumer:
 
     async def _on_assigned(self, partitions: list[Partition]) -> None:
         self._engine.assign(partitions)
-        self._writer.dead_letter_policy.forget()
+        self._writer.dead_letter_policy.forget(self._engine.epoch)
         self._poller.assigned()
         self._writer.keep_only(self._engine.open_batches)
         self._commit_failure = None
@@ -291,6 +306,7 @@ class Consumer:
 
     async def _leave(self, polling: asyncio.Task[None]) -> None:
         """Whatever still runs ends here: a poll may wait for a rebalance that never comes, a write for the store."""
+        await self._resumes.leave()
         await self._source.stop()
         running = [polling, *self._writes, *([self._committing] if self._committing else [])]
         for task in running:

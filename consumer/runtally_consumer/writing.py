@@ -13,7 +13,8 @@ import pyarrow as pa
 from runtally.violations import Violation
 from runtally_clickhouse.client import Writer
 
-from runtally_consumer.dead_letter_limits import DeadLetterLimit, DeadLetterPolicy, Tally
+from runtally_consumer.bisection import TooManyRefused
+from runtally_consumer.dead_letter_limits import DeadLetterLimit, DeadLetterPolicy, TooManyDeadLetters
 from runtally_consumer.dead_letters import DeadLetter, RefusedBy, mirror_rows
 from runtally_consumer.decoding import DECODERS
 from runtally_consumer.inserting import Insertion, RowInserter
@@ -94,19 +95,17 @@ class BatchWriter:
             progress.insertion = await asyncio.to_thread(self._decode, batch, progress)
         times.append(self._monotonic())
         if not progress.is_stored:
-            self.dead_letter_policy.check(_tallies(batch, progress.dead))
+            self.dead_letter_policy.let_through(batch, progress.dead)
         await self._publish_letters(progress)
         times.append(self._monotonic())
         if not progress.is_stored:
-            refused = await self._inserter.insert(progress.insertion)
-            progress.dead |= _refused_by_store(batch, progress.insertion, refused)
-            self.dead_letter_policy.count(_tallies(batch, progress.dead))
-            progress.is_stored = True
+            await self._insert(batch, progress, progress.insertion)
         await self._mark(progress, progress.insertion)
         await self._publish_letters(progress)
         await self._account(batch, progress.dead)
         times.append(self._monotonic())
         self._progress.pop(batch.id, None)
+        self.dead_letter_policy.written(batch.id)
         steps = ("decode", "dead_letters", "insert")
         return Written(
             accepted=len(batch.records) - len(progress.dead),
@@ -118,6 +117,7 @@ class BatchWriter:
     def keep_only(self, batch_ids: Collection[int]) -> None:
         """No other batch will be given again."""
         self._progress = {id: progress for id, progress in self._progress.items() if id in batch_ids}
+        self.dead_letter_policy.keep_only(batch_ids)
 
     def _decode(self, batch: Batch, progress: _Progress) -> Insertion:
         decoder = DECODERS[batch.topic]
@@ -126,6 +126,21 @@ class BatchWriter:
             places = _places(batch)
             progress.dead = {item.index: DeadLetter(*places[item.index], item.violations) for item in decoded.rejected}
         return Insertion(decoder.table, decoded)
+
+    async def _insert(self, batch: Batch, progress: _Progress, insertion: Insertion) -> None:
+        policy = self.dead_letter_policy
+
+        def stops(rows: Collection[int]) -> dict[Partition, str]:
+            return policy.stops(batch, progress.dead.keys() | {int(insertion.decoded.rows[row]) for row in rows})
+
+        try:
+            refused = await self._inserter.insert(insertion, None if policy.is_off else stops)
+        except TooManyRefused as error:
+            raise TooManyDeadLetters(stops(error.rows)) from error
+        dead = progress.dead | _refused_by_store(batch, insertion, refused)
+        policy.let_through(batch, dead)
+        progress.dead = dead
+        progress.is_stored = True
 
     async def _mark(self, progress: _Progress, insertion: Insertion) -> None:
         """Mark the buckets of all rows, also of those that the store refused: a mark too many is harmless."""
@@ -184,19 +199,6 @@ def ledger_rows(stream: str, batch: Batch, dead_indices: Sequence[int], acknowle
 
 def _places(batch: Batch) -> list[tuple[Partition, Record]]:
     return [(piece.partition, record) for piece in batch.slices for record in piece.records]
-
-
-def _tallies(batch: Batch, dead: Collection[int]) -> dict[Partition, Tally]:
-    """The dead of each partition; `dead` holds indices of the batch's records."""
-    found: dict[Partition, tuple[int, list[int]]] = {}
-    start = 0
-    for piece in batch.slices:
-        records, indices = found.get(piece.partition, (0, []))
-        end = start + len(piece.records)
-        indices += [records + index - start for index in dead if start <= index < end]
-        found[piece.partition] = (records + len(piece.records), indices)
-        start = end
-    return {partition: Tally(*counted) for partition, counted in found.items()}
 
 
 def _refused_by_store(batch: Batch, insertion: Insertion, refused: Mapping[int, str]) -> dict[int, DeadLetter]:

@@ -7,7 +7,7 @@ send their own process SIGKILL on the way. Composed by `chaos.member`.
 import asyncio
 import os
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -156,9 +156,11 @@ def fatal_inserter(trap: Trap) -> type[RowInserter]:
     """What stands between decoding and inserting."""
 
     class FatalInserter(RowInserter):
-        async def insert(self, insertion: Insertion) -> Mapping[int, str]:
+        async def insert(
+            self, insertion: Insertion, too_many: Callable[[Collection[int]], object] | None = None
+        ) -> Mapping[int, str]:
             if insertion.table == RUN_TABLE:
                 trap.at(KillPoint.AFTER_DECODE)
-            return await super().insert(insertion)
+            return await super().insert(insertion, too_many)
 
     return FatalInserter

@@ -12,6 +12,7 @@ from runtally_clickhouse.errors import StoreRefused, StoreUnavailable
 from runtally_consumer.dead_letters import DeadLetter
 from runtally_consumer.failures import DeadLetterTopicUnavailable
 from runtally_consumer.records import Partition, Record
+from runtally_consumer.resuming import Stop
 from runtally_consumer.source import Assigned, CommitRefused, Revoked
 
 
@@ -223,3 +224,24 @@ class FakeDeadLetterTopic:
         if self.away:
             raise DeadLetterTopicUnavailable("dead-letter topic: away")
         self.letters += letters
+
+
+class FakeRegister:
+    """`StopRegister` of memory. Called from worker threads."""
+
+    def __init__(self) -> None:
+        self.told: list[Stop] = []
+        self.asked: dict[Partition, int] = {}
+        self.away = False
+        self.tries = 0
+        self.asks = 0
+
+    def tell(self, stops: Sequence[Stop]) -> None:
+        self.tries += 1
+        if self.away:
+            raise StoreUnavailable("away")
+        self.told += stops
+
+    def requests(self, partitions: Collection[Partition]) -> Mapping[Partition, int]:
+        self.asks += 1
+        return {partition: self.asked[partition] for partition in partitions if partition in self.asked}

@@ -5,7 +5,7 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from runtally_consumer.bisection import Bisection, NotBadData, TryControl, TryRows
+from runtally_consumer.bisection import Bisection, NotBadData, TooManyRefused, TryControl, TryRows
 
 
 def searched(rows: int, bad: set[int]) -> tuple[Bisection, list[TryRows | TryControl]]:
@@ -77,3 +77,21 @@ def test_too_many_bad_rows_are_a_bad_deploy(rows: int, bad: int) -> None:
 def test_fewer_are_bad_data(rows: int, bad: int) -> None:
     bisection, _ = searched(rows, set(range(bad)))
     assert len(bisection.dead) == bad
+
+
+def test_who_tells_what_is_too_much_ends_the_search_once_a_known_good_row_was_accepted() -> None:
+    bisection = Bisection(1000, "refused", lambda rows: len(rows) >= 10)
+    while (step := bisection.next_step()) != TryControl():
+        assert isinstance(step, TryRows)
+        bisection.refused("no")
+    with pytest.raises(TooManyRefused) as raised:
+        bisection.accepted()
+    assert raised.value.rows == list(range(10))
+
+
+def test_too_many_and_a_known_good_row_refused_are_the_tables_fault() -> None:
+    bisection = Bisection(2, "refused", lambda rows: True)
+    bisection.refused("no")
+    assert bisection.next_step() == TryControl()
+    with pytest.raises(NotBadData, match="known-good row"):
+        bisection.refused("no")

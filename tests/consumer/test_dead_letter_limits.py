@@ -1,7 +1,7 @@
 """How many dead letters are too many: of the last so many records of a partition, not of all its life."""
 
 import pytest
-from consumer.samples import P0, P1
+from consumer.samples import P0, P1, RUNS, span
 from hypothesis import given
 from hypothesis import strategies as st
 from runtally_consumer.dead_letter_limits import (
@@ -12,6 +12,7 @@ from runtally_consumer.dead_letter_limits import (
     Tally,
     TooManyDeadLetters,
 )
+from runtally_consumer.records import Batch, Partition, Slice
 
 SMALL = DeadLetterLimit(window=50, share=0.1, fewest=3)
 
@@ -50,32 +51,79 @@ def tally(flags: list[bool]) -> Tally:
     return Tally(len(flags), [at for at, flag in enumerate(flags) if flag])
 
 
+def batch(id: int, *parts: tuple[Partition, int, int], epoch: int = 1) -> Batch:
+    """A batch of bare records: of each part the partition, the first offset and the end."""
+    slices = tuple(Slice(partition, epoch, tuple(span(first, end))) for partition, first, end in parts)
+    return Batch(id, epoch, RUNS, slices, 0)
+
+
 def test_the_partition_is_named_with_the_numbers_and_nothing_is_counted() -> None:
     policy = DeadLetterPolicy(SMALL)
+    both = batch(1, (P0, 0, 4), (P1, 0, 20))
     for _ in range(2):
         with pytest.raises(TooManyDeadLetters, match=r"agent-runs.v1-0 stopped: 3 of the last 4 records") as raised:
-            policy.count({P0: Tally(4, [0, 1, 2]), P1: Tally(20, [0])})
+            policy.let_through(both, [0, 1, 2, 4])
         assert raised.value.stops.keys() == {P0}
-    policy.count({P1: Tally(1, [0])})
-    policy.count({P1: Tally(0, [])})
+    policy.let_through(batch(2, (P1, 0, 1)), [0])
+    policy.let_through(batch(3, (P1, 1, 2)), [])
+    with pytest.raises(TooManyDeadLetters, match="3 of the last 4"):
+        policy.let_through(batch(4, (P1, 2, 4)), [0, 1])
+
+
+def test_batches_under_way_are_judged_together_and_counted_once() -> None:
+    policy = DeadLetterPolicy(SMALL)
+    policy.let_through(batch(1, (P0, 0, 5)), [0, 1])
+    policy.let_through(batch(1, (P0, 0, 5)), [0, 1])  # tried again
+    with pytest.raises(TooManyDeadLetters, match="4 of the last 10"):
+        policy.let_through(batch(2, (P0, 5, 10)), [0, 1])
+    policy.written(1)
+    with pytest.raises(TooManyDeadLetters, match="4 of the last 10"):
+        policy.let_through(batch(2, (P0, 5, 10)), [0, 1])
+
+
+def test_what_the_store_refuses_afterwards_counts_with_the_rest() -> None:
+    policy = DeadLetterPolicy(SMALL)
+    one = batch(1, (P0, 0, 10))
+    policy.let_through(one, [0, 1])
+    assert policy.stops(one, [0, 1, 2]).keys() == {P0}
     with pytest.raises(TooManyDeadLetters):
-        policy.check({P1: Tally(2, [0, 1])})
+        policy.let_through(one, [0, 1, 2])
 
 
-def test_a_pardon_lets_a_whole_window_pass() -> None:
+def test_a_batch_that_is_given_up_counts_no_more() -> None:
     policy = DeadLetterPolicy(SMALL)
-    policy.pardon(P0)
-    policy.count({P0: Tally(49, range(49))})
-    policy.count({P0: Tally(30, range(30))})
-    with pytest.raises(TooManyDeadLetters, match="50 of the last 50"):
-        policy.check({P0: Tally(1, [0])})
+    policy.let_through(batch(1, (P0, 0, 5)), [0, 1])
+    policy.keep_only([])
+    policy.let_through(batch(2, (P0, 0, 5)), [0, 1])
 
 
-def test_an_assignment_forgets() -> None:
+def test_a_pardon_lets_pass_what_lies_below_it_and_forgets_what_came_before() -> None:
     policy = DeadLetterPolicy(SMALL)
-    policy.count({P0: Tally(2, [0, 1])})
-    policy.forget()
-    policy.check({P0: Tally(2, [0, 1])})
+    policy.let_through(batch(1, (P0, 0, 5)), [0, 1])
+    policy.written(1)
+    assert policy.pardon(P0, 60)
+    assert not policy.pardon(P0, 60)
+    policy.let_through(batch(2, (P0, 0, 60), (P1, 0, 2)), range(61))
+    policy.written(2)
+    with pytest.raises(TooManyDeadLetters, match="3 of the last 3"):
+        policy.let_through(batch(3, (P0, 58, 63)), range(5))
+    policy.let_through(batch(3, (P0, 58, 62)), range(4))
+
+
+def test_only_new_dead_letters_stop_a_partition() -> None:
+    policy = DeadLetterPolicy(SMALL)
+    policy.pardon(P0, 10)
+    policy.let_through(batch(1, (P0, 10, 12)), [0, 1])
+    policy.written(1)
+    policy.let_through(batch(2, (P0, 12, 13)), [])
+
+
+def test_an_assignment_forgets_and_counts_nothing_of_earlier_epochs() -> None:
+    policy = DeadLetterPolicy(SMALL)
+    policy.let_through(batch(1, (P0, 0, 2)), [0, 1])
+    policy.forget(2)
+    policy.let_through(batch(2, (P0, 0, 2)), [0, 1])  # still of the first
+    policy.let_through(batch(3, (P0, 0, 2), epoch=2), [0, 1])
 
 
 def test_without_a_limit_no_share_of_dead_letters_stops_a_partition() -> None:

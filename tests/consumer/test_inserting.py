@@ -6,11 +6,12 @@ from uuid import UUID
 
 import pytest
 from consumer.fakes import FakeDeadLetterTopic, FakeStore
-from consumer.samples import F0, NOT_JSON, P0, RUNS, feedback_value, numbered, run_value
+from consumer.samples import F0, NOT_JSON, P0, P1, RUNS, feedback_value, numbered, run_value
 from hypothesis import given
 from hypothesis import strategies as st
 from runtally_clickhouse.errors import StoreRefused, StoreUnavailable
 from runtally_consumer.bisection import NotBadData
+from runtally_consumer.dead_letter_limits import TooManyDeadLetters
 from runtally_consumer.dead_letters import RefusedBy
 from runtally_consumer.decoding import DECODERS
 from runtally_consumer.failures import DATA_CODES, FailureClass, classify
@@ -165,11 +166,43 @@ def test_a_table_of_our_own_that_refuses_is_not_searched(table: str) -> None:
     assert desk.dead() == [1]
 
 
-def test_too_many_bad_rows_make_no_dead_letters() -> None:
+def test_too_many_bad_rows_stop_their_partition_only_and_make_no_dead_letters() -> None:
     desk = Desk()
-    with pytest.raises(NotBadData, match="100 rows or more"):
-        desk.write(*good(0, 50), *[poison(number) for number in range(50, 170)])
+    values = [*good(0, 50), *[poison(number) for number in range(50, 170)]]
+    bad, other = Slice(P0, 1, tuple(numbered(values))), Slice(P1, 1, tuple(numbered(good(200, 300))))
+    with pytest.raises(TooManyDeadLetters, match=r"agent-runs.v1-0 stopped: 1\d\d of the last 170") as raised:
+        asyncio.run(desk.writer.write(Batch(1, 1, RUNS, (bad, other), 0)))
+    assert raised.value.stops.keys() == {P0}
     assert desk.dead() == []
+    assert asyncio.run(desk.writer.write(Batch(2, 1, RUNS, (other,), 0))).accepted == 100
+
+
+def test_bad_rows_of_a_partition_count_with_its_records_that_break_the_contract() -> None:
+    desk = Desk()
+    with pytest.raises(TooManyDeadLetters, match="100 of the last 150"):
+        desk.write(*[NOT_JSON] * 60, *good(0, 50), *[poison(number) for number in range(50, 90)])
+
+
+def test_many_bad_rows_of_many_partitions_are_all_dead_letters_when_none_has_too_many() -> None:
+    desk = Desk()
+    slices = tuple(
+        Slice(
+            Partition(RUNS, number), 1, tuple(numbered([*good(0, 50), *[poison(100 * number + n) for n in range(60)]]))
+        )
+        for number in range(1, 4)
+    )
+    written = asyncio.run(desk.writer.write(Batch(1, 1, RUNS, slices, 0)))
+    assert (written.accepted, written.dead) == (150, {"store": 180})
+
+
+def test_a_table_that_refuses_a_known_good_row_stops_no_partition() -> None:
+    desk = Desk()
+    desk.write(run_value(0), id=1)
+    desk.store.refuses = {"agent_runs": 469}
+    with pytest.raises(NotBadData, match="known-good row"):
+        desk.write(*good(0, 300), id=2)
+    desk.store.refuses = {}
+    assert desk.write(*good(0, 300), id=2).accepted == 300
 
 
 def test_nothing_to_insert_asks_nothing() -> None:

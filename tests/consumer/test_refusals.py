@@ -3,7 +3,8 @@
 import asyncio
 
 import pytest
-from consumer.samples import NOT_JSON, P0, P1, RUNS, run_value
+from consumer.fakes import FakeRegister
+from consumer.samples import NOT_JSON, P0, P1, RUNS, StoredRecord, run_value
 from consumer.stack import until
 from consumer.world import World, leave, play, runs
 
@@ -91,5 +92,69 @@ def test_a_stopped_partition_stays_stopped_under_back_pressure_and_stops_again_e
         consumer.stop()
         await asyncio.wait_for(running, 20)
         assert world.broker.committed[P0] < 300
+
+    play(story)
+
+
+def test_rows_that_the_store_refuses_in_one_partition_stop_only_that_one() -> None:
+    async def story(world: World) -> None:
+        world.store.poison = lambda row: row.get("agent_id") == "poison"
+        world.broker.publish(P0, runs(0, 10))
+        consumer, _ = world.member()
+        running = asyncio.create_task(consumer.run())
+        await world.committed()
+        world.broker.publish(P0, [run_value(number, agent_id="poison") for number in range(10, 160)])
+        world.broker.publish(P1, runs(200, 260))
+        await until(lambda: P0 in consumer.stopped_partitions(), "the stop")
+        await until(lambda: world.clock.advance(0.1) and world.broker.committed.get(P1) == 60, "the other's")
+        assert world.broker.committed[P0] < 110
+        assert consumer.resume_partition(P0)
+        await world.committed()
+        await leave(consumer, running)
+        assert {letter.record.offset for letter in world.dead_letters.letters} == set(range(10, 160))
+        assert len(world.store.run_ids()) == 70
+
+    play(story)
+
+
+def test_a_request_lets_the_partition_go_on_whoever_owns_it_and_a_later_stop_needs_another() -> None:
+    async def story(world: World) -> None:
+        register = FakeRegister()
+        world.broker.publish(P0, [NOT_JSON] * 300)
+        consumer, _ = world.member(stop_register=register)
+        running = asyncio.create_task(consumer.run())
+        await until(lambda: register.told, "the stop told")
+        assert all(stop.offset <= 100 for stop in register.told)  # of two under way either may be the one too many
+        assert {(stop.partition, stop.judged_from - stop.offset) for stop in register.told} == {(P0, 10_000)}
+        await world.broker.rebalance()
+        register.asked[P0] = 10_300
+        await world.committed()
+        await world.broker.rebalance(lambda: world.broker.committed.update({P0: 50}))
+        await world.committed()  # the new owner reads them again, and nobody need ask again
+        world.broker.log[P0][-1] = StoredRecord(10_299, NOT_JSON)
+        world.broker.publish(P0, [NOT_JSON] * 200)
+        asked = register.asks
+        await until(lambda: world.clock.advance(1) and register.asks > asked + 3, "the old request seen again")
+        assert P0 in consumer.stopped_partitions()
+        assert world.broker.committed[P0] <= 10_400
+        register.asked[P0] = 10_500
+        await until(lambda: world.clock.advance(1) and world.all_committed(), "the second request")
+        await leave(consumer, running)
+
+    play(story)
+
+
+def test_a_register_that_is_away_is_told_later() -> None:
+    async def story(world: World) -> None:
+        register = FakeRegister()
+        register.away = True
+        world.broker.publish(P0, [NOT_JSON] * 300)
+        consumer, _ = world.member(stop_register=register)
+        running = asyncio.create_task(consumer.run())
+        await until(lambda: world.clock.advance(1) and register.tries > 2, "several tries")
+        assert P0 in consumer.stopped_partitions()
+        register.away = False
+        await until(lambda: world.clock.advance(1) and register.told, "told")
+        await leave(consumer, running)
 
     play(story)

@@ -29,7 +29,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from runtally_cli.dlq.operations import dead_letter_values, dead_letters
+from runtally_cli.dlq.operations import dead_letter_values, dead_letters, partition_stops, request_resumes
 from runtally_cli.doctor.store_facts import store_facts
 from runtally_cli.local.ports import LOOPBACK
 from runtally_cli.local.settings import LocalSettings
@@ -45,6 +45,8 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "dead_letter_values": dead_letter_values,
     "dead_letters": dead_letters,
     "ledger": ledger,
+    "partition_stops": partition_stops,
+    "request_resumes": request_resumes,
     "store_facts": store_facts,
 }
 TOKEN_HEADER: Final = "x-runtally-admin"
