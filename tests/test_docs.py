@@ -17,6 +17,8 @@ from runtally_api.settings import ApiSettings
 from runtally_cli.main import app as commands
 from runtally_clickhouse.client import Store
 from runtally_clickhouse.location import StoreLocation
+from runtally_clickhouse.measures.definitions import MEASURES
+from runtally_clickhouse.measures.dimensions import DIMENSIONS
 from runtally_consumer.health import health_app
 from typer.main import get_command
 
@@ -187,6 +189,28 @@ def test_endpoints_of_the_consumer() -> None:
     wanted: dict[Row, str] = {("`GET`", f"`{getattr(route, 'path', '')}`"): "..." for route in app.routes}
 
     _require_same("endpoints.md", "Consumer", wanted)
+
+
+def test_measures() -> None:
+    wanted: dict[Row, str] = {
+        (f"`{measure.name}`", measure.unit, measure.kind): measure.meaning for measure in MEASURES.values()
+    }
+
+    _require_same("measures.md", "Measures", wanted)
+
+
+def test_dimensions() -> None:
+    wanted: dict[Row, str] = {
+        (
+            f"`{dimension.name}`",
+            dimension.type,
+            "yes" if dimension.in_cells else "no",
+            "group, filter" if dimension.groups else "filter",
+        ): dimension.meaning
+        for dimension in DIMENSIONS.values()
+    }
+
+    _require_same("measures.md", "Dimensions", wanted)
 
 
 def _leaves(command: Any, name: str = "") -> Iterator[tuple[str, Any]]:

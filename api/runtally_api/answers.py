@@ -1,6 +1,6 @@
 """The shapes of the answers, as the OpenAPI document shows them (CONTRACT section 3)."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from runtally.fields import COST_SOURCES, STATUSES
@@ -156,6 +156,89 @@ class Summary(Answer):
     total_tokens: int
     avg_response_time_ms: float | None
     meta: Meta
+
+
+class MeasureEntry(Answer):
+    name: str
+    meaning: str
+    unit: str
+    format: Annotated[str, Field(json_schema_extra={"enum": ["count", "money", "duration", "share", "number"]})]
+    kind: Annotated[
+        str,
+        Field(json_schema_extra={"enum": ["count", "sum", "average", "rate", "distinct", "percentile"]}),
+    ]
+    type: Annotated[str, Field(description="decimal is text in JSON", examples=["integer", "number", "decimal"])]
+    approximate: Annotated[str | None, Field(description="How far off it may be; null where it is exact.")]
+
+
+class DimensionEntry(Answer):
+    name: str
+    meaning: str
+    type: str
+    groups: Annotated[bool, Field(description="Whether one can group by it, not only filter.")]
+
+
+class Catalogue(Answer):
+    measures: list[MeasureEntry]
+    dimensions: list[DimensionEntry]
+    granularities: list[str]
+    comparisons: list[str]
+
+
+class QueryRow(BaseModel):
+    """`time` with a granularity, the dimensions and `other` with dimensions, and the measures, by their names."""
+
+    model_config = ConfigDict(extra="allow")
+
+    time: Annotated[str | None, Field(description="When the step begins, by the zone's clocks.")] = None
+    other: Annotated[bool, Field(description="Whether this is the rest of the groups, together.")] = False
+    compare: Annotated[dict[str, Any] | None, Field(description="The measures in the period compared with.")] = None
+    change: Annotated[dict[str, float | None] | None, Field(description="(now - then) / then.")] = None
+
+
+class QueryColumn(Answer):
+    name: str
+    kind: Annotated[str, Field(json_schema_extra={"enum": ["time", "dimension", "group", "measure"]})]
+    type: str
+    unit: str | None
+
+
+class MeasureCoverage(Answer):
+    """Of how many of the runs the value is known."""
+
+    known: int
+    runs: int
+
+
+class ComparedRange(Answer):
+    from_: Annotated[Instant, Field(alias="from")]
+    to: Instant
+
+
+class QueryMeta(Answer):
+    """`meta` as everywhere; `coverage` by measure."""
+
+    from_: Annotated[Instant, Field(alias="from")]
+    to: Instant
+    timezone: str
+    data_as_of: Instant | None
+    freshness_seconds: float | None
+    truncated: Annotated[bool, Field(description="Whether there were more groups than the limit.")]
+    hides_failures: bool
+    coverage: dict[str, MeasureCoverage]
+    data_range: DataRange | None
+    query_id: str
+    rows: int
+    granularity: str
+    approximate: Annotated[dict[str, str], Field(description="The measures that are not exact.")]
+    relation: Annotated[str, Field(description="`run_facts` are cells of runs, `run_cells` single runs; both exact.")]
+    compare: ComparedRange | None = None
+
+
+class QueryAnswer(Answer):
+    data: list[QueryRow]
+    columns: list[QueryColumn]
+    meta: QueryMeta
 
 
 class Run(Answer):

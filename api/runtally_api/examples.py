@@ -267,3 +267,63 @@ REJECTED_RUNS: dict[int, Example] = {
         warnings=[],
     )
 }
+QUERY: Example = {
+    "data": [
+        {
+            "time": "2026-10-23T00:00:00+02:00",
+            "workspace_id": "acme",
+            "agent_id": "planner",
+            "other": False,
+            "runs": 12,
+            "success_rate": 0.9,
+            "cost_usd": "0.31",
+            "compare": {"time": "2026-09-23T00:00:00+02:00", "runs": 10, "success_rate": 0.8, "cost_usd": "0.3"},
+            "change": {"runs": 0.2, "success_rate": 0.125, "cost_usd": 0.033333},
+        }
+    ],
+    "columns": [
+        {"name": "time", "kind": "time", "type": "datetime", "unit": None},
+        {"name": "workspace_id", "kind": "dimension", "type": "string", "unit": None},
+        {"name": "agent_id", "kind": "dimension", "type": "string", "unit": None},
+        {"name": "other", "kind": "group", "type": "boolean", "unit": None},
+        {"name": "runs", "kind": "measure", "type": "integer", "unit": "run"},
+        {"name": "success_rate", "kind": "measure", "type": "number", "unit": "fraction"},
+        {"name": "cost_usd", "kind": "measure", "type": "decimal", "unit": "usd"},
+    ],
+    "meta": {
+        **META,
+        "query_id": "0f6c1c54d1f94c0bb0ad6c2c1ff0c4be",
+        "rows": 1,
+        "granularity": "day",
+        "approximate": {},
+        "coverage": {"cost_usd": {"known": 231, "runs": 240}},
+        "relation": "run_facts",
+        "compare": {"from": "2026-09-22T22:00:00Z", "to": "2026-10-22T22:00:00Z"},
+    },
+}
+QUERY_BODY: Example = {
+    "measures": ["runs", "success_rate", "cost_usd"],
+    "dimensions": ["agent_id"],
+    "time": {"from": "2026-10-23", "to": "2026-11-21", "granularity": "day", "timezone": "Europe/Berlin"},
+    "filters": [{"dimension": "status", "op": "in", "values": ["succeeded", "failed"]}],
+    "order": [{"by": "cost_usd", "direction": "desc"}],
+    "limit": 10,
+    "other": True,
+    "compare": "previous_period",
+}
+INVALID_QUERY: Example = _problem(
+    422,
+    "invalid-query",
+    "Invalid query",
+    "measures[1]: unknown measure 'sucess_rate'",
+    {
+        "field": "measures[1]",
+        "message": "unknown measure 'sucess_rate'",
+        "remedy": "send success_rate",
+        "allowed": ["runs", "success_rate"],
+        "nearest": "success_rate",
+    },
+)
+NOT_ACCEPTABLE: Example = _problem(
+    406, "not-acceptable", "Not acceptable", "the answer can be had as application/json, text/csv"
+)

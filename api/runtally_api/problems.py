@@ -2,6 +2,8 @@
 
 Problem
 ├── InvalidRequest      422  a parameter or body that breaks a rule; `errors` names each field
+├── InvalidQuery        422  a question that the catalogue cannot answer
+├── NotAcceptable       406  no format of the Accept header is ours
 ├── NotFound            404
 ├── AmbiguousRun        409  several workspaces use the id
 ├── InternalError       500  a fault of ours
@@ -23,8 +25,8 @@ from starlette.exceptions import HTTPException
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 2
 NAMES_SHOWN = 10
-_TOO_SLOW = 159
-_TOO_MUCH_MEMORY = 241
+# ClickHouse's codes for a question that takes more than one may.
+_LIMITS = {159: "time", 160: "time", 241: "memory", 158: "rows", 396: "rows"}
 _DETAILS = {404: "no endpoint has this path: /docs lists them", 405: "the endpoint has no such method: see Allow"}
 
 
@@ -35,6 +37,14 @@ class FieldError:
     field: str
     message: str
     remedy: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChoiceError(FieldError):
+    """A field that holds none of the values it may: all of them, and the nearest one."""
+
+    allowed: tuple[str, ...]
+    nearest: str | None
 
 
 class Problem(Exception):
@@ -72,6 +82,22 @@ class InvalidRequest(Problem):
     def __init__(self, *errors: FieldError) -> None:
         detail = "; ".join(f"{error.field}: {error.message}" for error in errors)
         super().__init__(422, "invalid-request", "Invalid request", detail, list(errors))
+
+
+class InvalidQuery(Problem):
+    """A question of the catalogue that cannot be asked so."""
+
+    def __init__(self, *errors: FieldError) -> None:
+        detail = "; ".join(f"{error.field}: {error.message}" for error in errors)
+        super().__init__(422, "invalid-query", "Invalid query", detail, list(errors))
+
+
+class NotAcceptable(Problem):
+    """None of the formats that the Accept header names."""
+
+    def __init__(self, formats: list[str]) -> None:
+        detail = f"the answer can be had as {', '.join(formats)}"
+        super().__init__(406, "not-acceptable", "Not acceptable", detail)
 
 
 class NotFound(Problem):
@@ -142,16 +168,15 @@ def install_problem_handlers(app: FastAPI) -> None:
         return _response(request, _refusal(error))
 
 
+def exceeded_limit(error: StoreRefused) -> str | None:
+    """What a question needed too much of: time, memory or rows; None when the store refused it for another reason."""
+    return _LIMITS.get(error.code)
+
+
 def _refusal(error: StoreRefused) -> Problem:
-    if error.code in (_TOO_SLOW, _TOO_MUCH_MEMORY):
-        limit = "time" if error.code == _TOO_SLOW else "memory"
-        return InvalidRequest(
-            FieldError(
-                "from",
-                f"the question needs more {limit} than one may take",
-                "ask for a shorter range, or filter",
-            )
-        )
+    if limit := exceeded_limit(error):
+        message = f"the question needs more {limit} than one may take"
+        return InvalidRequest(FieldError("from", message, "ask for a shorter range or fewer groups, or filter"))
     return Unavailable(f"the store refused the question (code {error.code})")
 
 

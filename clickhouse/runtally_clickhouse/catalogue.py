@@ -1,4 +1,4 @@
-"""Every SELECT of the product: one file per question, composed over `run_facts`, parameters bound by the server.
+"""Every SELECT of the product: one file per question, composed over `merged_runs`, parameters bound by the server.
 
 A question about runs cannot be asked without a `RunScope`, and so not without the workspaces it may see.
 """
@@ -63,7 +63,7 @@ class RunScope:
         return replace(self, start=FIRST_INSTANT, end=LAST_INSTANT)
 
     def parameters(self) -> dict[str, object]:
-        """The parameters of `run_facts.sql`."""
+        """The parameters of `merged_runs.sql`."""
         filters = self.filters
         return {
             "sees_all_workspaces": int(self.workspaces is None),
@@ -90,7 +90,7 @@ def ask(
     reader: Reader, question: RunQuestion, scope: RunScope, parameters: Mapping[str, object] | None = None
 ) -> list[Row]:
     """The answer to a question about the runs of `scope`. Blocks; raises as `Reader.query`."""
-    sql = f"WITH run_facts AS (\n{query_text('run_facts')}\n)\n{query_text(question)}"
+    sql = f"WITH merged_runs AS (\n{query_text('merged_runs')}\n)\n{query_text(question)}"
     bound = {**scope.parameters(), **(parameters or {})}
     if placeholders(sql) != set(bound):
         raise TypeError(f"{question}: parameters {sorted(placeholders(sql) ^ set(bound))} are missing or unknown")

@@ -36,6 +36,14 @@ OF_INGESTION = {
     "ingested_offsets",
     "ledger_ranges",
 }
+# What the questions of the catalogue are composed of, and what each of it reads; tests/clickhouse/measures asks them.
+OF_THE_CATALOGUE: dict[str, list[str]] = {
+    "merged_runs": ["agent_runs"],
+    "run_cells": ["FROM merged_runs"],
+    "run_facts": ["FROM run_cells"],
+    "ratings_by_run": [],
+    "followed_handoffs": ["agent_runs", "FROM merged_runs"],
+}
 EMPTY: dict[RunQuestion, list[Row]] = {
     **{question: [] for question in RunQuestion},
     RunQuestion.DATA_RANGE: [{"runs": 0, "first": EPOCH, "last": EPOCH}],
@@ -158,20 +166,21 @@ def test_whole_runs_answer(fleet: Store, question: RunQuestion) -> None:
 def test_every_query_file_is_asked_here() -> None:
     folder = resources.files("runtally_clickhouse") / "queries"
     files = {entry.name.removesuffix(".sql") for entry in folder.iterdir()}
-    assert files == {*RunQuestion, "run_facts", *OF_INGESTION}
+    assert files == {*RunQuestion, *OF_THE_CATALOGUE, *OF_INGESTION}
     assert set(PARAMETERS) == set(EMPTY) == set(RunQuestion)
     assert set(GOLDEN) | {RunQuestion.RUNS_BY_ID, RunQuestion.RUNS_NEWEST_FIRST} == set(RunQuestion)
 
 
-def test_only_run_facts_reads_the_runs() -> None:
+def test_only_merged_runs_reads_the_runs() -> None:
     folder = resources.files("runtally_clickhouse") / "queries"
     for entry in folder.iterdir():
         text = entry.read_text()
         assert text.startswith("-- "), f"{entry.name} says what it answers"
-        reads = [word for word in ("agent_runs", "FROM run_facts") if word in query_text(entry.name[:-4])]
+        relations = ("agent_runs", "FROM merged_runs", "FROM run_cells")
+        reads = [word for word in relations if word in query_text(entry.name[:-4])]
         stem = entry.name.removesuffix(".sql")
-        expected: dict[str, list[str]] = {"run_facts": ["agent_runs"], **{name: [] for name in OF_INGESTION}}
-        assert reads == expected.get(stem, ["FROM run_facts"]), entry.name
+        expected: dict[str, list[str]] = {**OF_THE_CATALOGUE, **{name: [] for name in OF_INGESTION}}
+        assert reads == expected.get(stem, ["FROM merged_runs"]), entry.name
         assert "PREWHERE" not in text
 
 

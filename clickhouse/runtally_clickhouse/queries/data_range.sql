@@ -3,4 +3,4 @@ SELECT
     count() AS runs,
     min(started_at) AS first,
     max(started_at) AS last
-FROM run_facts
+FROM merged_runs

@@ -1,24 +1,54 @@
--- The relation that every question about runs reads: merged runs, bound to what the caller may see, to the
--- question's range and to its filters. Nothing else binds them, so no question can forget to.
+-- The one relation that most questions read: cells of runs that agree in all of these dimensions and began in the same
+-- 15 minutes (UTC), with columns that add up. A cell may hold one run or many, and the same runs may be spread over
+-- several cells: so every measure over it is an expression over sums.
 SELECT
-    *,
-    started_at,
-    status = 'running' AND started_at < fromUnixTimestamp64Milli({stalled_before_ms:Int64}, 'UTC') AS is_stalled,
-    isNotNull(input_tokens) OR isNotNull(output_tokens) AS has_tokens,
-    if(has_tokens, ifNull(input_tokens, 0) + ifNull(output_tokens, 0), NULL) AS total_tokens
-FROM agent_runs FINAL
-WHERE
-    ({sees_all_workspaces:UInt8} = 1 OR workspace_id IN {visible_workspaces:Array(String)})
-    AND started_at >= fromUnixTimestamp64Milli({from_ms:Int64}, 'UTC')
-    AND started_at < fromUnixTimestamp64Milli({to_ms:Int64}, 'UTC')
-    AND (empty({workspace_ids:Array(String)}) OR workspace_id IN {workspace_ids:Array(String)})
-    AND (empty({agent_ids:Array(String)}) OR agent_id IN {agent_ids:Array(String)})
-    AND (empty({models:Array(String)}) OR model IN {models:Array(String)})
-    AND (empty({user_ids:Array(String)}) OR user_id IN {user_ids:Array(String)})
-    AND (empty({environments:Array(String)}) OR environment IN {environments:Array(String)})
-    AND ({root_only:UInt8} = 0 OR parent_run_id = '')
-    AND (
-        empty({statuses:Array(String)})
-        OR status IN {statuses:Array(String)}
-        OR (is_stalled AND has({statuses:Array(String)}, 'stalled'))
-    )
+    intDiv(at_ms, 900000) * 900000 AS at_ms,
+    workspace_id,
+    agent_id,
+    agent_version,
+    environment,
+    provider,
+    model,
+    shown_status,
+    error_type,
+    is_root,
+    runs,
+    cost_usd_sum,
+    cost_usd_known,
+    credits_sum,
+    credits_known,
+    duration_ms_sum,
+    duration_ms_known,
+    queue_ms_sum,
+    queue_ms_known,
+    input_tokens_sum,
+    input_tokens_known,
+    output_tokens_sum,
+    output_tokens_known,
+    cache_read_tokens_sum,
+    cache_read_tokens_known,
+    cache_write_tokens_sum,
+    cache_write_tokens_known,
+    reasoning_tokens_sum,
+    reasoning_tokens_known,
+    total_tokens_sum,
+    total_tokens_known,
+    llm_calls_sum,
+    llm_calls_known,
+    tool_calls_sum,
+    tool_calls_known,
+    retries_sum,
+    retries_known,
+    files_modified_sum,
+    files_modified_known,
+    duration_ms_bins,
+    duration_ms_counts,
+    queue_ms_bins,
+    queue_ms_counts,
+    cached_of_input_sum,
+    cacheable_input_sum,
+    handed_off_ended,
+    recoveries,
+    recovery_ms_sum,
+    recovery_ms_known
+FROM run_cells

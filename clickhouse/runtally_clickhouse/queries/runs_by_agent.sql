@@ -22,6 +22,6 @@ SELECT
     countIf(has_tokens) AS known_tokens,
     sum(cost_usd) AS cost_usd,
     count(cost_usd) AS known_costs
-FROM run_facts
+FROM merged_runs
 GROUP BY workspace_id, agent_id
 ORDER BY runs DESC, workspace_id, agent_id

@@ -8,5 +8,5 @@ SELECT
     countIf(status = 'succeeded') AS succeeded,
     countIf(status IN ('failed', 'timed_out')) AS failed,
     sum(cost_usd) AS cost_usd
-FROM run_facts
+FROM merged_runs
 GROUP BY day_start_ms, workspace_id, agent_id

@@ -1,6 +1,6 @@
 -- The runs that an id names, the newest first: by the stored key, or by the id that the producer gave.
 SELECT *
-FROM run_facts
+FROM merged_runs
 WHERE
     ({by_key:UInt8} = 1 AND run_id = {key:UUID})
     OR ({by_key:UInt8} = 0 AND external_id = {given_id:String})

@@ -3,7 +3,7 @@ SELECT
     model AS model_id,
     count() AS usage_count,
     sum(toUInt128(ifNull(total_tokens, 0))) AS total_tokens
-FROM run_facts
+FROM merged_runs
 WHERE model != ''
 GROUP BY model_id
 ORDER BY usage_count DESC, model_id

@@ -1,6 +1,6 @@
 -- A page of runs, the newest first, after the cursor's run when there is one.
 SELECT *
-FROM run_facts
+FROM merged_runs
 WHERE
     (
         {has_cursor:UInt8} = 0

@@ -5,5 +5,5 @@ SELECT
     count() AS messages,
     sum(toUInt128(ifNull(total_tokens, 0))) AS tokens,
     uniqExactIf(session_id, session_id != '') AS sessions
-FROM run_facts
+FROM merged_runs
 GROUP BY day_start_ms

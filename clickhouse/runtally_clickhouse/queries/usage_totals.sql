@@ -7,4 +7,4 @@ SELECT
     count(duration_ms) AS known_durations,
     countIf(has_tokens) AS known_tokens,
     count(cost_usd) AS known_costs
-FROM run_facts
+FROM merged_runs

@@ -1,0 +1,101 @@
+"""`POST /api/v1/query` and `GET /api/v1/meta` (CONTRACT 3.5)."""
+
+import json
+from datetime import UTC
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Request, Response
+from fastapi import Body as RequestBody
+from runtally_clickhouse.catalogue import RunFilters, RunScope
+from runtally_clickhouse.errors import StoreRefused
+from runtally_clickhouse.measures.asking import Answer, TooManyRows, ask_question
+from runtally_clickhouse.measures.composition import Limits, compose_data_range
+from runtally_clickhouse.measures.question import Question
+
+from runtally_api import examples, query_answers, tabular
+from runtally_api.answers import Catalogue, QueryAnswer
+from runtally_api.dependencies import ApiParts, Parts, RunQuery, VisibleWorkspaces
+from runtally_api.documentation import documented
+from runtally_api.formats import instant
+from runtally_api.meta import build_meta, read_freshness
+from runtally_api.problems import FieldError, InvalidQuery, NotAcceptable, exceeded_limit
+from runtally_api.query_body import QueryBody, resolve_query
+
+router = APIRouter(prefix="/api/v1", tags=["query"])
+
+
+Body = Annotated[QueryBody, RequestBody(openapi_examples={"question": {"value": examples.QUERY_BODY}})]
+
+
+def _responses() -> dict[int | str, dict[str, Any]]:
+    responses = documented(
+        examples.QUERY, 400, 406, 422, 503, problems={422: examples.INVALID_QUERY, 406: examples.NOT_ACCEPTABLE}
+    )
+    others = {name: {"schema": {"type": "string"}} for name in tabular.FORMATS if name != tabular.JSON}
+    responses[200]["content"] |= {name: {**media, "example": "..."} for name, media in others.items()}
+    return responses
+
+
+@router.get("/meta", response_model=Catalogue, responses=documented(query_answers.catalogue(), 422, 503))
+def meta() -> dict[str, Any]:
+    """The measures and dimensions that can be asked for."""
+    return query_answers.catalogue()
+
+
+@router.post("/query", response_model=QueryAnswer, responses=_responses())
+def query(request: Request, parts: Parts, workspaces: VisibleWorkspaces, body: Body) -> Response:
+    """Any measures by any dimensions. The answer comes as JSON, CSV, NDJSON, Arrow or Parquet, by `Accept`."""
+    media_type = tabular.chosen_format(request.headers.get("accept"))
+    if media_type is None:
+        raise NotAcceptable(list(tabular.FORMATS))
+    now = parts.now()
+    resolved = resolve_query(body, now, parts.settings.max_range, parts.settings.max_query_rows)
+    scope = RunScope(
+        workspaces=workspaces,
+        stalled_before=now - parts.settings.stalled_after,
+        start=resolved.time.start,
+        end=resolved.time.end,
+        filters=RunFilters(root_only=body.root_only),
+    )
+    run_query = RunQuery(scope, resolved.time, now)
+    freshness = read_freshness(parts.reader, now)
+    answer = answer_question(parts, resolved.question, scope)
+    data_range = _data_range(parts, resolved.question, scope)
+    answer_meta = {
+        **build_meta(run_query, freshness, data_range, {}),
+        **query_answers.query_meta(answer, request.state.request_id),
+    }
+    if media_type == tabular.JSON:
+        content = {
+            "data": query_answers.rows(answer),
+            "columns": query_answers.columns(answer),
+            "meta": answer_meta,
+        }
+        encoded = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    else:
+        encoded = tabular.encoded(answer, media_type, answer_meta)
+    return Response(encoded, media_type=media_type, headers={"Vary": "Accept"})
+
+
+def answer_question(parts: ApiParts, question: Question, scope: RunScope) -> Answer:
+    """Ask within the limits of the settings. Raises `InvalidQuery` when the answer would have too many rows."""
+    limits = Limits(parts.settings.max_query_memory_bytes, parts.settings.max_query_rows)
+    try:
+        return ask_question(parts.reader, question, scope, limits)
+    except TooManyRows as error:
+        message = f"{error} are more rows than the {limits.max_rows} of an answer"
+        remedy = "ask for a coarser granularity, a shorter range, or a lower limit"
+        raise InvalidQuery(FieldError("limit", message, remedy)) from error
+    except StoreRefused as error:
+        limit = exceeded_limit(error)
+        if limit is None:
+            raise
+        remedy = "ask for a shorter range, a coarser granularity or fewer measures, or filter by workspace or agent"
+        raise InvalidQuery(FieldError("time", f"the question needs more {limit} than one may take", remedy)) from error
+
+
+def _data_range(parts: ApiParts, question: Question, scope: RunScope) -> dict[str, str | None] | None:
+    row = parts.reader.query(*compose_data_range(question, scope))[0]
+    if not row["runs"]:
+        return None
+    return {name: instant(row[name].replace(tzinfo=UTC)) for name in ("first", "last")}

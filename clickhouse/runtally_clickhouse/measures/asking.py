@@ -1,0 +1,186 @@
+"""Ask a question, and shape its answer: dense rows in order, compared where that is asked."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from runtally_clickhouse.catalogue import RunScope
+from runtally_clickhouse.client import Reader, Row
+from runtally_clickhouse.measures.composition import RUNS_COUNT, Composed, Limits, Relation, compose
+from runtally_clickhouse.measures.forms import Value
+from runtally_clickhouse.measures.question import TIME, Question
+from runtally_clickhouse.measures.time_steps import TimeSteps, earlier
+
+Key = tuple[str | int, ...]
+Values = dict[str, Value]
+_CHANGE_PLACES = 6
+
+
+class TooManyRows(ValueError):
+    """The answer would have more rows than one may have: ask for fewer groups or coarser steps."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """One group of an answer. `key` has a value for each of the question's keys; None is the rest, `other`."""
+
+    key: Key | None
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerRow:
+    """A group in a step of time (its place in `steps.starts_ms`), or over the whole range (None)."""
+
+    step: int | None
+    group: Group
+    values: Values
+    then: Values | None = None
+
+    @property
+    def change(self) -> dict[str, float | None] | None:
+        """(now - then) / then, None where then is 0 or unknown."""
+        if self.then is None:
+            return None
+        return {name: _change(now, self.then[name]) for name, now in self.values.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`totals` are over all groups and the whole range; `known` counts the runs behind each measure that may be
+    unknown. `compared` are the steps that `then` of a row is about.
+    """
+
+    question: Question
+    rows: list[AnswerRow]
+    totals: Values
+    runs: int
+    known: dict[str, int]
+    truncated: bool
+    relation: Relation
+    compared: TimeSteps | None = None
+
+    @property
+    def approximate(self) -> dict[str, str]:
+        """The measures that are not exact, and how far off they may be."""
+        return {measure.name: measure.approximation for measure in self.question.asked if measure.approximation}
+
+
+@dataclass(slots=True)
+class _Table:
+    """The rows of one statement, by what they are about."""
+
+    totals: Values = field(default_factory=dict)
+    runs: int = 0
+    known: dict[str, int] = field(default_factory=dict)
+    groups: dict[Group, Values] = field(default_factory=dict)
+    sizes: dict[Group, int] = field(default_factory=dict)
+    cells: dict[tuple[int, Group], Values] = field(default_factory=dict)
+
+
+def ask_question(reader: Reader, question: Question, scope: RunScope, limits: Limits) -> Answer:
+    """The answer to a question about the runs of `scope`, whose own range does not count.
+
+    Blocks; raises as `Reader.query`, and `TooManyRows`.
+    Each chosen group has a row for every step of time, dates ascending and groups in order within them.
+    """
+    composed = compose(question, scope, limits)
+    now = _table(question, composed, question.steps, reader.query(composed.sql, composed.parameters))
+    compared, then = None, None
+    if question.compare:
+        compared = earlier(question.steps, question.compare)
+        composed_then = compose(question, scope, limits, compared)
+        rows = reader.query(composed_then.sql, composed_then.parameters)
+        then = _table(question, composed_then, compared, rows)
+    groups = _in_order(question, now)
+    if len(groups) * len(question.steps.starts_ms) > limits.max_rows:
+        raise TooManyRows(f"{len(groups)} groups in {len(question.steps.starts_ms)} steps of time")
+    return Answer(
+        question,
+        list(_rows(question, groups, now, then)),
+        now.totals,
+        now.runs,
+        now.known,
+        any(group.key is None for group in now.groups) and bool(question.keys),
+        composed.relation,
+        compared,
+    )
+
+
+def _table(question: Question, composed: Composed, steps: TimeSteps, rows: Iterable[Row]) -> _Table:
+    table = _Table(totals=_empty(question), known={m.name: 0 for m in question.asked if m.form.known is not None})
+    places = {start: place for place, start in enumerate(steps.starts_ms)}
+    keys = range(len(question.keys))
+    for row in rows:
+        if row["is_total"]:
+            table.totals = _finished(question, composed, row, steps.minutes(None))
+            table.runs = int(row[composed.part_names[RUNS_COUNT]])
+            for measure in question.asked:
+                if measure.form.known is not None:
+                    table.known[measure.name] = int(row[composed.part_names[measure.form.parts[measure.form.known]]])
+            if keys:
+                continue
+        group = Group(None if row["is_other"] else tuple(row[f"key_{place}"] for place in keys))
+        if row["is_whole_range"]:
+            table.groups[group] = _finished(question, composed, row, steps.minutes(None))
+            table.sizes[group] = int(row[composed.part_names[RUNS_COUNT]])
+        else:
+            place = places[row["step_ms"]]
+            table.cells[place, group] = _finished(question, composed, row, steps.minutes(place))
+    if not keys:
+        table.groups.setdefault(Group(()), table.totals)
+    return table
+
+
+def _finished(question: Question, composed: Composed, row: Mapping[str, Any], minutes: float) -> Values:
+    return {
+        measure.name: measure.form.finish([row[composed.part_names[part]] for part in measure.form.parts], minutes)
+        for measure in question.asked
+    }
+
+
+def _empty(question: Question) -> Values:
+    return {measure.name: measure.form.empty for measure in question.asked}
+
+
+def _in_order(question: Question, table: _Table) -> list[Group]:
+    """The groups as asked, the busiest first without an order; ties by name, None last, the rest at the end."""
+    groups = [group for group in table.groups if group.key is not None]
+    groups.sort(key=lambda group: group.key or ())
+    orders = [order for order in question.order if order.by != TIME]
+    names = [dimension.name for dimension in question.keys]
+    if not orders:
+        groups.sort(key=lambda group: -table.sizes.get(group, 0))
+    for order in reversed(orders):
+
+        def value(group: Group, by: str = order.by) -> Any:
+            return (group.key or ())[names.index(by)] if by in names else table.groups[group][by]
+
+        known = [group for group in groups if value(group) is not None]
+        known.sort(key=value, reverse=order.descending)
+        groups = known + [group for group in groups if value(group) is None]
+    rest = [group for group in table.groups if group.key is None] if question.other else []
+    return groups + rest
+
+
+def _rows(question: Question, groups: Sequence[Group], now: _Table, then: _Table | None) -> Iterable[AnswerRow]:
+    empty = _empty(question)
+    if question.steps.granularity == "none":
+        for group in groups:
+            yield AnswerRow(None, group, now.groups[group], then.groups.get(group, empty) if then else None)
+        return
+    places = range(len(question.steps.starts_ms))
+    newest_first = any(order.by == TIME and order.descending for order in question.order)
+    for place in reversed(places) if newest_first else places:
+        for group in groups:
+            values = now.cells.get((place, group), empty)
+            yield AnswerRow(place, group, values, then.cells.get((place, group), empty) if then else None)
+
+
+def _change(now: Value, then: Value) -> float | None:
+    if now is None or not then:
+        return None
+    if isinstance(now, Decimal) or isinstance(then, Decimal):
+        now, then = Decimal(now), Decimal(then)
+        return round(float((now - then) / then), _CHANGE_PLACES)
+    return round((now - then) / then, _CHANGE_PLACES)

@@ -1,0 +1,243 @@
+"""From a question to one SQL statement and its parameters. Pure: names come from the catalogue, values are bound.
+
+One statement reads the data once and gives, by grouping sets, the totals, each group over the whole range, and each
+group in each step of time. Beside it stands the choice of the groups, over the question's own range also when another
+one is compared with it. A question reads one relation: cells where they hold all it needs, else single runs.
+"""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from functools import cache
+
+from runtally_clickhouse.catalogue import RunScope, query_text
+from runtally_clickhouse.measures.dimensions import Dimension
+from runtally_clickhouse.measures.question import TIME, Filter, Order, Question
+from runtally_clickhouse.measures.time_steps import CELL_MS, TimeSteps, zone_offsets
+
+RUNS_COUNT = "sum(runs)"
+_ARRAY_TYPES = {"string": "String", "integer": "Int64", "boolean": "UInt8", "number": "Float64", "decimal": "String"}
+_STEP = (
+    "roundDown(at_ms, {step_firsts_ms:Array(Int64)}) AS segment_ms, "
+    "transform(segment_ms, {step_firsts_ms:Array(Int64)}, {step_widths_ms:Array(Int64)}, toInt64(1)) AS width_ms, "
+    "segment_ms + intDiv(greatest(at_ms - segment_ms, 0), width_ms) * width_ms AS step_ms"
+)
+
+
+class Relation(StrEnum):
+    """What a question reads: the stem of its query file."""
+
+    CELLS = "run_facts"
+    SINGLE_RUNS = "run_cells"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much of the store a question may use."""
+
+    max_memory_bytes: int
+    max_rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """A statement. Its columns: `is_total`, `is_whole_range`, `is_other`, `key_0`..., `step_ms`, and one for each of
+    `parts`, by the names that `part_names` gives them.
+    """
+
+    sql: str
+    parameters: dict[str, object]
+    relation: Relation
+    part_names: dict[str, str]
+
+
+def compose(question: Question, scope: RunScope, limits: Limits, compared: TimeSteps | None = None) -> Composed:
+    """The statement of a question; of its answer over another range, for the same groups, when `compared` is given."""
+    steps = compared or question.steps
+    relation = _relation(question, steps)
+    part_names = _part_names(question)
+    parts = [f"{sql} AS {name}" for sql, name in part_names.items()]
+    keys = [f"key_{place}" for place in range(len(question.keys))]
+    inner = ["*", *_chosen_keys(question)]
+    groups = ["()"]
+    columns = ["1 AS is_total", "1 AS is_whole_range", "0 AS is_other", "toInt64(0) AS step_ms"]
+    if keys:
+        groups.append(f"(is_other, {', '.join(keys)})")
+        columns = ["grouping(is_other) AS is_total", "1 AS is_whole_range", "is_other", *keys, "toInt64(0) AS step_ms"]
+    if steps.starts_ms:
+        inner.append(_STEP)
+        groups.append(f"({', '.join([*(['is_other'] if keys else []), *keys, 'step_ms'])})")
+        total = "grouping(is_other)" if keys else "grouping(step_ms)"
+        other = ["is_other", *keys] if keys else ["0 AS is_other"]
+        columns = [f"{total} AS is_total", "grouping(step_ms) AS is_whole_range", *other, "step_ms"]
+    source = f"SELECT {', '.join(inner)} FROM {_source(question, relation)}{_where(question)}"
+    withs = _relations(question, relation, with_choice=bool(keys), compares=compared is not None)
+    sql = (
+        f"WITH {withs}\nSELECT {', '.join([*columns, *parts])}\nFROM ({source})\n"
+        f"GROUP BY GROUPING SETS ({', '.join(groups)})\n"
+        f"SETTINGS max_memory_usage = {limits.max_memory_bytes:d}, max_result_rows = {limits.max_rows:d}"
+    )
+    bound = replace(scope, start=steps.start, end=steps.end)
+    return Composed(sql, _parameters(question, bound, steps, compares=compared is not None), relation, part_names)
+
+
+def compose_data_range(question: Question, scope: RunScope) -> tuple[str, dict[str, object]]:
+    """When the first and the last run began that pass the question's filters, in any range."""
+    sql = (
+        f"WITH {_relations(question, Relation.SINGLE_RUNS, with_choice=False, compares=False)}\n"
+        "SELECT count() AS runs, min(started_at) AS first, max(started_at) AS last "
+        f"FROM {Relation.SINGLE_RUNS}{_where(question)}"
+    )
+    return sql, {**scope.without_range().parameters(), **_filter_parameters(question)}
+
+
+def _relation(question: Question, steps: TimeSteps) -> Relation:
+    """Cells, unless something is asked that they do not hold."""
+    dimensions = [*question.keys, *(dimension for dimension, _ in question.filtered)]
+    local = any(dimension.is_local_time for dimension in dimensions)
+    hold = all(dimension.in_cells for dimension in dimensions) and steps.fits_cells
+    hold &= not any(measure.of_single_runs for measure in question.asked)
+    hold &= not local or all(start % CELL_MS == 0 for start in zone_offsets(steps.zone)[0])
+    return Relation.CELLS if hold else Relation.SINGLE_RUNS
+
+
+def _part_names(question: Question) -> dict[str, str]:
+    """The parts of all measures, each once, by the names of their columns; the first counts the runs."""
+    parts = dict.fromkeys([RUNS_COUNT, *(part for measure in question.asked for part in measure.form.parts)])
+    return {sql: f"part_{place}" for place, sql in enumerate(parts)}
+
+
+def _relations(question: Question, relation: Relation, *, with_choice: bool, compares: bool) -> str:
+    """The common table expressions, in the order of their use."""
+    tables = [(name, query_text(name)) for name in ("merged_runs", "run_cells", "run_facts")]
+    parts = " ".join(part for measure in question.asked for part in measure.form.parts)
+    if "followed_handoffs" in parts:
+        tables.append(("followed_handoffs", query_text("followed_handoffs")))
+    if "ratings_" in parts:
+        tables.append(("ratings_by_run", query_text("ratings_by_run")))
+    if compares:
+        tables += [(f"chosen_{name}", _of_the_choice(name)) for name in ("merged_runs", "run_cells", "run_facts")]
+        if "followed_handoffs" in parts:
+            tables.append(("chosen_followed_handoffs", _of_the_choice("followed_handoffs")))
+    if with_choice:
+        tables.append(("chosen", _choice(question, relation, "chosen_" if compares else "")))
+    return ",\n".join(f"{name} AS (\n{text}\n)" for name, text in tables)
+
+
+@cache
+def _of_the_choice(name: str) -> str:
+    """A relation over the range whose groups are chosen, beside the one that is compared with it."""
+    text = query_text(name)
+    for bound in ("from_ms", "to_ms"):
+        text = text.replace(f"{{{bound}:", f"{{chosen_{bound}:")
+    for table in ("merged_runs", "run_cells"):
+        text = text.replace(f"FROM {table}", f"FROM chosen_{table}")
+    return text
+
+
+def _source(question: Question, relation: Relation, prefix: str = "") -> str:
+    if not any("ratings_" in part for measure in question.asked for part in measure.form.parts):
+        return f"{prefix}{relation}"
+    return f"{prefix}{relation} LEFT JOIN ratings_by_run USING (workspace_id, external_id)"
+
+
+def _choice(question: Question, relation: Relation, prefix: str) -> str:
+    """The groups that are told apart: the first of the order over the whole range, then by their names."""
+    part_names = _part_names(question)
+    keys = [f"{dimension.sql} AS key_{place}" for place, dimension in enumerate(question.keys)]
+    parts = [
+        f"{sql.replace('FROM followed_handoffs', f'FROM {prefix}followed_handoffs')} AS {name}"
+        for sql, name in part_names.items()
+    ]
+    names = [f"key_{place}" for place in range(len(keys))]
+    orders = [_order(question, entry, part_names) for entry in question.order if entry.by != TIME]
+    orders += [f"{part_names[RUNS_COUNT]} DESC"] if not orders else []
+    source = f"SELECT *, {', '.join(keys)} FROM {_source(question, relation, prefix)}{_where(question)}"
+    grouped = f"SELECT {', '.join([*names, *parts])} FROM ({source}) GROUP BY {', '.join(names)}"
+    return f"SELECT {', '.join(names)} FROM ({grouped}) ORDER BY {', '.join([*orders, *names])} LIMIT {{limit:UInt32}}"
+
+
+def _order(question: Question, order: Order, part_names: dict[str, str]) -> str:
+    direction = "DESC" if order.descending else "ASC"
+    for place, dimension in enumerate(question.keys):
+        if dimension.name == order.by:
+            return f"key_{place} {direction}"
+    form = next(measure.form for measure in question.asked if measure.name == order.by)
+    return f"{form.order_sql([part_names[part] for part in form.parts])} {direction} NULLS LAST"
+
+
+def _chosen_keys(question: Question) -> list[str]:
+    """The groups' columns: as they are for the chosen ones, empty for the rest."""
+    dimensions = question.keys
+    if not dimensions:
+        return []
+    names = ", ".join(f"key_{place}" for place in range(len(dimensions)))
+    own = ", ".join(dimension.sql for dimension in dimensions)
+    rest = [f"({own}) NOT IN (SELECT {names} FROM chosen) AS is_other"]
+    return rest + [
+        f"if(is_other, {'0' if _is_number(dimension) else repr('')}, {dimension.sql}) AS key_{place}"
+        for place, dimension in enumerate(dimensions)
+    ]
+
+
+def _is_number(dimension: Dimension) -> bool:
+    return dimension.type != "string"
+
+
+def _where(question: Question) -> str:
+    conditions = [_condition(dimension, entry, place) for place, (dimension, entry) in enumerate(question.filtered)]
+    return f" WHERE {' AND '.join(conditions)}" if conditions else ""
+
+
+def _condition(dimension: Dimension, entry: Filter, place: int) -> str:
+    array = f"{{filter_{place}:Array({_ARRAY_TYPES[dimension.type]})}}"
+    if dimension.type == "decimal":
+        array = f"arrayMap(text -> toDecimal128(text, 9), {array})"
+    match entry.operator:
+        case "in" if dimension.type == "decimal":
+            return f"ifNull(has({array}, {dimension.sql}), false)"
+        case "not_in" if dimension.type == "decimal":
+            return f"NOT ifNull(has({array}, {dimension.sql}), false)"
+        case "in":
+            return f"ifNull({dimension.sql} IN {array}, false)"
+        case "not_in":
+            return f"NOT ifNull({dimension.sql} IN {array}, false)"
+        case "contains":
+            return f"arrayExists(text -> position({dimension.sql}, text) > 0, {array})"
+        case "gte":
+            return f"ifNull({dimension.sql} >= {array}[1], false)"
+        case "lt":
+            return f"ifNull({dimension.sql} < {array}[1], false)"
+
+
+def _filter_parameters(question: Question) -> dict[str, object]:
+    parameters: dict[str, object] = {}
+    for place, (dimension, entry) in enumerate(question.filtered):
+        parameters[f"filter_{place}"] = list(entry.values)
+        if f"filter_tag_{place}" in dimension.sql:
+            parameters[f"filter_tag_{place}"] = dimension.name.partition(":")[2]
+    if any(dimension.is_local_time for dimension, _ in question.filtered):
+        parameters |= _zone_parameters(question.steps)
+    return parameters
+
+
+def _zone_parameters(steps: TimeSteps) -> dict[str, object]:
+    starts, offsets = zone_offsets(steps.zone)
+    return {"zone_starts_ms": list(starts), "zone_offsets_seconds": list(offsets)}
+
+
+def _parameters(question: Question, scope: RunScope, steps: TimeSteps, *, compares: bool) -> dict[str, object]:
+    parameters = {**scope.parameters(), **_filter_parameters(question)}
+    keys = question.keys
+    if keys:
+        parameters["limit"] = question.limit
+    for place, dimension in enumerate(keys):
+        if f"key_tag_{place}" in dimension.sql:
+            parameters[f"key_tag_{place}"] = dimension.name.partition(":")[2]
+    if any(dimension.is_local_time for dimension in keys):
+        parameters |= _zone_parameters(steps)
+    if steps.starts_ms:
+        parameters["step_firsts_ms"], parameters["step_widths_ms"] = steps.segments()
+    if compares:
+        own = replace(scope, start=question.steps.start, end=question.steps.end).parameters()
+        parameters |= {"chosen_from_ms": own["from_ms"], "chosen_to_ms": own["to_ms"]}
+    return parameters
