@@ -22,7 +22,7 @@ class EngineLimits:
 
     batch_rows: int = 50_000
     batch_bytes: int = 32 * 1024 * 1024
-    linger_seconds: float = 1.0
+    linger_seconds: float = 0.5
     inserts_in_flight: int = 2
     buffer_bytes: int = 128 * 1024 * 1024
     first_retry_seconds: float = 0.2

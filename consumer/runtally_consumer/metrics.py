@@ -39,7 +39,7 @@ class ConsumerMetrics:
         )
         self.step_seconds = Counter(
             "runtally_consumer_step_seconds",
-            "Time spent in each step of a batch's way.",
+            "Time spent in each step of a batch's way; `account` is marks and ledger.",
             ["step"],
             registry=self.registry,
         )

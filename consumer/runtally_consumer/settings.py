@@ -16,7 +16,7 @@ class ConsumerSettings(BaseSettings):
     consumer_group: str = Field("runtally", min_length=1, description="Kafka consumer group.")
     batch_rows: int = Field(50_000, ge=1, description="Records in a batch, at most.")
     batch_bytes: int = Field(32 * 1024 * 1024, ge=1024, description="Bytes of records in a batch, at most.")
-    linger_ms: int = Field(1000, ge=1, description="How long a batch waits for more records.")
+    linger_ms: int = Field(500, ge=1, description="How long a batch waits for more records.")
     buffer_bytes: int = Field(128 * 1024 * 1024, ge=1024 * 1024, description="Bytes of records held, at most.")
     session_timeout_ms: int = Field(30_000, ge=1000, description="Silence after which Kafka gives partitions away.")
     drain_seconds: float = Field(20.0, gt=0, description="How long leaving waits for inserts in flight.")

@@ -100,13 +100,14 @@ class BatchWriter:
         times.append(self._monotonic())
         if not progress.is_stored:
             await self._insert(batch, progress, progress.insertion)
+        times.append(self._monotonic())
         await self._mark(progress, progress.insertion)
         await self._publish_letters(progress)
         await self._account(batch, progress.dead)
         times.append(self._monotonic())
         self._progress.pop(batch.id, None)
         self.dead_letter_policy.written(batch.id)
-        steps = ("decode", "dead_letters", "insert")
+        steps = ("decode", "dead_letters", "insert", "account")
         return Written(
             accepted=len(batch.records) - len(progress.dead),
             dead=Counter(letter.fault for letter in progress.dead.values()),

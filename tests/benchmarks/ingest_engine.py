@@ -1,5 +1,7 @@
 """ClickHouse's own way from Kafka into `agent_runs`: its Kafka engine with JSONEachRow and a materialized view."""
 
+from collections.abc import Mapping
+
 from runtally_clickhouse.client import Store
 from runtally_consumer.decoding import run_fields
 
@@ -21,7 +23,20 @@ _COMPUTED = {
 }
 
 
-def create_queue(store: Store, bootstrap: str, topic: str, group: str, consumers: int) -> None:
+# Sets of the engine's settings. `bench_ingest.py --engine-sets` measures them all, the comparison takes CHOSEN.
+SETS: Mapping[str, Mapping[str, int]] = {
+    "defaults": {},
+    "medium_blocks": {"kafka_max_block_size": 131_072, "kafka_poll_max_batch_size": 65_536,
+                      "kafka_flush_interval_ms": 2_000, "kafka_poll_timeout_ms": 100},
+    "big_blocks": {"kafka_max_block_size": 524_288, "kafka_poll_max_batch_size": 65_536,
+                   "kafka_flush_interval_ms": 7_500, "kafka_poll_timeout_ms": 500},
+    "small_polls": {"kafka_max_block_size": 262_144, "kafka_poll_max_batch_size": 10_000,
+                    "kafka_flush_interval_ms": 5_000, "kafka_poll_timeout_ms": 100},
+}  # fmt: skip
+CHOSEN = "medium_blocks"
+
+
+def create_queue(store: Store, bootstrap: str, topic: str, group: str, consumers: int, settings: str) -> None:
     """The Kafka table, with every field that a run may have. It reads nothing before it has a view.
 
     Plain strings: the engine parses each message by itself, and dictionaries would cost it half as much again.
@@ -36,14 +51,13 @@ def create_queue(store: Store, bootstrap: str, topic: str, group: str, consumers
         "recovered Nullable(Bool)",
         "tags Map(String, String)",
     ]
-    # Big blocks: few flushes, and few parts to merge.
+    tuned = "".join(f", {name} = {value}" for name, value in SETS[settings].items())
     store.command(
         f"""
         CREATE TABLE runs_queue ({", ".join(columns)}) ENGINE = Kafka
         SETTINGS kafka_broker_list = '{bootstrap}', kafka_topic_list = '{topic}', kafka_group_name = '{group}',
             kafka_format = 'JSONEachRow', kafka_num_consumers = {consumers}, kafka_thread_per_consumer = 1,
-            kafka_max_block_size = 131072, kafka_poll_max_batch_size = 65536, kafka_flush_interval_ms = 2000,
-            kafka_poll_timeout_ms = 100, date_time_input_format = 'best_effort'
+            date_time_input_format = 'best_effort'{tuned}
         """
     )
 
