@@ -7,7 +7,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help up demo down status check test lock clean
+.PHONY: help up demo down status check test chaos lock clean
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -32,6 +32,9 @@ check: $(READY) ## lint, formatting and types
 # A file stays with one worker, so that what its tests share is started once.
 test: $(READY) ## run the tests, against the best backends that the machine has
 	$(BIN)/pytest -n auto --dist loadfile -m 'not benchmark' $(ARGS)
+
+chaos: $(READY) ## break a whole stack for MINUTES (10) minutes and hold it exact; SEED= plays a story again
+	@PYTHONPATH=tests $(BIN)/python tests/chaos/soak.py --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 bench-%: $(READY) ## run one benchmark of tests/benchmarks, such as bench-simulate
 	@PYTHONPATH=tests $(BIN)/python tests/benchmarks/bench_$(subst -,_,$*).py $(ARGS)

@@ -117,14 +117,17 @@ class Fleet:
         """Again and again until acknowledged, as a fleet's spool does: a record may lie there more than once."""
         left = list(records)
         while left:
+            producer = AIOKafkaProducer(
+                bootstrap_servers=self.bootstrap, acks="all", request_timeout_ms=5000, linger_ms=5
+            )
             try:
-                async with AIOKafkaProducer(
-                    bootstrap_servers=self.bootstrap, acks="all", request_timeout_ms=5000, linger_ms=5
-                ) as producer:
-                    async with asyncio.timeout(SEND_SECONDS):
-                        left = await self._send_once(producer, left)
+                async with asyncio.timeout(SEND_SECONDS):
+                    await producer.start()
+                    left = await self._send_once(producer, left)
             except (KafkaError, TimeoutError, OSError):
                 await asyncio.sleep(PAUSE_SECONDS)
+            finally:
+                await producer.stop()
 
     async def _send_once(
         self, producer: AIOKafkaProducer, records: Sequence[tuple[bytes, RunSnapshot | None]]

@@ -17,7 +17,7 @@ from chaos.loop_thread import LoopThread
 from chaos.members import Doom, Member, Service, answers_live, answers_ready
 from chaos.proxy import FaultProxy
 from chaos.reader import Reader
-from chaos.settling import Settled, settle
+from chaos.settling import Settled, require_proven, settle
 from integration.stacks import RUNTALLY, free_ports
 from runtally_cli.local import ports
 from runtally_clickhouse.client import Store
@@ -25,6 +25,7 @@ from runtally_clickhouse.location import StoreLocation
 
 DATABASE: Final = "chaos"
 GROUP: Final = "chaos"
+ANSWER_SECONDS: Final = 60.0
 CONSUMER: Final[Mapping[str, str]] = {
     "RUNTALLY_CONSUMER_GROUP": GROUP,
     "RUNTALLY_LINGER_MS": "50",
@@ -42,10 +43,18 @@ class Story:
     fleet: Fleet
     reader: Reader
 
-    def settle(self) -> Settled:
-        """The load ends, everything arrives, and every answer is exact. Fails the test when not."""
+    def begin(self, runs_at_once: int, bad_share: float) -> None:
+        """Load, until the first answer about it."""
+        self.fleet.start_load(runs_at_once, bad_share)
+        eventually(lambda: self.reader.answers > 0, ANSWER_SECONDS, "a first answer")
+
+    def settle(self, *, prove: bool = True) -> Settled:
+        """The load ends, everything arrives, every answer is exact, and `verify` proves it. Fails when not."""
         self.fleet.stop_load()
-        return settle(self.pipeline.store, self.pipeline.api_url, self.pipeline.environment, self.fleet, self.reader)
+        settled = settle(self.pipeline.store, self.pipeline.api_url, self.pipeline.environment, self.fleet, self.reader)
+        if prove:
+            require_proven(self.pipeline.environment)
+        return settled
 
 
 class Pipeline:
