@@ -7,7 +7,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help up demo down status check test chaos lock clean
+.PHONY: help up demo down status check test simulation chaos lock clean
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -35,6 +35,9 @@ test: $(READY) ## run the tests, against the best backends that the machine has
 
 chaos: $(READY) ## break a whole stack for MINUTES (10) minutes and hold it exact; SEED= plays a story again
 	@PYTHONPATH=tests $(BIN)/python tests/chaos/soak.py --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+simulation: $(READY) ## play the consumer's stories of faults; ARGS='--seeds 100000', or ARGS='--seed 4711' to see one
+	@PYTHONPATH=tests $(BIN)/python -m consumer.simulation.run $(ARGS)
 
 bench-%: $(READY) ## run one benchmark of tests/benchmarks, such as bench-simulate
 	@PYTHONPATH=tests $(BIN)/python tests/benchmarks/bench_$(subst -,_,$*).py $(ARGS)

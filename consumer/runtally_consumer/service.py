@@ -204,13 +204,17 @@ class Consumer:
             task.add_done_callback(self._writes.discard)
 
     def _start_due_commit(self, now: float) -> None:
-        """In a task of its own: a broker that is slow to answer must not hold up the writes."""
+        """In a task of its own: a broker that is slow to answer must not hold up the writes.
+
+        Not between the end of a revocation and the next assignment: such a commit could go out in the name of the
+        new generation, and take a partition back to where we had left it, behind its new owner.
+        """
         if self._committing is not None and self._committing.done():
             finished, self._committing = self._committing, None
             finished.result()
         # At once when nothing else is under way: what was just written is then not read again after a crash.
         due = now >= self._next_commit or self._engine.is_idle
-        if due and self._committing is None and self._engine.committable():
+        if due and self._committing is None and self._engine.is_admitting and self._engine.committable():
             self._next_commit = now + COMMIT_EVERY_SECONDS
             self._committing = asyncio.create_task(self._commit())
 
