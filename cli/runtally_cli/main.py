@@ -229,6 +229,28 @@ def dlq_resume(
 
 
 @app.command()
+def replay(
+    start: Annotated[str, typer.Option("--from", help="Offset, or instant (UTC without a zone).")],
+    end: Annotated[str | None, typer.Option("--to", help="The same, exclusive. Default: all that is there.")] = None,
+    topic: Annotated[str | None, typer.Option(help="Only this topic.")] = None,
+    partition: Annotated[int | None, typer.Option(min=0, help="Only this partition.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change.")] = False,
+) -> None:
+    """Read the topics again and write what they hold; changes no answer that was right, and commits nothing."""
+    with plain_errors():
+        from runtally_cli.replay.command import ReplayRequest, replay
+        from runtally_cli.replay.places import NoSuchPlace, place_of
+
+        try:
+            request = ReplayRequest(place_of(start), place_of(end) if end else None, topic, partition, dry_run)
+        except NoSuchPlace as error:
+            raise typer.BadParameter(str(error)) from error
+        counts = replay(request, tell=lambda line: typer.echo(line, err=True))
+    for name, count in counts.items():
+        say(count.line(name, dry_run=dry_run))
+
+
+@app.command()
 def migrate(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
     check: Annotated[

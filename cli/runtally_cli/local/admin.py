@@ -34,6 +34,7 @@ from runtally_cli.doctor.store_facts import store_facts
 from runtally_cli.local.ports import LOOPBACK
 from runtally_cli.local.settings import LocalSettings
 from runtally_cli.local.stack import owned_folder, owner_of
+from runtally_cli.replay.operations import replay_records
 from runtally_cli.verification.operation import ledger
 
 Parameters = Mapping[str, Any]
@@ -46,6 +47,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "dead_letters": dead_letters,
     "ledger": ledger,
     "partition_stops": partition_stops,
+    "replay_records": replay_records,
     "request_resumes": request_resumes,
     "store_facts": store_facts,
 }

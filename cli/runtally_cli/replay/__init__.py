@@ -1,0 +1,1 @@
+"""`runtally replay`: what Kafka still holds, read again and written the same way; safe at any time."""
