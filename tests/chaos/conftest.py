@@ -1,15 +1,20 @@
 """A pipeline for all stories of a file: it starts once, and only its parts are killed."""
 
+import contextlib
 import os
 import random
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from backends import clickhouse_library
 from backends.plan import DEMAND_VARIABLE, BackendMissing, Demand, read_demand
+from backends.waiting import eventually
 from chaos.facts import Facts
 from chaos.pipeline import Pipeline
 from runtally_cli.local import kafka_distribution
+
+GONE_SECONDS = 30.0
 
 
 @pytest.fixture(scope="module")
@@ -20,8 +25,10 @@ def pipeline(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
         if read_demand(os.environ.get(DEMAND_VARIABLE)) is Demand.NATIVE:
             raise BackendMissing(missing)
         pytest.skip(missing)
-    with Pipeline(tmp_path_factory.mktemp("chaos"), random.Random(request.module.__name__)) as running:
+    folder = tmp_path_factory.mktemp("chaos")
+    with Pipeline(folder, random.Random(request.module.__name__)) as running:
         yield running
+    eventually(lambda: not processes_of(folder), GONE_SECONDS, "the end of every process")
 
 
 @pytest.fixture(scope="module")
@@ -30,3 +37,14 @@ def facts(request: pytest.FixtureRequest) -> Iterator[Facts]:
     counted = Facts(request.module.__name__.rpartition(".")[2])
     yield counted
     counted.write()
+
+
+def processes_of(folder: Path) -> list[str]:
+    """Those that have the folder in their command line or environment, where the system tells."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            told = (process / "cmdline").read_bytes() + (process / "environ").read_bytes()
+            if str(folder).encode() in told:
+                found.append(process.name)
+    return found

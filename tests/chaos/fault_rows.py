@@ -268,3 +268,20 @@ ROWS = (
         ),
     ),
 )  # fmt: skip
+
+# Row -> the count of the simulation's seeds in which that fault struck.
+SIMULATED = {
+    1: "fault_member_killed",
+    2: "fault_member_stopped",
+    3: "fault_member_leaves",
+    4: "fault_member_joins",
+    5: "fault_inserts_late",
+    7: "fault_broker_away",
+    8: "fault_polls_fail",
+    9: "fault_commits_fail",
+    11: "fault_store_away",
+    13: "fault_answers_lost",
+    17: "fault_store_refuses",
+    22: "fault_letters_fail",
+    31: "fault_wall_clock_jumps",
+}

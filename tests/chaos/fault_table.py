@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from chaos.facts import FOLDER
-from chaos.fault_rows import ROWS, FaultRow
+from chaos.fault_rows import ROWS, SIMULATED, FaultRow
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "faults.md"
 HEAD = """# Faults, and what holds through them
@@ -71,7 +71,8 @@ def _rows(facts: Mapping[str, Facts]) -> Iterator[str]:
 
 def _often(row: FaultRow, facts: Mapping[str, Facts]) -> str:
     told = []
-    for suite, name in row.counters:
+    simulated = [("simulation", SIMULATED[row.number])] if row.number in SIMULATED else []
+    for suite, name in [*row.counters, *simulated]:
         number = facts.get(suite, {"counts": {}})["counts"].get(name)
         if number:
             told.append(f"{suite}: {name} {number}")

@@ -64,7 +64,8 @@ class Fleet:
         def load() -> None:
             try:
                 while not self._stopping.is_set():
-                    self.publish(runs_at_once, bad=int(self.rng.random() < bad_share))
+                    bad, poison = (int(self.rng.random() < bad_share) for _ in range(2))
+                    self.publish(runs_at_once, bad, poison)
                     self._stopping.wait(PAUSE_SECONDS)
             except BaseException as error:
                 self._trouble = error

@@ -14,6 +14,7 @@ from chaos.proxy import FAIR, FaultProxy, Weather
 
 FEWEST, MOST = 1, 5
 CUT_WITHIN_BYTES = 60_000
+DOOM_TURNS, DOOM_TURN_SECONDS = 100, 0.25
 
 
 class Nemesis:
@@ -88,10 +89,10 @@ class Nemesis:
         if point is KillPoint.IN_REVOKE:
             self._last(3.0)
             self.join()
-        for _ in range(40):
+        for _ in range(DOOM_TURNS):
             if not doomed.is_alive:
                 break
-            self._last(0.25)
+            self._last(DOOM_TURN_SECONDS)
         reached = not doomed.is_alive and doomed.stop() == -signal.SIGKILL
         self._facts.count("kills at named points" if reached else "named points not reached", 1)
         doomed.kill()

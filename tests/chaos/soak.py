@@ -27,7 +27,8 @@ MOST_SEEDS = 2**32
 def main(arguments: list[str]) -> None:
     """Raises what the first wrong story raises."""
     options = _options(arguments)
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # it tells of every fault that it meets
+    for library in ("aiokafka", "clickhouse_connect", "urllib3"):
+        logging.getLogger(library).setLevel(logging.CRITICAL)  # they tell of every fault that they meet
     deadline = time.monotonic() + 60 * options.minutes
     facts = Facts("chaos")
     seeds = random.Random(options.seed)
@@ -51,7 +52,8 @@ def play(pipeline: Pipeline, seed: int, facts: Facts, tell: Callable[[str], None
     tell = tell or say
     rng = random.Random(seed)
     nemesis = Nemesis(pipeline, rng, facts)
-    while len(pipeline.living) < rng.randrange(1, 4):
+    members = rng.randrange(1, 4)
+    while len(pipeline.living) < members:
         pipeline.member()
     with pipeline.story(f"story-{seed}") as story:
         story.begin(RUNS_AT_ONCE, BAD_SHARE)
