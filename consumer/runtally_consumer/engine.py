@@ -106,6 +106,11 @@ class Engine:
         """The partitions with records that were admitted and are not yet durable."""
         return frozenset(p for p, mark in self._watermarks.items() if mark.pending_records)
 
+    def oldest_timestamp_ms(self, topic: str) -> int | None:
+        """When the broker got the oldest record of the topic that was read and is not durable; None without any."""
+        oldest = [mark.oldest for partition, mark in self._watermarks.items() if partition.topic == topic]
+        return min((record.timestamp for record in oldest if record is not None), default=None)
+
     @property
     def is_idle(self) -> bool:
         """Whether nothing is buffered, waiting or in flight."""

@@ -1,6 +1,7 @@
 """The Kafka side of the consumer: reading partitions, committing offsets, publishing dead letters."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
@@ -12,6 +13,7 @@ from aiokafka.errors import (
     BrokerResponseError,
     ClusterAuthorizationFailedError,
     GroupAuthorizationFailedError,
+    IllegalStateError,
     KafkaError,
     MessageSizeTooLargeError,
     RecordListTooLargeError,
@@ -96,6 +98,7 @@ class KafkaSource:
         self._note_answers()
         polled = {Partition(tp.topic, tp.partition): records for tp, records in fetched.items() if records}
         self._positions.update({p: records[-1].offset + 1 for p, records in polled.items()})
+        await self._pass_over_what_holds_no_record()
         return polled
 
     async def commit(self, offsets: Mapping[Partition, int]) -> None:
@@ -125,8 +128,22 @@ class KafkaSource:
         self._positions[partition] = offset
 
     def lag(self) -> dict[Partition, int]:
-        ends = {p: self._consumer.highwater(TopicPartition(*p)) for p in self._positions}
+        ends = {p: self._end(TopicPartition(*p)) for p in self._positions}
         return {p: max(0, end - self._positions[p]) for p, end in ends.items() if end is not None}
+
+    def _end(self, tp: TopicPartition) -> int | None:
+        """Where what may be read ends, as the broker said last: an open transaction is for nobody yet."""
+        highwater: int | None = self._consumer.highwater(tp)
+        stable: int | None = self._consumer.last_stable_offset(tp)
+        return min(stable, highwater) if highwater is not None and stable is not None and stable > 0 else highwater
+
+    async def _pass_over_what_holds_no_record(self) -> None:
+        """The client is past the marks of transactions, and past aborted records, that nobody is given."""
+        for partition, position in self._positions.items():
+            with contextlib.suppress(IllegalStateError):  # gone in a rebalance
+                # Of partitions that brought records it knows the position: this does not give way to other tasks.
+                passed = await self._consumer.position(TopicPartition(*partition))
+                self._positions[partition] = max(position, passed)
 
     def silent_seconds(self) -> float:
         return self._monotonic() - self._answered_at

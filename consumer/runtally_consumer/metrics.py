@@ -54,6 +54,12 @@ class ConsumerMetrics:
             "Records that the broker has and that are not yet durable here.",
             registry=self.registry,
         )
+        self.lag_seconds = Gauge(
+            "runtally_consumer_lag_seconds",
+            "Age of the oldest record that was read and is not yet durable, by the broker's time stamp.",
+            ["topic"],
+            registry=self.registry,
+        )
         self.buffer_bytes = Gauge(
             "runtally_consumer_buffer_bytes",
             "Bytes of records that were read and are not yet durable.",

@@ -23,7 +23,11 @@ log = structlog.get_logger(__name__)
 
 
 class Poller:
-    """Polls until `stopping` is set. Never cancel `run` before the source has stopped."""
+    """Polls until `stopping` is set. Never cancel `run` before the source has stopped.
+
+    `poll_seconds` went by in polls, waiting for records included; `blocked_seconds` while memory kept some
+    partition from being read.
+    """
 
     def __init__(self, source: Source, engine: Engine, stopping: asyncio.Event, monotonic: Callable[[], float]) -> None:
         self._source = source
@@ -32,6 +36,8 @@ class Poller:
         self._monotonic = monotonic
         self._paused: frozenset[Partition] = frozenset()
         self._record_bytes = FIRST_RECORD_BYTES
+        self.poll_seconds = 0.0
+        self.blocked_seconds = 0.0
         self._quiet_since: float | None = None
         self._failed_polls = 0
         self._failure = ""
@@ -61,11 +67,17 @@ class Poller:
         """Raises `SourceBroken` when only a new consumer would help, `OffsetsRepeated` when the topic was made anew."""
         while not self._stopping.is_set():
             self._apply_back_pressure()
+            began, blocked = self._monotonic(), self.is_paused
             try:
                 await self._poll_once()
                 self._failed_polls = 0
             except PollFailed as error:
                 await self._recover(error)
+            spent = self._monotonic() - began
+            if blocked:
+                self.blocked_seconds += spent
+            else:
+                self.poll_seconds += spent
             await asyncio.sleep(0)  # with much to read a poll never waits, and others would starve
 
     async def _poll_once(self) -> None:

@@ -55,6 +55,7 @@ class Consumer:
         self._next_commit = 0.0
         self._commit_failure: str | None = None
         self._heartbeat: float | None = None
+        self._polled_seconds: dict[str, float] = {}
         self._without_partitions_since = monotonic()
 
     def stop(self) -> None:
@@ -194,6 +195,14 @@ class Consumer:
         for topic in EVENT_TOPICS:
             self._metrics.breaker_open.labels(topic).set(topic in open_breakers)
             self._metrics.stopped_partitions.labels(topic).set(stopped.count(topic))
+        now = self._writer.unix_seconds()
+        for topic in EVENT_TOPICS:
+            oldest = self._engine.oldest_timestamp_ms(topic)
+            age = 0.0 if oldest is None else max(0.0, now - oldest / 1000)  # a sender's clock may be ahead
+            self._metrics.lag_seconds.labels(topic).set(age)
+        for step, seconds in (("poll", self._poller.poll_seconds), ("blocked", self._poller.blocked_seconds)):
+            self._metrics.step_seconds.labels(step).inc(seconds - self._polled_seconds.get(step, 0.0))
+            self._polled_seconds[step] = seconds
         self._metrics.buffer_bytes.set(self._engine.held_bytes)
         self._metrics.lag_records.set(sum(self._source.lag().values()) + self._engine.held_records)
 

@@ -2,7 +2,7 @@
 
 from collections import deque
 
-from runtally_consumer.records import Slice
+from runtally_consumer.records import Record, Slice
 
 
 class OffsetsRepeated(ValueError):
@@ -30,6 +30,11 @@ class Watermark:
     @property
     def pending_records(self) -> int:
         return sum(len(piece.records) for piece in self._open if piece.first_offset not in self._written)
+
+    @property
+    def oldest(self) -> Record | None:
+        """The first record that is not durable yet; None when all are."""
+        return self._open[0].records[0] if self._open else None
 
     @property
     def place(self) -> tuple[int, int | None]:

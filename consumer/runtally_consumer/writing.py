@@ -78,6 +78,10 @@ class BatchWriter:
         self._answers = 0
         self.dead_letter_policy = DeadLetterPolicy(limit or DeadLetterLimit())
 
+    def unix_seconds(self) -> float:
+        """The wall clock, to measure ages by."""
+        return self._wall_clock().timestamp()
+
     @property
     def answers(self) -> int:
         """How often the store or the dead-letter topic has answered; a search for bad rows takes many."""

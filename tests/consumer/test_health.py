@@ -1,10 +1,11 @@
 """What the consumer's own port answers."""
 
 import asyncio
+from datetime import UTC, datetime
 
 import pytest
 from consumer.fakes import FakeBroker
-from consumer.samples import P0
+from consumer.samples import FEEDBACK, P0, RUNS, run_value
 from consumer.stack import until
 from consumer.world import World, leave, play, runs
 from httpx import ASGITransport, AsyncClient
@@ -62,6 +63,30 @@ def test_metrics_count_what_became_of_the_records() -> None:
         assert 'runtally_consumer_dead_letters_total{field="record",topic="agent-runs.v1"} 1.0' in text
         assert 'runtally_consumer_dead_letters_total{field="run_id",topic="agent-runs.v1"} 1.0' in text
         assert "runtally_consumer_rebalances_total 1.0" in text
+
+    play(story)
+
+
+def test_metrics_tell_the_age_of_what_waits_and_how_long_reading_was_blocked() -> None:
+    async def story(world: World) -> None:
+        world.store.answering.clear()
+        world.broker.publish(P0, [run_value(n, error_message="e" * 2000) for n in range(300)])
+        consumer, _ = world.member()
+        running = asyncio.create_task(consumer.run())
+        metrics = consumer._metrics
+
+        def blocked() -> float:
+            return float(metrics.step_seconds.labels("blocked")._value.get())
+
+        await until(lambda: world.clock.advance(0.1) and blocked() > 1, "time spent waiting for memory")
+        first = datetime(2026, 8, 1, tzinfo=UTC).timestamp()  # the world's clock; its records are of 1970
+        assert metrics.lag_seconds.labels(RUNS)._value.get() == first
+        assert metrics.lag_seconds.labels(FEEDBACK)._value.get() == 0
+        assert metrics.step_seconds.labels("poll")._value.get() > 0
+        world.store.answering.set()
+        await world.committed()
+        await until(lambda: metrics.lag_seconds.labels(RUNS)._value.get() == 0, "nothing waiting")
+        await leave(consumer, running)
 
     play(story)
 
