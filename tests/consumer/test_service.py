@@ -315,7 +315,7 @@ def test_memory_is_bounded_by_pausing_and_a_rebalance_while_paused_forgets_the_p
         await world.broker.rebalance()
         world.store.answering.set()
         await world.committed()
-        assert not source._paused
+        await until(lambda: not source._paused, "reading on")
         assert consumer._engine.held_bytes == 0
         await leave(consumer, running)
 
