@@ -4,17 +4,20 @@ import asyncio
 import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import structlog
 from aiokafka import AIOKafkaProducer
-from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 from runtally.connection import KafkaConnection
-from runtally.events import Event
+from runtally.events import EVENTS, Event
 from runtally.kafka_producer import start_producer
+from runtally.streams import Streams, ask_streams
 
 RECONNECT_SECONDS = 1.0
+# A topic that was made anew is another stream; asking who it is costs a round trip.
+STREAMS_SECONDS = 5.0
+_TOPICS = tuple(event.topic for event in EVENTS)
 log = structlog.get_logger(__name__)
 
 
@@ -24,7 +27,7 @@ class PublishFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """Where the events of one topic came to lie, by partition. `stream` is the cluster's id, as in the ledger."""
+    """Where the events of one topic came to lie, by partition. `stream` is that of the ledger."""
 
     stream: str
     topic: str
@@ -50,7 +53,8 @@ class KafkaPublisher:
         self._connection = connection
         self._timeout_seconds = timeout_seconds
         self._producer: AIOKafkaProducer | None = None
-        self._stream = ""
+        self._streams: Streams | None = None
+        self._streams_asked = 0.0
         self._connecting: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -61,7 +65,6 @@ class KafkaPublisher:
         warned = False
         while self._producer is None:
             try:
-                self._stream = await _cluster_id(self._connection)
                 self._producer = await start_producer(self._connection, "runtally-api", linger_ms=2)
             except (KafkaError, OSError) as error:
                 if not warned:
@@ -84,6 +87,7 @@ class KafkaPublisher:
                     for event in events
                 ]
                 acknowledged = await asyncio.gather(*sent)
+                streams = await self._present_streams(self._producer.client)
         except (KafkaError, OSError, TimeoutError) as error:
             raise PublishFailed(f"{type(error).__name__}: {error}") from error
         offsets: dict[int, list[int]] = {}
@@ -91,7 +95,14 @@ class KafkaPublisher:
             if record is None or record.offset < 0:  # a repeated send that the broker already had
                 return None
             offsets.setdefault(record.partition, []).append(record.offset)
-        return Published(self._stream, events[0].topic, offsets)
+        return Published(streams.of(events[0].topic), events[0].topic, offsets)
+
+    async def _present_streams(self, client: Any) -> Streams:
+        now = asyncio.get_running_loop().time()
+        if self._streams is None or now - self._streams_asked >= STREAMS_SECONDS:
+            self._streams = await ask_streams(client, _TOPICS)
+            self._streams_asked = now
+        return self._streams
 
     async def stop(self) -> None:
         """Send what is buffered and disconnect."""
@@ -101,14 +112,3 @@ class KafkaPublisher:
                 await self._connecting
         if self._producer is not None:
             await self._producer.stop()
-
-
-async def _cluster_id(connection: KafkaConnection) -> str:
-    """The cluster's own id, by which the consumer's ledger tells offsets apart."""
-    admin = AIOKafkaAdminClient(**connection.client_options())
-    await admin.start()
-    try:
-        found = (await admin.describe_cluster()).get("cluster_id")
-    finally:
-        await admin.close()
-    return str(found or "unknown")

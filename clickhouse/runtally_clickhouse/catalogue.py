@@ -103,6 +103,27 @@ def data_as_of(reader: Reader) -> datetime | None:
     return acknowledged.replace(tzinfo=UTC) if acknowledged else None
 
 
+def ingested_ranges(
+    reader: Reader, stream: str, topic: str, first_offsets: Mapping[int, int]
+) -> dict[int, list[tuple[int, int]]]:
+    """The ranges (first, last) that the ledger has of each partition from an offset on, in order."""
+    partitions = sorted(first_offsets)
+    rows = reader.query(
+        query_text("ingested_offsets"),
+        {
+            "stream": stream,
+            "topic": topic,
+            "partitions": partitions,
+            "first_offsets": [first_offsets[partition] for partition in partitions],
+            "last_offsets": [2**63 - 1] * len(partitions),
+        },
+    )
+    found: dict[int, list[tuple[int, int]]] = {partition: [] for partition in partitions}
+    for row in rows:
+        found[row["partition"]].append((row["first_offset"], row["last_offset"]))
+    return found
+
+
 def all_ingested(reader: Reader, stream: str, topic: str, offsets: Mapping[int, Sequence[int]]) -> bool:
     """Whether the store has acknowledged every one of these offsets, given by partition."""
     partitions = sorted(offsets)

@@ -11,15 +11,17 @@ from datetime import UTC, datetime
 
 from runtally.connection import KafkaConnection
 from runtally.kafka_producer import start_producer
+from runtally.streams import present_streams
 
 from runtally_consumer.dead_letter_limits import DeadLetterLimit
 from runtally_consumer.engine import Engine
 from runtally_consumer.kafka import KafkaDeadLetterTopic, KafkaSource
 from runtally_consumer.metrics import ConsumerMetrics
+from runtally_consumer.placing import ledger_of
 from runtally_consumer.resuming import ReaderWriter, StoreStopRegister
 from runtally_consumer.service import Consumer
 from runtally_consumer.settings import ConsumerSettings
-from runtally_consumer.topics import DEAD_LETTER_BYTES, cluster_id
+from runtally_consumer.topics import DEAD_LETTER_BYTES
 from runtally_consumer.writing import BatchWriter
 
 PRODUCER_STOP_SECONDS = 15.0
@@ -41,7 +43,7 @@ async def compose_consumer(
 
     The store belongs to the caller and must have its schema. Raises `KafkaError` when no broker answers.
     """
-    stream = await cluster_id(connection)
+    stream = (await present_streams(connection, [])).cluster_id
     producer = await start_producer(
         connection,
         "runtally-dead-letters",
@@ -51,6 +53,7 @@ async def compose_consumer(
     )
     try:
         metrics = ConsumerMetrics()
+        source = KafkaSource(connection, settings, ledger=ledger_of(store))
         writer = BatchWriter(
             store,
             KafkaDeadLetterTopic(producer),
@@ -58,16 +61,19 @@ async def compose_consumer(
             lambda: datetime.now(UTC),
             time.monotonic,
             DeadLetterLimit(),
+            streams=source.streams,
         )
         consumer = Consumer(
-            KafkaSource(connection, settings),
+            source,
             Engine(settings.limits(), random.random),
             writer,
             metrics,
             time.monotonic,
             settings.drain_seconds,
-            StoreStopRegister(store, lambda topic: stream, lambda: datetime.now(UTC)),
+            StoreStopRegister(store, lambda topic: source.streams.get(topic, stream), lambda: datetime.now(UTC)),
         )
+        source.on_lost = consumer.stop_at_loss
+        source.on_made_anew = lambda topic: metrics.topics_made_anew.labels(topic).inc()
         yield ConsumerParts(consumer, metrics)
     finally:
         # It waits for what it still holds; those letters were not acknowledged, so their records are read again.

@@ -68,6 +68,7 @@ class Engine:
         self._breakers: dict[str, Breaker] = {}
         self._stopped: dict[Partition, str] = {}
         self._resuming: set[Partition] = set()
+        self._skips: dict[Partition, int] = {}
         self._turn = count(1)
         self._ids = count(1)
         self._held_bytes = 0
@@ -146,6 +147,7 @@ class Engine:
         self._breakers = {}
         self._stopped = {}
         self._resuming = set()
+        self._skips = {}
         self._drop_unsent()
 
     def revoke(self) -> None:
@@ -249,7 +251,19 @@ class Engine:
         self._waiting[batch_id] = opened
         self._stopped |= stops
         self._resuming -= stops.keys()
+        for partition in stops:
+            self._skips.pop(partition, None)
         self._forget(frozenset(stops))
+
+    def stop_at_loss(self, partition: Partition, reason: str, goes_on_at: int) -> None:
+        """The broker has lost records that come next: the partition stands still, and once resumed skips them.
+
+        What was admitted before is written and may be committed. Ignored for a partition that is not ours.
+        """
+        if partition in self._watermarks:
+            self._stopped[partition] = reason
+            self._skips[partition] = goes_on_at
+            self._resuming.discard(partition)
 
     def resume(self, partition: Partition) -> bool:
         """Let a stopped partition go on as soon as nothing of it is in flight. False when it is not stopped."""
@@ -261,11 +275,16 @@ class Engine:
     def take_resumed(self) -> dict[Partition, int]:
         """The partitions that go on now, each with the offset to read again from."""
         flying = {piece.partition for opened in self._in_flight.values() for piece in opened.batch.slices}
-        resumed = self._resuming - flying
+        resumed = self._resuming - flying - (self._skips.keys() & self.pending)
         self._resuming -= resumed
+        offsets = {}
         for partition in resumed:
             del self._stopped[partition]
-        return {partition: self._watermarks[partition].restart() for partition in resumed}
+            watermark = self._watermarks[partition]
+            if partition in self._skips:
+                watermark.skip_to(self._skips.pop(partition))
+            offsets[partition] = watermark.restart()
+        return offsets
 
     def committable(self) -> dict[Partition, int]:
         """The offsets to commit, for the partitions whose durable prefix grew since `committed`."""

@@ -16,15 +16,21 @@ from aiokafka.errors import (
     IllegalStateError,
     KafkaError,
     MessageSizeTooLargeError,
+    NoOffsetForPartitionError,
+    OffsetOutOfRangeError,
     RecordListTooLargeError,
     RecordTooLargeError,
     SaslAuthenticationFailed,
     TopicAuthorizationFailedError,
 )
 from runtally.connection import KafkaConnection
+from runtally.streams import Streams, present_streams
+from runtally_clickhouse.errors import StoreError
 
 from runtally_consumer.dead_letters import DeadLetter
 from runtally_consumer.failures import DeadLetterTopicUnavailable
+from runtally_consumer.placement import RETENTION, Lost, Placement, place
+from runtally_consumer.placing import LedgerRanges, partition_facts
 from runtally_consumer.records import Partition, Record
 from runtally_consumer.settings import ConsumerSettings
 from runtally_consumer.source import Assigned, CommitRefused, PollFailed, Revoked, SourceBroken
@@ -39,6 +45,9 @@ DEAD_LETTER_SECONDS = 30.0
 MAX_POLL_INTERVAL_MS = 300_000
 # What the client fetches ahead of the polls counts in no budget, so it is kept small.
 FETCH_BYTES = 16 * 1024 * 1024
+WATCH_SECONDS = 10.0  # a topic that was made anew is noticed within this
+# A new leader may tell an older end for a moment.
+TRUNCATED_SECONDS = 10.0
 METADATA_MAX_AGE_MS = 60_000  # new partitions are noticed within this
 
 _NEEDS_PERSON: tuple[type[BrokerResponseError | KafkaError], ...] = (
@@ -53,11 +62,32 @@ log = structlog.get_logger(__name__)
 
 
 class KafkaSource:
-    """`Source` over one aiokafka consumer. Starts once, stops once."""
+    """`Source` over one aiokafka consumer. Starts once, stops once.
+
+    Assigned partitions are paused until they are placed: where to begin is decided by `placement`, never by the
+    client, which would skip what retention took without a word. `on_lost` is told of such a loss, `on_made_anew` of
+    a topic that was. `streams` has the present stream of each topic that was placed.
+    """
 
     def __init__(
-        self, connection: KafkaConnection, settings: ConsumerSettings, monotonic: Callable[[], float] = time.monotonic
+        self,
+        connection: KafkaConnection,
+        settings: ConsumerSettings,
+        monotonic: Callable[[], float] = time.monotonic,
+        ledger: LedgerRanges | None = None,
     ) -> None:
+        self._ledger = ledger
+        self.on_lost: Callable[[Partition, Lost], None] = _log_loss
+        self.on_made_anew: Callable[[str], None] = lambda topic: None
+        self.streams: dict[str, str] = {}
+        self._topic_ids: dict[str, str] = {}
+        self._told_anew: set[str] = set()
+        self._unplaced: set[TopicPartition] = set()
+        self._beyond_since: dict[Partition, float] = {}
+        self._rebalance = asyncio.Lock()
+        self._watching: asyncio.Task[None] | None = None
+        self._is_outdated = False
+        self._paused: set[TopicPartition] = set()
         self._monotonic = monotonic
         self._connection = connection
         self._settings = settings
@@ -76,20 +106,36 @@ class KafkaSource:
             raise
 
         async def forget_positions() -> None:
-            self._positions.clear()
-            await on_revoked()
+            async with self._rebalance:
+                self._positions.clear()
+                await on_revoked()
 
-        async def forget_holds(partitions: list[Partition]) -> None:
-            self._held.clear()
-            await on_assigned(partitions)
+        async def place_anew(partitions: list[Partition]) -> None:
+            async with self._rebalance:
+                self._held.clear()
+                self._paused = set()
+                self._unplaced = {TopicPartition(*partition) for partition in partitions}
+                self._consumer.pause(*self._unplaced)
+                await on_assigned(partitions)
 
+        self._forget_positions, self._place_anew = forget_positions, place_anew
         self._consumer = consumer
+        self._watching = asyncio.create_task(self._watch(topics))
         self._answered_at = self._monotonic()
-        consumer.subscribe(list(topics), listener=_Listener(forget_positions, forget_holds))
+        consumer.subscribe(list(topics), listener=_Listener(forget_positions, place_anew))
 
     async def poll(self, wait_ms: int, most: int) -> dict[Partition, Sequence[Record]]:
+        if self._is_outdated:
+            await self._begin_anew()
+        if self._unplaced:
+            await self._place()
         try:
             fetched = await self._consumer.getmany(timeout_ms=wait_ms, max_records=most)
+        except NoOffsetForPartitionError:  # one that waits for its place
+            return {}
+        except OffsetOutOfRangeError as error:
+            await self._out_of_range({Partition(*tp): offset for tp, offset in error.args[0].items()})
+            return {}
         except RecordTooLargeError as error:
             # aiokafka has moved its position past the record already: going on would lose it.
             raise SourceBroken(_told(error)) from error
@@ -105,16 +151,21 @@ class KafkaSource:
         # aiokafka repeats a commit without limit, so it is bounded here.
         try:
             async with asyncio.timeout(COMMIT_SECONDS):
-                await self._consumer.commit({TopicPartition(*p): offset for p, offset in offsets.items()})
+                await self._consumer.commit(
+                    # The id says which life of the topic it is an offset of.
+                    {TopicPartition(*p): (offset, self._topic_ids.get(p.topic, "")) for p, offset in offsets.items()}
+                )
         except (KafkaError, TimeoutError) as error:
             raise CommitRefused(_told(error), needs_person=isinstance(error, _NEEDS_PERSON)) from error
 
     def pause(self, partitions: Collection[Partition]) -> None:
         # In a rebalance some may be gone already.
-        self._consumer.pause(*(self._consumer.assignment() & {TopicPartition(*p) for p in partitions}))
+        self._paused = self._consumer.assignment() & {TopicPartition(*p) for p in partitions}
+        self._consumer.pause(*self._paused)
 
     def resume(self) -> None:
-        self._consumer.resume(*(self._consumer.paused() - self._held))
+        self._paused = set()
+        self._consumer.resume(*(self._consumer.paused() - self._held - self._unplaced))
 
     def hold(self, partition: Partition) -> None:
         self._held.add(TopicPartition(*partition))
@@ -151,6 +202,9 @@ class KafkaSource:
     async def stop(self) -> None:
         if self._consumer is None:
             return
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.gather(self._watching, return_exceptions=True)
         # In a task of its own: with the broker away aiokafka cancels its fetches, and stumbles over that itself.
         # In a rebalance it waits for the other members, as long as they like.
         leaving = asyncio.create_task(self._consumer.stop())
@@ -159,6 +213,98 @@ class KafkaSource:
         outcome: list[object] = await asyncio.gather(leaving, return_exceptions=True)
         if not done or outcome != [None]:
             log.warning("left the group without a goodbye, its session runs out", reason=repr(outcome[0]))
+
+    async def _place(self) -> None:
+        """Decide where the assigned partitions begin. Raises `PollFailed`; those that are left are tried again."""
+        wanted = {Partition(tp.topic, tp.partition) for tp in self._unplaced}
+        try:
+            streams, found = await partition_facts(
+                self._connection, self._settings.consumer_group, self._consumer, self._ledger, wanted
+            )
+        except (KafkaError, StoreError, OSError, TimeoutError) as error:
+            raise PollFailed(_told(error), needs_person=isinstance(error, _NEEDS_PERSON)) from error
+        if not wanted <= {Partition(*tp) for tp in self._unplaced}:
+            return  # they were assigned anew meanwhile
+        self._adopt(streams, {partition.topic for partition in wanted})
+        for partition, facts in sorted(found.items()):
+            placement = place(facts)
+            if facts.is_beyond_end and placement.lost and not self._is_certain(partition):
+                raise PollFailed(
+                    f"{partition.topic}-{partition.number} ends before its committed offset; looking again"
+                )
+            self._begin(partition, placement)
+
+    def _adopt(self, streams: Streams, topics: set[str]) -> None:
+        for topic in sorted(topics):
+            known, present = self._topic_ids.get(topic), streams.topic_id(topic)
+            if known and known != present:
+                self._tell_made_anew(topic, present)
+                placed = self._consumer.assignment() - self._unplaced
+                self._is_outdated |= any(tp.topic == topic for tp in placed)
+            self._topic_ids[topic] = present
+            self.streams[topic] = streams.of(topic)
+
+    def _begin(self, partition: Partition, placement: Placement) -> None:
+        tp = TopicPartition(*partition)
+        self._unplaced.discard(tp)
+        self._beyond_since.pop(partition, None)
+        if placement.made_anew:
+            self._tell_made_anew(partition.topic, self._topic_ids[partition.topic])
+        self._consumer.seek(tp, placement.offset)
+        self._positions[partition] = placement.offset
+        if placement.lost is not None:
+            self.hold(partition)
+            self.on_lost(partition, placement.lost)
+        elif tp not in self._paused:
+            self._consumer.resume(tp)
+
+    def _tell_made_anew(self, topic: str, topic_id: str) -> None:
+        if topic_id in self._told_anew:
+            return
+        self._told_anew.add(topic_id)
+        log.error("the topic was made anew: its records are read from the first on, in a new stream", topic=topic)
+        self.on_made_anew(topic)
+
+    def _is_certain(self, partition: Partition) -> bool:
+        since = self._beyond_since.setdefault(partition, self._monotonic())
+        return self._monotonic() - since >= TRUNCATED_SECONDS
+
+    async def _out_of_range(self, positions: Mapping[Partition, int]) -> None:
+        """The broker does not have what comes next. Raises `PollFailed` when it cannot be asked why."""
+        try:
+            begins = await self._consumer.beginning_offsets([TopicPartition(*partition) for partition in positions])
+        except (KafkaError, OSError) as error:
+            raise PollFailed(_told(error)) from error
+        assigned = self._consumer.assignment()
+        for partition, position in positions.items():
+            tp = TopicPartition(*partition)
+            if tp not in assigned or tp in self._unplaced:
+                continue
+            if position < begins[tp]:
+                lost = Lost(position, begins[tp] - 1, begins[tp], RETENTION)
+                self._begin(partition, Placement(begins[tp], lost))
+            else:  # beyond the end: truncated, or made anew
+                self._is_outdated = True
+
+    async def _begin_anew(self) -> None:
+        """All that was read of the assigned partitions and is not durable is read again, as after a rebalance."""
+        self._is_outdated = False
+        assigned = [Partition(tp.topic, tp.partition) for tp in self._consumer.assignment()]
+        await self._forget_positions()
+        if assigned and {TopicPartition(*partition) for partition in assigned} == set(self._consumer.assignment()):
+            await self._place_anew(sorted(assigned))
+
+    async def _watch(self, topics: Sequence[str]) -> None:
+        """Notice a topic that was made anew while its offsets still look right."""
+        while True:
+            await asyncio.sleep(WATCH_SECONDS)
+            try:
+                async with asyncio.timeout(WATCH_SECONDS):
+                    present = await present_streams(self._connection, topics)
+            except (KafkaError, OSError, TimeoutError):
+                continue  # polling tells of it
+            known = {topic: present.topic_id(topic) for topic in self._topic_ids}
+            self._is_outdated |= any(id and id != self._topic_ids[topic] for topic, id in known.items())
 
     def _note_answers(self) -> None:
         assigned = self._consumer.assignment()
@@ -175,7 +321,7 @@ class KafkaSource:
             client_id="runtally-consumer",
             group_id=self._settings.consumer_group,
             enable_auto_commit=False,
-            auto_offset_reset="earliest",
+            auto_offset_reset="none",  # see `placement`
             isolation_level="read_committed",
             session_timeout_ms=session_ms,
             heartbeat_interval_ms=max(100, session_ms // 10),
@@ -231,6 +377,10 @@ class KafkaDeadLetterTopic:
             except _TOO_LARGE:
                 if most_bytes == LETTER_BYTES[-1]:
                     raise
+
+
+def _log_loss(partition: Partition, lost: Lost) -> None:
+    log.error("records are lost", reason=lost.told(partition.topic, partition.number))
 
 
 def _told(error: Exception) -> str:

@@ -71,9 +71,21 @@ class ConsumerMetrics:
             ["topic"],
             registry=self.registry,
         )
+        self.lost_records = Counter(
+            "runtally_consumer_lost_offsets",
+            "Offsets that retention or a truncation took before they were read.",
+            ["topic"],
+            registry=self.registry,
+        )
+        self.topics_made_anew = Counter(
+            "runtally_consumer_topics_made_anew",
+            "Times that a topic was found deleted and made again: its records are read from the first on.",
+            ["topic"],
+            registry=self.registry,
+        )
         self.stopped_partitions = Gauge(
             "runtally_consumer_stopped_partitions",
-            "Partitions that too many dead letters have stopped.",
+            "Partitions that stand still until someone resumes them: too many dead letters, or records lost.",
             ["topic"],
             registry=self.registry,
         )

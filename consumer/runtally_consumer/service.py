@@ -9,6 +9,7 @@ from runtally_consumer.dead_letter_limits import TooManyDeadLetters
 from runtally_consumer.engine import Engine
 from runtally_consumer.failures import FailureClass, classify
 from runtally_consumer.metrics import ConsumerMetrics
+from runtally_consumer.placement import Lost
 from runtally_consumer.polling import Poller
 from runtally_consumer.records import Batch, Partition
 from runtally_consumer.resuming import ResumeWatch, Stop, StopRegister
@@ -95,8 +96,18 @@ class Consumer:
         return "; ".join(told)[:500] or None
 
     def stopped_partitions(self) -> dict[Partition, str]:
-        """The partitions that too many dead letters have stopped, each with the reason."""
+        """The partitions that stand still until someone resumes them, each with the reason."""
         return self._engine.stopped
+
+    def stop_at_loss(self, partition: Partition, lost: Lost) -> None:
+        """The broker has lost records that come next: the partition stands still, and once resumed goes on after them.
+
+        Call it from the consumer's event loop, with the partition held.
+        """
+        reason = lost.told(*partition)
+        self._engine.stop_at_loss(partition, reason, lost.goes_on_at)
+        self._metrics.lost_records.labels(partition.topic).inc(lost.last - lost.first + 1)
+        log.error("partition stopped, `/ready` says so until it is resumed", reason=reason)
 
     def resume_partition(self, partition: Partition, judged_from: int | None = None) -> bool:
         """Go on with a stopped partition; its records below `judged_from` pass, as many dead letters as they are.

@@ -60,13 +60,6 @@ async def create_topics(connection: KafkaConnection, layout: TopicLayout) -> lis
     return missing
 
 
-async def cluster_id(connection: KafkaConnection) -> str:
-    """The cluster's own id: what an offset is an offset in. Raises `KafkaError` when no broker answers."""
-    async with _admin(connection) as admin:
-        found = (await admin.describe_cluster()).get("cluster_id")
-    return str(found or "unknown")
-
-
 @asynccontextmanager
 async def _admin(connection: KafkaConnection) -> AsyncIterator[AIOKafkaAdminClient]:
     admin = AIOKafkaAdminClient(**connection.client_options())

@@ -49,6 +49,11 @@ class Watermark:
         self._written.clear()
         return self._lowest_offset
 
+    def skip_to(self, offset: int) -> None:
+        """Go on at an offset though records before it were never read: someone accepted that. Nothing is pending."""
+        self._lowest_offset = offset
+        self._next_offset = offset
+
     def admitted(self, piece: Slice) -> None:
         """A slice is on its way. Raises `OffsetsRepeated` unless its offsets lie above all that came before."""
         if piece.first_offset < self._lowest_offset:

@@ -47,6 +47,7 @@ class Written:
 class _Progress:
     """How far a batch got before it failed, so that the next try does not begin anew."""
 
+    stream: str
     insertion: Insertion | None = None
     dead: dict[int, DeadLetter] = field(default_factory=dict)  # by the record's index in the batch
     published: set[int] = field(default_factory=set)
@@ -66,11 +67,14 @@ class BatchWriter:
         monotonic: Callable[[], float],
         limit: DeadLetterLimit | None = None,
         random_bits: Callable[[int], int] = secrets.randbits,
+        streams: Mapping[str, str] | None = None,
     ) -> None:
+        """`streams` names the present stream of each topic that has one of its own; it may change between epochs."""
         self._store = store
         self._inserter = RowInserter(store)
         self._dead_letter_topic = dead_letter_topic
         self._stream = stream
+        self._streams = {} if streams is None else streams
         self._wall_clock = wall_clock
         self._monotonic = monotonic
         self._random_bits = random_bits
@@ -93,7 +97,7 @@ class BatchWriter:
         Raises `StoreError`, `NotBadData`, `DeadLetterTopicUnavailable` or `TooManyDeadLetters`; what was written by
         then may be written again.
         """
-        progress = self._progress.setdefault(batch.id, _Progress())
+        progress = self._progress.setdefault(batch.id, _Progress(self._streams.get(batch.topic, self._stream)))
         times = [self._monotonic()]
         if progress.insertion is None:
             progress.insertion = await asyncio.to_thread(self._decode, batch, progress)
@@ -107,7 +111,7 @@ class BatchWriter:
         times.append(self._monotonic())
         await self._mark(progress, progress.insertion)
         await self._publish_letters(progress)
-        await self._account(batch, progress.dead)
+        await self._account(batch, progress.stream, progress.dead)
         times.append(self._monotonic())
         self._progress.pop(batch.id, None)
         self.dead_letter_policy.written(batch.id)
@@ -163,14 +167,14 @@ class BatchWriter:
             progress.published |= unpublished
             self._answers += 1
 
-    async def _account(self, batch: Batch, dead: Mapping[int, DeadLetter]) -> None:
+    async def _account(self, batch: Batch, stream: str, dead: Mapping[int, DeadLetter]) -> None:
         now = self._wall_clock()
         if dead:
             letters = [dead[index] for index in sorted(dead)]
-            mirrored = await asyncio.to_thread(mirror_rows, self._stream, letters, now)
+            mirrored = await asyncio.to_thread(mirror_rows, stream, letters, now)
             await in_daemon_thread(self._store.insert, "dead_letters", mirrored)
             self._answers += 1
-        ledger = await asyncio.to_thread(ledger_rows, self._stream, batch, sorted(dead), now)
+        ledger = await asyncio.to_thread(ledger_rows, stream, batch, sorted(dead), now)
         await in_daemon_thread(self._store.insert, "ingest_ledger", ledger)
         self._answers += 1
 

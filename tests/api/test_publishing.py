@@ -8,8 +8,9 @@ from api.door import run
 from backends.kafka_backend import KafkaBackend
 from runtally.connection import KafkaConnection
 from runtally.events import RunSnapshot
+from runtally.streams import present_streams
 from runtally_api.publishing import KafkaPublisher, PublishFailed
-from runtally_consumer.topics import TopicLayout, cluster_id, create_topics
+from runtally_consumer.topics import TopicLayout, create_topics
 
 SECONDS = 20.0
 
@@ -36,7 +37,10 @@ def test_what_is_published_is_acknowledged_with_its_place(kafka: KafkaBackend, u
             await publisher.stop()
         assert first is not None
         assert again is not None
-        assert (first.topic, first.stream) == ("agent-runs.v1", await cluster_id(connection))
+        assert (first.topic, first.stream) == (
+            "agent-runs.v1",
+            (await present_streams(connection, ["agent-runs.v1"])).of("agent-runs.v1"),
+        )
         assert sum(len(set(offsets)) for offsets in first.offsets.values()) == len(events)
         (partition,), (later,) = again.offsets, again.offsets.values()
         assert later[0] > max(first.offsets[partition])

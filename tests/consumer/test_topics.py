@@ -14,7 +14,6 @@ from runtally_consumer.topics import (
     EVENT_TOPICS,
     TopicLayout,
     TopicsUnavailable,
-    cluster_id,
     create_topics,
     missing_topics,
 )
@@ -37,12 +36,6 @@ def test_topics_are_made_once(kafka: KafkaBackend) -> None:
 def test_a_missing_topic_is_named(kafka: KafkaBackend) -> None:
     connection = KafkaConnection(kafka.bootstrap)
     assert asyncio.run(missing_topics(connection, ["no-such-topic"])) == ["no-such-topic"]
-
-
-def test_the_clusters_id_is_its_own_and_lasts(kafka: KafkaBackend) -> None:
-    connection = KafkaConnection(kafka.bootstrap)
-    first, second = asyncio.run(cluster_id(connection)), asyncio.run(cluster_id(connection))
-    assert first == second != "unknown"
 
 
 def test_without_a_broker_it_raises() -> None:

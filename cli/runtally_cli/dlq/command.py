@@ -12,7 +12,8 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from runtally.connection import KafkaConnection
 from runtally.kafka_producer import start_producer
-from runtally_consumer.topics import cluster_id
+from runtally.streams import present_streams
+from runtally_consumer.topics import EVENT_TOPICS
 
 from runtally_cli.dlq.letters import Kept, Letter, Place, kept_of, letter_of, violations_today
 from runtally_cli.dlq.operations import MOST_LETTERS
@@ -115,7 +116,8 @@ async def _find_if_there(connection: KafkaConnection | None, places: Sequence[Pl
     if connection is None:
         return {}
     try:
-        return await find_letters(connection, await cluster_id(connection), places)
+        streams = await present_streams(connection, EVENT_TOPICS)
+        return await find_letters(connection, {streams.of(topic) for topic in EVENT_TOPICS}, places)
     except KafkaError:
         return {}
 

@@ -18,9 +18,11 @@ _CONNECT: Final = "__connect.errors."
 _OURS: Final = "runtally.errors."
 
 
-async def find_letters(connection: KafkaConnection, stream: str, places: Collection[Place]) -> dict[Place, Kept]:
+async def find_letters(
+    connection: KafkaConnection, streams: Collection[str], places: Collection[Place]
+) -> dict[Place, Kept]:
     """Those of the places that the dead-letter topics still have, whole, with all headers. Raises `KafkaError`."""
-    wanted = {place for place in places if place.stream == stream}
+    wanted = {place for place in places if place.stream in streams}
     found: dict[Place, Kept] = {}
     for topic in sorted({place.topic for place in wanted}):
         found |= await _find(connection, topic, {place for place in wanted if place.topic == topic})

@@ -10,6 +10,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import OffsetOutOfRangeError
 from runtally.connection import KafkaConnection
+from runtally.streams import Streams, present_streams
 from runtally_consumer.records import Partition
 from runtally_consumer.topics import EVENT_TOPICS
 
@@ -20,11 +21,11 @@ REACH_SECONDS: Final = 10.0
 
 
 class Broker:
-    """The present stream. Made by `open_broker`."""
+    """The present streams. Made by `open_broker`."""
 
-    def __init__(self, consumer: Any, stream: str, partitions: Sequence[Partition]) -> None:
+    def __init__(self, consumer: Any, streams: Streams, partitions: Sequence[Partition]) -> None:
         self._consumer = consumer
-        self.stream = stream
+        self.streams = streams
         self.partitions = partitions
 
     async def committed(self) -> dict[Partition, int | None]:
@@ -65,7 +66,7 @@ async def open_broker(connection: KafkaConnection, group: str) -> AsyncIterator[
     """Ask without joining the group. Raises `KafkaError`, `OSError` or `TimeoutError` when no broker answers."""
     try:
         async with asyncio.timeout(REACH_SECONDS):
-            stream, partitions = await _present(connection)
+            streams, partitions = await _present(connection)
     except TimeoutError as error:
         raise TimeoutError(f"Kafka at {connection.bootstrap} does not answer") from error
     consumer = AIOKafkaConsumer(
@@ -78,17 +79,17 @@ async def open_broker(connection: KafkaConnection, group: str) -> AsyncIterator[
     try:
         async with asyncio.timeout(REACH_SECONDS):
             await consumer.start()
-        yield Broker(consumer, stream, partitions)
+        yield Broker(consumer, streams, partitions)
     finally:
         await consumer.stop()
 
 
-async def _present(connection: KafkaConnection) -> tuple[str, list[Partition]]:
-    """The cluster's id, and the partitions of the events' topics."""
+async def _present(connection: KafkaConnection) -> tuple[Streams, list[Partition]]:
+    """The streams, and the partitions of the events' topics."""
     admin = AIOKafkaAdminClient(**connection.client_options())
     try:
         await admin.start()
-        cluster, described = await asyncio.gather(admin.describe_cluster(), admin.describe_topics())
+        described = await admin.describe_topics()
     finally:
         await admin.close()
     partitions = [
@@ -97,4 +98,4 @@ async def _present(connection: KafkaConnection) -> tuple[str, list[Partition]]:
         if one["topic"] in EVENT_TOPICS
         for part in one["partitions"]
     ]
-    return str(cluster.get("cluster_id") or "unknown"), sorted(partitions)
+    return await present_streams(connection, EVENT_TOPICS), sorted(partitions)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from runtally.connection import KafkaConnection
+from runtally.streams import Streams
 from runtally_consumer.records import Partition
 from runtally_consumer.settings import ConsumerSettings
 
@@ -57,10 +58,11 @@ async def _verify_with_broker(
         bounds = await broker.bounds()
         places = {one: Place(committed[one], *bounds[one]) for one in broker.partitions}
         verdicts = []
-        for ledger in _with_unwritten(ledgers, broker.stream, places):
-            place = places.get(Partition(ledger.topic, ledger.partition)) if ledger.stream == broker.stream else None
+        for ledger in _with_unwritten(ledgers, broker.streams, places):
+            present = ledger.stream == broker.streams.of(ledger.topic)
+            place = places.get(Partition(ledger.topic, ledger.partition)) if present else None
             verdicts.append(judge(ledger, place, await _look(broker, ledger, place)))
-    return broker.stream, verdicts
+    return broker.streams.cluster_id, verdicts
 
 
 async def _look(broker: Broker, ledger: PartitionLedger, place: Place | None) -> dict[Interval, Sequence[Interval]]:
@@ -74,9 +76,9 @@ def _ledgers(access: StoreAccess) -> list[PartitionLedger]:
 
 
 def _with_unwritten(
-    ledgers: Sequence[PartitionLedger], stream: str, places: Mapping[Partition, Place]
+    ledgers: Sequence[PartitionLedger], streams: Streams, places: Mapping[Partition, Place]
 ) -> list[PartitionLedger]:
     """Also the partitions of which something is committed and nothing is in the ledger."""
-    written = {(one.topic, one.partition) for one in ledgers if one.stream == stream}
+    written = {(one.topic, one.partition) for one in ledgers if one.stream == streams.of(one.topic)}
     silent = [one for one, place in places.items() if place.committed and tuple(one) not in written]
-    return [*ledgers, *(PartitionLedger(stream, one.topic, one.number, ()) for one in silent)]
+    return [*ledgers, *(PartitionLedger(streams.of(one.topic), one.topic, one.number, ()) for one in silent)]

@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from runtally.streams import LOCAL_PREFIX
+
 from runtally_cli.verification.intervals import Counted, Interval, count_once, missing, union
 
 # Offsets of the local broker are dense: it knows neither transactions nor compaction. Its streams are named so.
-LOCAL_STREAM_PREFIX = "local-"
 Found = Mapping[Interval, Sequence[Interval]]
 
 
@@ -23,7 +24,7 @@ class PartitionLedger:
     @property
     def is_dense(self) -> bool:
         """Whether each offset must hold a record."""
-        return self.stream.startswith(LOCAL_STREAM_PREFIX)
+        return self.stream.startswith(LOCAL_PREFIX)
 
     @property
     def covered(self) -> list[Interval]:

@@ -9,7 +9,7 @@ from runtally_cli.verification.judgement import Finding, Verdict
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All partitions of all streams. `stream` is the present one, "" when no broker was asked."""
+    """All partitions of all streams. `stream` is the present cluster's id, "" when no broker was asked."""
 
     held_by: str
     stream: str
@@ -24,8 +24,8 @@ class Report:
     def lines(self) -> Iterator[str]:
         yield f"runtally verify: the ledger in {self.held_by}; {self.broker}"
         for stream, verdicts in self._by_stream().items():
-            yield f"stream {stream or 'unknown'} ({'present' if stream == self.stream else 'over'})"
-            if stream != self.stream and not any(one.findings or one.untold for one in verdicts):
+            yield f"stream {stream or 'unknown'} ({'present' if any(one.present for one in verdicts) else 'over'})"
+            if not any(one.present or one.findings or one.untold for one in verdicts):
                 yield f"  ok    {len(verdicts)} partitions: {_records(verdicts)}"
                 continue
             for one in verdicts:

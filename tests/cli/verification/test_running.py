@@ -60,11 +60,9 @@ def _publish(bootstrap: str, values: Sequence[bytes], **options: Any) -> None:
 
 
 def _partition(document: Document, stream: str | None = None) -> Document:
-    stream = document["stream"] if stream is None else stream
-    return next(
-        (one for one in document["partitions"] if (one["stream"], one["topic"], one["partition"]) == (stream, RUNS, 0)),
-        {"covered": [], "committed": None},
-    )
+    places = [one for one in document["partitions"] if (one["topic"], one["partition"]) == (RUNS, 0)]
+    wanted = [one for one in places if (one["present"] if stream is None else one["stream"] == stream)]
+    return wanted[0] if wanted else {"covered": [], "committed": None}
 
 
 def _committed(environment: Mapping[str, str], offset: int) -> None:
