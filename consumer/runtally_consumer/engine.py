@@ -138,6 +138,11 @@ class Engine:
         """The partitions that stand still until someone resumes them, each with the reason."""
         return dict(self._stopped)
 
+    @property
+    def stopped_at_loss(self) -> frozenset[Partition]:
+        """Those of the stopped whose next records are gone: resumed, they go on after them."""
+        return frozenset(self._skips)
+
     def assign(self, partitions: Sequence[Partition]) -> None:
         """These partitions, and no others, are ours from now on. Starts an epoch: what was read before is forgotten."""
         self._epoch += 1

@@ -106,6 +106,7 @@ class KafkaSource:
             raise
 
         async def forget_positions() -> None:
+            self._unplaced = set()
             async with self._rebalance:
                 self._positions.clear()
                 await on_revoked()
@@ -223,7 +224,7 @@ class KafkaSource:
             )
         except (KafkaError, StoreError, OSError, TimeoutError) as error:
             raise PollFailed(_told(error), needs_person=isinstance(error, _NEEDS_PERSON)) from error
-        if not wanted <= {Partition(*tp) for tp in self._unplaced}:
+        if not {TopicPartition(*p) for p in wanted} <= self._unplaced & self._consumer.assignment():
             return  # they were assigned anew meanwhile
         self._adopt(streams, {partition.topic for partition in wanted})
         for partition, facts in sorted(found.items()):

@@ -107,6 +107,7 @@ class Consumer:
         reason = lost.told(*partition)
         self._engine.stop_at_loss(partition, reason, lost.goes_on_at)
         self._metrics.lost_records.labels(partition.topic).inc(lost.last - lost.first + 1)
+        self._resumes.stopped(Stop(partition, lost.first, max(lost.goes_on_at, lost.first + 1), reason))
         log.error("partition stopped, `/ready` says so until it is resumed", reason=reason)
 
     def resume_partition(self, partition: Partition, judged_from: int | None = None) -> bool:
@@ -116,6 +117,9 @@ class Consumer:
         stopped for records that `judged_from` does not let pass. Call it from the consumer's event loop.
         """
         stop = self._resumes.stop_of(partition)
+        if partition in self._engine.stopped_at_loss:
+            log.warning("resuming after lost records", partition=_name(partition))
+            return self._engine.resume(partition)
         if stop is None or partition not in self._engine.stopped:
             return self._engine.resume(partition)  # not stopped, or not for what is in its records
         judged_from = stop.judged_from if judged_from is None else judged_from

@@ -88,7 +88,7 @@ async def _standing(access: StoreAccess, broker: Broker) -> list[PartitionStop]:
         stop
         for stop in stops
         if _place(stop) in committed
-        and stop.stream == broker.stream
+        and stop.stream == broker.streams.of(stop.topic)
         and (committed[_place(stop)] or 0) <= stop.stopped_offset
     ]
 
@@ -138,7 +138,7 @@ async def _run(access: StoreAccess, operation: str, parameters: Mapping[str, obj
 
 
 def _streams(broker: Broker) -> list[str]:
-    return [broker.stream]
+    return sorted({broker.streams.of(partition.topic) for partition in broker.partitions})
 
 
 def _place(stop: PartitionStop) -> Partition:
