@@ -24,7 +24,7 @@ from aiokafka.errors import (
     TopicAuthorizationFailedError,
 )
 from runtally.connection import KafkaConnection
-from runtally.streams import Streams, present_streams
+from runtally.streams import Streams, ask_streams
 from runtally_clickhouse.errors import StoreError
 
 from runtally_consumer.dead_letters import DeadLetter
@@ -301,7 +301,8 @@ class KafkaSource:
             await asyncio.sleep(WATCH_SECONDS)
             try:
                 async with asyncio.timeout(WATCH_SECONDS):
-                    present = await present_streams(self._connection, topics)
+                    # Over the consumer's own connections: a new one that is given up half-way would stay open.
+                    present = await ask_streams(self._consumer._client, topics)
             except (KafkaError, OSError, TimeoutError):
                 continue  # polling tells of it
             known = {topic: present.topic_id(topic) for topic in self._topic_ids}
