@@ -92,11 +92,11 @@ async def _replay(
 ) -> dict[str, TopicCount]:
     group = str(ConsumerSettings.model_fields["consumer_group"].default)
     async with open_broker(connection, group) as broker:  # it asks, and joins nothing
-        stream, partitions = broker.stream, [one for one in broker.partitions if _is_wanted(one, request)]
+        streams, partitions = broker.streams, [one for one in broker.partitions if _is_wanted(one, request)]
     if not partitions:
         raise NothingToReplay(f"no such partition: topic {request.topic}, partition {request.partition}")
     counts = {one.topic: TopicCount() for one in partitions}
-    is_local = stream.startswith(LOCAL_PREFIX)
+    is_local = streams.cluster_id.startswith(LOCAL_PREFIX)
     async with _reader(connection) as consumer:
         spans = await spans_of(consumer, partitions, request.start, request.end, is_local=is_local)
         for one, span in spans.items():
@@ -108,7 +108,7 @@ async def _replay(
         async for fetched in _records(consumer, spans, is_local=is_local, tell=tell):
             for topic in sorted({partition.topic for partition in fetched}):
                 of_topic = {one: records for one, records in fetched.items() if one.topic == topic}
-                answer = await _give(access, stream, topic, of_topic, request)
+                answer = await _give(access, streams.of(topic), topic, of_topic, request)
                 counts[topic].count(sum(map(len, of_topic.values())), answer)
             if time.monotonic() - told_at >= TELL_EVERY_SECONDS:
                 told_at = time.monotonic()
