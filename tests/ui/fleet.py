@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
+from typing import Any
 
 SEED = 20261121
 HISTORY_DAYS = 75
@@ -43,6 +44,20 @@ class Cell:
     with_tokens: int
     cost_usd: Decimal
     priced: int
+    hour: int = 9
+    agent_version: str = ""
+    environment: str = "production"
+    user_id: str = ""
+    error_type: str = ""
+    error_category: str = ""
+    error_severity: str = ""
+    recovered: bool = False
+    cache_read_tokens: int = 0
+    llm_calls: int = 0
+    tool_calls: int = 0
+    retries: int = 0
+    files_modified: int | None = None
+    is_root: bool = True
 
 
 KINDS = (
@@ -104,8 +119,9 @@ def _cell(kind: AgentKind, day: date, status: str, runs: int, draw: random.Rando
     ended = status != "running"
     timed = runs if ended else 0
     priced = sum(draw.random() < (0.9 if kind.model == "mistral-large" else 0.97) for _ in range(timed))
+    more = _details(kind, day, status, runs)
     slower = 2.4 if status == "timed_out" else 1.0
-    return Cell(
+    cell = Cell(
         day=day,
         workspace_id=kind.workspace_id,
         agent_id=kind.agent_id,
@@ -122,3 +138,35 @@ def _cell(kind: AgentKind, day: date, status: str, runs: int, draw: random.Rando
         cost_usd=Decimal(f"{priced * kind.cost * draw.uniform(0.85, 1.15):.6f}"),
         priced=priced,
     )
+    return replace(cell, cache_read_tokens=round(cell.input_tokens * more.pop("cached")), **more)
+
+
+_ERRORS = (
+    ("rate_limited", "rate_limit", "warning"),
+    ("tool_crashed", "tool_error", "error"),
+    ("bad_output", "model_error", "error"),
+    ("disk_full", "infrastructure", "critical"),
+)
+
+
+def _details(kind: AgentKind, day: date, status: str, runs: int) -> dict[str, Any]:
+    # Drawn apart from the rest, so that what was drawn before there were details stays as it was.
+    draw = random.Random(f"{kind.agent_id} {day} {status}")
+    failed = status in ("failed", "timed_out")
+    error = ("timeout", "timeout", "error") if status == "timed_out" else draw.choice(_ERRORS)
+    calls = runs * draw.randint(2, 6)
+    return {
+        "hour": 9 if status == "running" else draw.randint(0, 9),
+        "agent_version": "2.0" if day.toordinal() % 60 > 30 else "1.9",
+        "environment": "staging" if kind.agent_id == "qa-smoke" else "production",
+        "user_id": f"user-{draw.randint(1, 9)}",
+        "error_type": error[0] if failed else "",
+        "error_category": error[1] if failed else "",
+        "error_severity": error[2] if failed else "",
+        "recovered": failed and draw.random() < 0.3,
+        "llm_calls": calls,
+        "tool_calls": calls * 2,
+        "retries": runs // 9,
+        "files_modified": draw.randint(0, 7) if kind.agent_id in ("code-review", "release-notes") else None,
+        "cached": draw.uniform(0.2, 0.3) + 0.25 * (kind.model.startswith("claude")),
+    }

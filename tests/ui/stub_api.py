@@ -9,7 +9,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -22,32 +22,73 @@ if __name__ == "__main__":
 
 from ui.fleet import Cell, fleet
 
+from ui import stub_query
+
 Query = dict[str, list[str]]
 STATUSES = ("queued", "running", "stalled", "succeeded", "failed", "timed_out", "cancelled", "unknown")
-_FILTERS = {"workspace_id": "workspace_id", "agent_id": "agent_id", "model": "model", "status": "status"}
+_FILTERS = ("workspace_id", "agent_id", "model", "status", "environment", "user_id", "error_type")
+QUERY = "/api/v1/query"
 
 
 @dataclass
 class StubApi:
-    """What is served, and what was asked. `failure`, when set, is answered to everything."""
+    """What is served, and what was asked. `failure`, when set, is answered to everything; questions for a path of
+    `failing_paths`, or for one of `failing_measures`, fail alone.
+    """
 
     cells: Sequence[Cell]
     today: date
     failure: dict[str, Any] | None = None
+    failing_paths: Sequence[str] = ()
+    failing_measures: Sequence[str] = ()
     shape_broken: bool = False
     asked: list[tuple[str, Query]] = field(default_factory=list)
+    queries: list[dict[str, Any]] = field(default_factory=list)
 
     def answer(self, path: str, query: Query) -> tuple[int, dict[str, Any]]:
         self.asked.append((path, query))
         if self.failure is not None:
             return int(self.failure["status"]), self.failure
+        if path in self.failing_paths:
+            return 500, {"title": "This part is broken", "status": 500, "detail": "Others stand."}
         if self.shape_broken:
             return 200, {"totals": "none"}
         if path in ("/api/agents/analytics", "/api/v1/agents/analytics"):
             return 200, self.analytics(query)
         if path == "/api/v1/analytics/models":
             return 200, self.models(query)
+        if path == "/api/v1/meta":
+            return 200, stub_query.catalogue()
+        if path == "/api/v1/runs":
+            return 200, self.runs(query)
         return 404, {"type": "about:blank", "title": "Not found", "status": 404, "detail": path}
+
+    def post(self, path: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        """As `answer`, for questions with a body."""
+        self.queries.append(body)
+        wanted = self.failure or self.shape_broken or path in self.failing_paths
+        if wanted or path != QUERY:
+            return self.answer(path, {})
+        if set(body["measures"]) & set(self.failing_measures):
+            return 500, {"title": "This part is broken", "status": 500, "detail": "Others stand."}
+        errors = stub_query.unknown_names(body)
+        if errors:
+            return 422, {"title": "Invalid query", "status": 422, "detail": "Unknown names.", "errors": errors}
+        return 200, self.query(body)
+
+    def query(self, body: dict[str, Any]) -> dict[str, Any]:
+        as_of = f"{self.today}T09:30:01.120Z" if self.cells else None
+        cells = [replace(cell, runs=cell.root_runs) for cell in self.cells] if body.get("root_only") else self.cells
+        return stub_query.answer(cells, body, {"data_as_of": as_of, "truncated": False})
+
+    def runs(self, query: Query) -> dict[str, Any]:
+        """One run for each cell, the newest first: enough to look at."""
+        first, last = self._days(query)
+        cells = [cell for cell in self.cells if first <= cell.day <= last and _matches(cell, query)]
+        limit = int(query.get("limit", ["100"])[0])
+        shown = cells[::-1][:limit]
+        more = len(cells) > limit
+        return {"data": [_run(cell) for cell in shown], "next_cursor": None, "has_more": more, "meta": {}}
 
     def analytics(self, query: Query) -> dict[str, Any]:
         first, last = self._days(query)
@@ -87,7 +128,7 @@ class StubApi:
     def _days(self, query: Query) -> tuple[date, date]:
         if "from" not in query:
             return self.today - timedelta(days=29), self.today
-        return date.fromisoformat(query["from"][0]), date.fromisoformat(query["to"][0])
+        return date.fromisoformat(query["from"][0][:10]), date.fromisoformat(query["to"][0][:10])
 
     def _meta(
         self, query: Query, first: date, last: date, matching: Sequence[Cell], shown: Sequence[Cell]
@@ -108,7 +149,23 @@ class StubApi:
 
 
 def _matches(cell: Cell, query: Query) -> bool:
-    return all(getattr(cell, name) in query[key] for key, name in _FILTERS.items() if key in query)
+    return all(getattr(cell, name) in query[name] for name in _FILTERS if name in query)
+
+
+def _run(cell: Cell) -> dict[str, Any]:
+    return {
+        "run_id": f"{cell.agent_id}-{cell.day}-{cell.status}",
+        "workspace_id": cell.workspace_id,
+        "agent_id": cell.agent_id,
+        "model": cell.model,
+        "status": cell.status,
+        "started_at": f"{cell.day}T{cell.hour:02}:00:00Z",
+        "duration_ms": round(cell.duration_ms / cell.timed) if cell.timed else None,
+        "llm_calls": round(cell.llm_calls / cell.runs),
+        "cost_usd": f"{cell.cost_usd / cell.priced:.6f}" if cell.priced else None,
+        "error_type": cell.error_type,
+        "error_message": "It broke. " * 40 if cell.error_type else "",
+    }
 
 
 def _grouped(cells: Sequence[Cell], key: Callable[[Cell], Any]) -> dict[Any, list[Cell]]:
@@ -189,7 +246,13 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         parts = urlsplit(self.path)
-        status, body = self.server.stub.answer(parts.path, parse_qs(parts.query))
+        self._send(*self.server.stub.answer(parts.path, parse_qs(parts.query)))
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self._send(*self.server.stub.post(urlsplit(self.path).path, body))
+
+    def _send(self, status: int, body: dict[str, Any]) -> None:
         content = json.dumps(body).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json" if status < 400 else "application/problem+json")

@@ -1,13 +1,14 @@
 """Frames behind the charts, on values."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pandas as pd
 import pytest
 from runtally_ui import chart_data
-from runtally_ui.answers import Agent, Analytics, Coverage, DailyRuns, StatusCounts
+from runtally_ui.answers import Agent, Analytics, Coverage, DailyRuns, DataRange, Meta, StatusCounts
 from runtally_ui.chart_data import Palette
+from runtally_ui.periods import days_period
 
 MONDAY, TUESDAY = date(2026, 11, 16), date(2026, 11, 17)
 PALETTE = Palette(
@@ -39,26 +40,6 @@ def agent(agent_id: str, succeeded: int, failed: int, **more: object) -> Agent:
         "coverage": Coverage(duration=succeeded + failed),
     }
     return Agent.model_validate(values | more)
-
-
-def test_bars_stack_from_zero_in_slot_order() -> None:
-    rows = [daily(MONDAY, "a", 5, failed=1), daily(MONDAY, "b", 3), daily(MONDAY, "z", 2), daily(MONDAY, None, 4)]
-    frame = chart_data.daily_runs_frame(rows, PALETTE, today=TUESDAY)
-    assert list(zip(frame["series"], frame["y0"], frame["y1"], strict=True)) == [
-        ("Coder", 0, 3),
-        ("Planner", 3, 8),
-        ("Other", 8, 14),
-    ]
-    assert list(frame["Failed"]) == ["0", "1", "0"]
-    assert set(frame["All agents"]) == {"14 runs"}
-
-
-def test_the_running_day_says_so_and_days_without_runs_draw_nothing() -> None:
-    rows = [daily(MONDAY, "a", 5), daily(MONDAY, "b", 0), daily(TUESDAY, "a", 1)]
-    frame = chart_data.daily_runs_frame(rows, PALETTE, today=TUESDAY)
-    assert list(frame["done"]) == [1, 0]
-    assert list(frame["Day"]) == ["Mon 16 Nov 2026", "Tue 17 Nov 2026, in progress"]
-    assert frame["day"].dt.tz is None
 
 
 def test_unknown_cost_is_not_zero_cost() -> None:
@@ -113,13 +94,25 @@ def test_wilson_interval(part: int, whole: int, low: float, high: float) -> None
     assert chart_data.wilson_interval(part, whole) == pytest.approx((low, high), abs=5e-4)
 
 
-def test_agents_without_a_colour_are_named() -> None:
-    answer = Analytics(agents=[agent("a", 1, 0), agent("z", 1, 0)])
-    assert chart_data.unlisted_names(answer, PALETTE) == ["Rare"]
+PERIOD = days_period(date(2026, 9, 23), date(2026, 10, 22), "Europe/Berlin")
+
+
+@pytest.mark.parametrize(
+    ("first", "begun"),
+    [
+        (None, None),
+        (datetime(2026, 9, 22, 21, 0, tzinfo=UTC), None),  # before the period, in Berlin too
+        (datetime(2026, 9, 22, 22, 30, tzinfo=UTC), None),  # its first day in Berlin: the period is whole
+        (datetime(2026, 10, 22, 8, 0, tzinfo=UTC), date(2026, 10, 22)),
+        (datetime(2026, 10, 22, 22, 30, tzinfo=UTC), None),  # after it: there is nothing to compare with at all
+    ],
+)
+def test_the_first_run_inside_the_period_makes_it_partial(first: datetime | None, begun: date | None) -> None:
+    found = None if first is None else DataRange(first=first, last=datetime(2026, 11, 21, tzinfo=UTC))
+    assert chart_data.begun_within(Analytics(meta=Meta(data_range=found)), PERIOD) == begun
 
 
 def test_frames_of_nothing_have_their_columns() -> None:
-    assert list(chart_data.daily_runs_frame([], PALETTE, MONDAY)["y1"]) == []
     assert chart_data.response_time_frame([], PALETTE).empty
     assert chart_data.failure_share_frame([], PALETTE).empty
     assert chart_data.outcomes_frame([], PALETTE).empty

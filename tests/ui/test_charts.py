@@ -13,7 +13,7 @@ import vl_convert
 from runtally_ui import chart_data, charts
 from runtally_ui.answers import Analytics
 from runtally_ui.chart_data import Palette
-from runtally_ui.colours import AgentKey, assign_slots, display_names, series_domain
+from runtally_ui.colours import AgentKey, assign_slots, display_names
 from runtally_ui.drawing import DATA_NAME, named_spec
 from ui.fleet import fleet
 from ui.stub_api import StubApi
@@ -34,11 +34,6 @@ def palette(found: Analytics) -> Palette:
     return Palette(names, assign_slots(keys, {}))
 
 
-def runs(found: Analytics, colours: Palette) -> alt.Chart:
-    domain = series_domain(colours.slots, colours.names)
-    return charts.runs_by_agent(chart_data.daily_runs_frame(found.runs_per_day, colours, TODAY), domain, domain)
-
-
 def cost(found: Analytics, colours: Palette) -> alt.LayerChart:
     frame = chart_data.cumulative_cost_frame(found.runs_per_day, found.runs_per_day, TODAY)
     return charts.cumulative_cost(frame)
@@ -56,7 +51,7 @@ def failure(found: Analytics, colours: Palette) -> alt.LayerChart:
     return charts.failure_share(chart_data.failure_share_frame(found.agents, colours))
 
 
-ALL: tuple[Drawn, ...] = (runs, cost, response, outcomes, failure)
+ALL: tuple[Drawn, ...] = (cost, response, outcomes, failure)
 
 
 def spec(draw: Drawn, query: dict[str, list[str]] | None = None) -> dict[str, Any]:
@@ -90,27 +85,6 @@ def test_no_colour_is_written_into_a_mark(draw: Drawn) -> None:
 @pytest.mark.parametrize("draw", ALL)
 def test_nothing_is_nan(draw: Drawn) -> None:
     assert "NaN" not in json.dumps(draw(answer(), palette(answer())).to_dict())
-
-
-def test_runs_are_stacked_bars_from_zero_that_fade_while_the_day_runs() -> None:
-    body = spec(runs)
-    encoding = body["encoding"]
-    assert body["mark"]["type"] == "bar"
-    assert (encoding["y"]["field"], encoding["y2"]["field"]) == ("y0", "y1")
-    assert encoding["y"]["scale"]["zero"] is True
-    assert len(encoding["color"]["scale"]["domain"]) == 9
-    fade = encoding["opacity"]["condition"]
-    assert (fade["field"], fade["scale"]["range"][1]) == ("done", 1)
-    assert fade["scale"]["range"][0] < 0.5
-    assert [entry["field"] for entry in encoding["tooltip"]] == [
-        "Day", "series", "Runs", "Succeeded", "Failed", "All agents",
-    ]  # fmt: skip
-
-
-def test_an_agent_keeps_its_colour_under_any_filter() -> None:
-    domain = spec(runs)["encoding"]["color"]["scale"]["domain"]
-    filtered = spec(runs, {"agent_id": ["qa-smoke"]})["encoding"]["color"]["scale"]["domain"]
-    assert domain == filtered
 
 
 def test_cost_is_an_area_from_zero_before_a_dashed_line() -> None:

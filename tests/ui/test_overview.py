@@ -42,30 +42,39 @@ def test_a_fleet(open_page: OpenPage) -> None:
     assert not app.exception
     totals = api.analytics({})["totals"]
     shown = metrics(app)
-    assert shown["Runs"][0] == f"{totals['runs']:,}"
+    assert shown["Executions"][0] == f"{totals['runs']:,}"
     assert shown["Success rate"][0] == f"{totals['success_rate']:.1%}"
     assert shown["Total cost"][0] == f"${float(totals['cost_usd']):,.2f}"
     assert all(delta for _, delta in shown.values())
-    assert len(chart_specs(app)) == 5
+    assert len(chart_specs(app)) == 8
     assert "Cost known for 96." in texts(app)
     assert "Data as of 21 Nov 2026, 09:30:01 UTC" in texts(app)
-    assert "today is still running" in texts(app)
+    assert "the last step is still running" in texts(app)
     assert len(app.dataframe[0].value) == len(KINDS)
 
 
 def test_the_address_governs_every_question(open_page: OpenPage) -> None:
     api = stub()
-    app = open_page(api, range="7d", agent=["qa-smoke", "doc-search"], status=["succeeded"], tz="Europe/Berlin")
+    app = open_page(
+        api, range="7d", agent_id=["qa-smoke", "doc-search"], status=["succeeded"], timezone="Europe/Berlin"
+    )
     current = [query for _, query in api.asked if query.get("agent_id")]
     assert {query["from"][0] for query in current} == {"2026-11-15", "2026-11-08"}
+    posted = [body for body in api.queries if body["filters"]]
+    assert {body["time"]["from"] for body in posted} == {"2026-11-15"}
+    for body in posted:
+        assert [(entry["dimension"], entry["values"]) for entry in body["filters"]] == [
+            ("agent_id", ["qa-smoke", "doc-search"]), ("status", ["succeeded"]),
+        ]  # fmt: skip
     for query in current:
         assert query["agent_id"] == ["qa-smoke", "doc-search"]
         assert query["status"] == ["succeeded"]
         assert query["timezone"] == ["Europe/Berlin"]
-    assert app.multiselect(key="agent").value == ["qa-smoke", "doc-search"]
+    assert app.multiselect(key="agent_id").value == ["qa-smoke", "doc-search"]
     assert "leave failed or timed-out runs out" in texts(app)
     assert metrics(app)["Success rate"][0] == "100%"
-    assert len(chart_specs(app)) == 4
+    assert "successful runs only: the cost of failed runs is hidden" in texts(app)
+    assert len(chart_specs(app)) == 7
 
 
 def test_bad_values_in_the_address_are_dropped(open_page: OpenPage) -> None:
@@ -80,17 +89,17 @@ def test_bad_values_in_the_address_are_dropped(open_page: OpenPage) -> None:
 def test_choosing_a_filter_asks_again(open_page: OpenPage) -> None:
     api = stub()
     app = open_page(api)
-    app.multiselect(key="workspace").select("globex").run()
-    assert metrics(app)["Runs"][0] == f"{api.analytics({'workspace_id': ['globex']})['totals']['runs']:,}"
+    app.multiselect(key="workspace_id").select("globex").run()
+    assert metrics(app)["Executions"][0] == f"{api.analytics({'workspace_id': ['globex']})['totals']['runs']:,}"
     next(button for button in app.button if button.label == "Clear").click().run()
-    assert app.multiselect(key="workspace").value == []
-    assert metrics(app)["Runs"][0] == f"{api.analytics({})['totals']['runs']:,}"
+    assert app.multiselect(key="workspace_id").value == []
+    assert metrics(app)["Executions"][0] == f"{api.analytics({})['totals']['runs']:,}"
 
 
 def test_custom_days_live_in_the_address(open_page: OpenPage) -> None:
     api = stub()
-    app = open_page(api, range="Custom", dates=["2026-11-01", "2026-11-10"])
-    assert {"2026-11-01", "2026-10-22"} <= {query["from"][0] for _, query in api.asked}
+    app = open_page(api, range="Custom", **{"from": "2026-11-01", "to": "2026-11-10"})
+    assert {"2026-11-01", "2026-10-22"} <= {query["from"][0] for _, query in api.asked if "from" in query}
     assert "1 Nov – 10 Nov 2026" in texts(app)
     assert "still running" not in texts(app)
     assert app.date_input(key="dates").value == (date(2026, 11, 1), date(2026, 11, 10))
@@ -105,23 +114,23 @@ def test_an_empty_store_says_how_to_publish(open_page: OpenPage) -> None:
 
 
 def test_an_empty_filter_says_which_one_to_widen(open_page: OpenPage) -> None:
-    app = open_page(stub(), agent=["qa-smoke"], model=["gpt-5"])
+    app = open_page(stub(), agent_id=["qa-smoke"], model=["gpt-5"])
     assert "No runs match" in texts(app)
     assert "Widen **agent**" in texts(app)
     assert {"Clear agent", "Clear model", "Clear all filters"} <= set(buttons(app))
     app.button(key="widen-model").click().run()
-    assert metrics(app)["Runs"][0] != "0"
-    assert app.multiselect(key="agent").value == ["qa-smoke"]
+    assert metrics(app)["Executions"][0] != "0"
+    assert app.multiselect(key="agent_id").value == ["qa-smoke"]
 
 
 def test_an_empty_range_offers_the_newest_days_with_runs(open_page: OpenPage) -> None:
     old = [cell for cell in fleet(TODAY) if cell.day <= date(2026, 10, 10)]
-    app = open_page(stub(cells=old), workspace=["acme"])
+    app = open_page(stub(cells=old), workspace_id=["acme"])
     assert "Widen the **range**" in texts(app)
     app.button(key="newest-days").click().run()
     assert app.date_input(key="dates").value == (date(2026, 9, 11), date(2026, 10, 10))
-    assert app.multiselect(key="workspace").value == ["acme"]
-    assert metrics(app)["Runs"][0] != "0"
+    assert app.multiselect(key="workspace_id").value == ["acme"]
+    assert metrics(app)["Executions"][0] != "0"
     # Agents of the past have colours too, although the last thirty days rank nobody.
     series = chart_specs(app)[0]["encoding"]["color"]["scale"]["domain"]
     assert "Triage bot" in series
@@ -130,11 +139,11 @@ def test_an_empty_range_offers_the_newest_days_with_runs(open_page: OpenPage) ->
 def test_a_failing_api_keeps_the_filters_and_offers_retry(open_page: OpenPage) -> None:
     problem = {"title": "The store is down", "status": 503, "detail": "Try $later$.", "request_id": "r-7"}
     api = stub(failure=problem)
-    app = open_page(api, agent=["qa-smoke"], status=["failed"])
+    app = open_page(api, agent_id=["qa-smoke"], status=["failed"])
     assert "The store is down" in texts(app)
     assert "Try $later$." in texts(app)
     assert "Request r-7" in texts(app)
-    assert app.multiselect(key="agent").value == ["qa-smoke"]
+    assert app.multiselect(key="agent_id").value == ["qa-smoke"]
     api.failure = None
     app.button(key="retry").click().run()
     assert metrics(app)["Success rate"][0] == "0%"
@@ -149,16 +158,16 @@ def test_an_answer_of_another_shape_is_an_error_not_a_crash(open_page: OpenPage)
 def test_all_failed_is_zero_per_cent(open_page: OpenPage) -> None:
     app = open_page(stub(cells=all_failed(fleet(TODAY))))
     assert not app.exception
-    assert metrics(app)["Success rate"] == ("0%", "0")
-    assert len(chart_specs(app)) == 5
+    assert metrics(app)["Success rate"] == ("0%", "no change")
+    assert len(chart_specs(app)) == 8
 
 
 def test_unknown_costs_are_not_available_and_say_why(open_page: OpenPage) -> None:
     app = open_page(stub(cells=without_costs(fleet(TODAY))))
     assert metrics(app)["Total cost"] == ("N/A", "")
-    assert "No run in these days has a known cost." in texts(app)
+    assert "No run in this period has a known cost." in texts(app)
     assert "Cost known for 0% of runs" in texts(app)
-    assert len(chart_specs(app)) == 4
+    assert len(chart_specs(app)) == 6
 
 
 def test_long_and_hostile_names(open_page: OpenPage) -> None:

@@ -5,11 +5,12 @@ import re
 from datetime import UTC, date, datetime
 
 from runtally_ui.answers import DataRange
-from runtally_ui.filters import Days, Filters
-from runtally_ui.page_data import Widening
+from runtally_ui.emptiness import Widening
+from runtally_ui.filters import Filters
+from runtally_ui.periods import days_period
 from runtally_ui.states import Emptiness, first_run_command, newest_with_runs, widening_sentences
 
-DAYS = Days(date(2026, 11, 15), date(2026, 11, 21), "Europe/Berlin")
+DAYS = days_period(date(2026, 11, 15), date(2026, 11, 21), "Europe/Berlin")
 RUNS = DataRange(
     first=datetime(2026, 9, 1, 8, tzinfo=UTC),
     last=datetime(2026, 10, 9, 23, 30, tzinfo=UTC),
@@ -17,14 +18,14 @@ RUNS = DataRange(
 
 
 def test_the_range_is_to_blame_when_runs_match_on_other_days() -> None:
-    (sentence,) = widening_sentences(Emptiness(DAYS, Filters(agent=("a",)), RUNS, RUNS, []))
+    (sentence,) = widening_sentences(Emptiness(DAYS, Filters(agent_id=("a",)), RUNS, RUNS, []))
     assert "Widen the **range**" in sentence
     assert "10 Oct 2026, 01:30:00 Europe/Berlin" in sentence
 
 
 def test_each_filter_that_hides_runs_is_named() -> None:
-    found = [Widening("agent", 1, RUNS), Widening("model", 0, RUNS), Widening("status", 0, None)]
-    sentences = widening_sentences(Emptiness(DAYS, Filters(agent=("a",)), None, RUNS, found))
+    found = [Widening("agent_id", 1, RUNS), Widening("model", 0, RUNS), Widening("status", 0, None)]
+    sentences = widening_sentences(Emptiness(DAYS, Filters(agent_id=("a",)), None, RUNS, found))
     assert sentences == [
         "Widen **agent**: without it 1 run matches.",
         "Widen **model** and the range: without it runs of other days match.",
@@ -32,8 +33,8 @@ def test_each_filter_that_hides_runs_is_named() -> None:
 
 
 def test_when_no_single_filter_is_to_blame() -> None:
-    found = [Widening("agent", 0, None), Widening("model", 0, None)]
-    (sentence,) = widening_sentences(Emptiness(DAYS, Filters(agent=("a",)), None, RUNS, found))
+    found = [Widening("agent_id", 0, None), Widening("model", 0, None)]
+    (sentence,) = widening_sentences(Emptiness(DAYS, Filters(agent_id=("a",)), None, RUNS, found))
     assert "clear them together" in sentence
 
 

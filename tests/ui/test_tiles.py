@@ -1,94 +1,78 @@
-"""The six figures and what they say about the period before."""
+"""What a figure says about the period it is compared with."""
 
-from datetime import date
-from decimal import Decimal
+from datetime import UTC, datetime
+from typing import Any
 
-from runtally_ui.answers import Coverage, StatusCounts, Totals
-from runtally_ui.tiles import Tile, tiles
+import pytest
+from runtally_ui.answers import QueryAnswer
+from runtally_ui.catalogue import MeasureBook
+from runtally_ui.filters import Filters
+from runtally_ui.page import Asked
+from runtally_ui.periods import resolve_period
+from runtally_ui.tiles import Tile, measure_tile
 
-NOW = Totals(
-    runs=240,
-    root_runs=200,
-    status_counts=StatusCounts(running=1, succeeded=200, failed=30, timed_out=4, cancelled=3, unknown=2),
-    success_rate=0.8438818565400844,
-    avg_duration_ms=1834.25,
-    input_tokens=120_000,
-    output_tokens=34_000,
-    total_tokens=154_000,
-    cost_usd=Decimal("7.412"),
-    coverage=Coverage(cost=231, duration=238, tokens=236),
+NOW = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
+THEN: dict[str, Any] = {"runs": 200}
+
+
+def tile(name: str, now: Any, then: Any, *, compare: str | None = "previous_period", runs: int = 240,
+         begun: str = "2026-01-01T00:00:00Z", earlier_runs: int = 200) -> Tile:  # fmt: skip
+    row: dict[str, Any] = {"runs": runs, name: now}
+    if compare:
+        row["compare"] = {"runs": earlier_runs, name: then}
+    meta = {"coverage": {"cost_usd": {"known": 231, "runs": 240}}, "data_range": {"first": begun, "last": begun}}
+    answer = QueryAnswer.model_validate({"data": [row], "meta": meta})
+    asked = Asked(resolve_period("7d", (), "UTC", NOW), Filters(), compare, "auto", NOW)
+    return measure_tile(name, answer, asked, MeasureBook())
+
+
+@pytest.mark.parametrize(
+    ("name", "now", "then", "change", "arrow", "colour"),
+    [
+        ("avg_duration_ms", 1200.0, 1000.0, "20% slower", "up", "red"),
+        ("avg_duration_ms", 900.0, 1000.0, "10% faster", "down", "green"),
+        ("success_rate", 0.844, 0.9, "5.6 pp lower", "down", "red"),
+        ("failure_rate", 0.2, 0.1, "10.0 pp higher", "up", "red"),
+        ("cost_usd", "7.41", "6", "24% more", "up", "gray"),
+        ("cost_per_run_usd", "0.03", "0.04", "25% cheaper", "down", "green"),
+        ("llm_calls", 90, 100, "10% fewer", "down", "gray"),
+        ("total_tokens", 100, 100, "no change", "off", "gray"),
+        ("success_rate", 0.0, 0.0, "no change", "off", "gray"),
+        ("retries", 0, 0, "no change", "off", "gray"),
+    ],
 )
-THEN = NOW.model_copy(update={"runs": 200, "success_rate": 0.9, "cost_usd": Decimal("6"), "avg_duration_ms": 2000.0})
-NOTHING_KNOWN = Totals(runs=30, status_counts=StatusCounts(running=30))
+def test_a_change_says_which_way_and_whether_that_is_good(
+    name: str, now: Any, then: Any, change: str, arrow: str, colour: str
+) -> None:
+    shown = tile(name, now, then)
+    assert (shown.change, shown.arrow, shown.colour, shown.versus) == (change, arrow, colour, "than last week")
 
 
-def by_label(now: Totals, then: Totals | None, *, by_status: bool = False) -> dict[str, Tile]:
-    return {tile.label: tile for tile in tiles(now, then, 30, by_status=by_status)}
+def test_zero_is_zero_and_unknown_is_not_available_with_its_reason() -> None:
+    assert tile("success_rate", 0.0, 0.5).value == "0%"
+    assert tile("cost_usd", "0", "1").value == "$0"
+    unknown = tile("cost_usd", None, "1")
+    assert (unknown.value, unknown.rests_on, unknown.change) == ("N/A", "no run has a known cost", None)
+    assert tile("success_rate", None, None).rests_on == "no run has ended yet"
 
 
-def test_values_changes_and_what_they_rest_on() -> None:
-    shown = by_label(NOW, THEN)
-    assert {label: (tile.value, tile.change, tile.rests_on) for label, tile in shown.items()} == {
-        "Runs": ("240", "+20.0%", "200 root · 8 a day"),
-        "Success rate": ("84.4%", "-5.6 pp", "200 of 237 ended"),
-        "Total cost": ("$7.41", "+23.5%", "known for 96.2% of runs"),
-        "Cost per run": ("$0.032", "+23.5%", "over 231 priced runs"),
-        "Avg response": ("1.8 s", "-8.3%", "over 238 timed runs"),
-        "Tokens": ("154.0k", "0", "120.0k in · 34.0k out"),
-    }
-    assert {tile.versus for tile in shown.values()} == {"vs prev. 30d"}
+def test_coverage_stands_under_the_figure() -> None:
+    assert tile("cost_usd", "7.41", "6").rests_on == "known for 96.2% of runs"
 
 
-def test_only_what_is_good_or_bad_is_coloured() -> None:
-    judgements = {label: tile.judgement for label, tile in by_label(NOW, THEN).items()}
-    assert judgements == {
-        "Runs": "off",
-        "Success rate": "normal",
-        "Total cost": "off",
-        "Cost per run": "inverse",
-        "Avg response": "inverse",
-        "Tokens": "off",
-    }
-
-
-def test_nothing_computable_says_why() -> None:
-    shown = by_label(NOTHING_KNOWN, None)
-    assert {label: (tile.value, tile.rests_on) for label, tile in shown.items() if label != "Runs"} == {
-        "Success rate": ("N/A", "no run has ended yet"),
-        "Total cost": ("N/A", "no run has a known cost"),
-        "Cost per run": ("N/A", "no priced run"),
-        "Avg response": ("N/A", "no run has a known duration"),
-        "Tokens": ("N/A", "no run reports tokens"),
-    }
-    assert all(tile.change is None for tile in shown.values())
-
-
-def test_zero_is_a_value() -> None:
-    failed = Totals(
-        runs=30,
-        status_counts=StatusCounts(failed=30),
-        success_rate=0.0,
-        cost_usd=Decimal(0),
-        coverage=Coverage(cost=30),
-    )
-    shown = by_label(failed, None)
-    assert shown["Success rate"].value == "0%"
-    assert shown["Total cost"].value == "$0"
-    assert shown["Cost per run"].value == "$0"
-
-
-def test_no_change_without_a_sound_comparison() -> None:
-    assert by_label(NOW, None)["Runs"].versus.startswith("no comparison")
-    assert by_label(NOW, Totals())["Runs"].versus == "no earlier data"
-    partly = tiles(NOW, THEN, 30, by_status=False, begun_within=date(2026, 10, 22))
-    assert {(tile.change, tile.versus) for tile in partly} == {(None, "runs begin 22 Oct")}
-    few = by_label(NOW, THEN.model_copy(update={"runs": 19}))["Runs"]
-    assert (few.change, few.versus) == (None, "too few runs to compare (under 20)")
-    unpriced = by_label(NOW, THEN.model_copy(update={"cost_usd": None}))["Total cost"]
-    assert (unpriced.change, unpriced.versus) == (None, "no earlier cost")
-
-
-def test_a_status_filter_is_named() -> None:
-    tile = by_label(NOW, THEN, by_status=True)["Success rate"]
-    assert tile.rests_on.endswith("filtered")
-    assert "filtered runs only" in tile.explanation
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"compare": None}, "no comparison"),
+        ({"earlier_runs": 0}, "no earlier runs"),
+        ({"earlier_runs": 19}, "too few runs to compare (under 20)"),
+        ({"runs": 3}, "too few runs to compare (under 20)"),
+        ({"begun": "2026-11-10T08:00:00Z"}, "runs begin 10 Nov"),
+        ({"then": None}, "no earlier figure"),
+        ({"then": 0}, "nothing to compare with: it was 0"),
+    ],
+)
+def test_what_is_not_comparable_says_why(changes: dict[str, Any], reason: str) -> None:
+    given: dict[str, Any] = {"now": 12, "then": 10} | changes
+    shown = tile("retries", **given)
+    assert (shown.change, shown.versus) == (None, reason)

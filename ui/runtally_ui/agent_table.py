@@ -9,7 +9,6 @@ import streamlit as st
 from runtally_ui import formats
 from runtally_ui.answers import Agent, Analytics
 from runtally_ui.chart_data import Palette
-from runtally_ui.tiles import cost_per_run
 
 _ROW_HEIGHT = 36
 _SHOWN_ROWS = 12
@@ -54,7 +53,8 @@ def agent_table(answer: Analytics, palette: Palette) -> None:
 
 
 def _row(agent: Agent, palette: Palette, daily: list[int]) -> dict[str, Any]:
-    per_run = cost_per_run(agent)
+    priced = agent.coverage.cost
+    per_run = agent.cost_usd / priced if agent.cost_usd is not None and priced else None
     return {
         "Agent": "All other agents" if agent.other else palette.name(agent.workspace_id, agent.agent_id),
         "Workspace": agent.workspace_id,

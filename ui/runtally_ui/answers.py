@@ -1,7 +1,8 @@
 """The API's answers as the dashboard reads them: the fields it uses, others ignored."""
 
 from datetime import date, datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -96,6 +97,92 @@ class Meta(Answer):
     hides_failures: bool = False
     coverage: Coverage = Coverage()
     data_range: DataRange | None = None
+
+
+class Known(Answer):
+    """Of how many runs a measure is known."""
+
+    known: int = 0
+    runs: int = 0
+
+
+class QueryMeta(Answer):
+    """What the answer to a query says about itself. `granularity` is what `auto` became."""
+
+    data_as_of: datetime | None = None
+    truncated: bool = False
+    hides_failures: bool = False
+    granularity: str = "none"
+    approximate: dict[str, Any] = Field(default_factory=dict)
+    coverage: dict[str, Any] = Field(default_factory=dict)
+    data_range: DataRange | None = None
+
+    def known(self, measure: str) -> Known | None:
+        """Of how many runs the measure is known; None where the answer does not say, as it is of all."""
+        found = self.coverage.get(measure)
+        return Known.model_validate(found) if isinstance(found, dict) else None
+
+
+class QueryRow(Answer):
+    """One group at one step of time. `cells` holds dimensions and measures as the API wrote them."""
+
+    cells: dict[str, Any]
+
+    @property
+    def time(self) -> datetime | None:
+        """The start of the step in the question's zone."""
+        found = self.cells.get("time")
+        return datetime.fromisoformat(found) if found else None
+
+    @property
+    def other(self) -> bool:
+        """Whether this is the folded rest."""
+        return bool(self.cells.get("other"))
+
+    def text(self, dimension: str) -> str:
+        """The group's value; empty where runs have none."""
+        found = self.cells.get(dimension)
+        return "" if found is None else str(found)
+
+    def number(self, measure: str) -> float | None:
+        return _number(self.cells.get(measure))
+
+    def exact(self, measure: str) -> Decimal | None:
+        """The measure to its last digit."""
+        return _decimal(self.cells.get(measure))
+
+    def earlier(self, measure: str) -> float | None:
+        """The measure in the period compared with."""
+        return _number((self.cells.get("compare") or {}).get(measure))
+
+
+def _number(value: Any) -> float | None:
+    found = _decimal(value)
+    return None if found is None else float(found)
+
+
+def _decimal(value: Any) -> Decimal | None:
+    try:
+        found = None if value is None else Decimal(str(value))
+    except InvalidOperation:
+        return None
+    return found if found is not None and found.is_finite() else None
+
+
+class QueryAnswer(Answer):
+    """`POST /api/v1/query`."""
+
+    data: list[dict[str, Any]]
+    meta: QueryMeta = QueryMeta()
+
+    @property
+    def rows(self) -> list[QueryRow]:
+        return [QueryRow(cells=cells) for cells in self.data]
+
+    @property
+    def total(self) -> QueryRow:
+        """The one row of a question without dimensions and time; empty where there is none."""
+        return QueryRow(cells=self.data[0] if self.data else {})
 
 
 class Analytics(Answer):

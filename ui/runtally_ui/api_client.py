@@ -2,22 +2,27 @@
 
 ApiError
  ├── Unreachable   nobody answered in time: look at the API process, then retry
- ├── Refused       the API understood and said no (4xx): change the filters
+ ├── Forbidden     the API knows the caller too little or too well (401, 403): ask for rights
+ ├── Refused       the API understood and said no (other 4xx): change the filters
  └── Broken        the API failed, or its answer cannot be read (5xx, not JSON, other shape): retry
 """
 
-from collections.abc import Sequence
-from typing import TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
 
 import httpx
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from runtally_ui.answers import Analytics, Answer, Models
+from runtally_ui.answers import Analytics, Answer, Models, QueryAnswer
+from runtally_ui.catalogue import Catalogue
+from runtally_ui.periods import Params
 
 ANALYTICS_PATH = "/api/agents/analytics"
 MODELS_PATH = "/api/v1/analytics/models"
+QUERY_PATH = "/api/v1/query"
+META_PATH = "/api/v1/meta"
+RUNS_PATH = "/api/v1/runs"
 
-Params = tuple[tuple[str, str], ...]
 AnswerT = TypeVar("AnswerT", bound=Answer)
 
 
@@ -61,6 +66,10 @@ class Unreachable(ApiError):
     """Nobody answered in time."""
 
 
+class Forbidden(ApiError):
+    """The caller has no right to the answer."""
+
+
 class Refused(ApiError):
     """The API understood the question and will not answer it as asked."""
 
@@ -83,12 +92,25 @@ class ApiClient:
     def models(self, params: Params) -> Models:
         return self._get(MODELS_PATH, params, Models)
 
+    def catalogue(self) -> Catalogue:
+        return self._get(META_PATH, (), Catalogue)
+
+    def query(self, body: Mapping[str, Any]) -> QueryAnswer:
+        return self._ask(self._http.build_request("POST", QUERY_PATH, json=body), QueryAnswer)
+
+    def get(self, path: str, params: Params, shape: type[AnswerT]) -> AnswerT:
+        """Any other answer, by its path and shape."""
+        return self._get(path, params, shape)
+
     def close(self) -> None:
         self._http.close()
 
     def _get(self, path: str, params: Params, shape: type[AnswerT]) -> AnswerT:
+        return self._ask(self._http.build_request("GET", path, params=list(params)), shape)
+
+    def _ask(self, request: httpx.Request, shape: type[AnswerT]) -> AnswerT:
         try:
-            response = self._http.get(path, params=list(params))
+            response = self._http.send(request)
         except httpx.TimeoutException as error:
             waited = f"{self._timeout_seconds:g}"
             raise Unreachable(
@@ -103,7 +125,7 @@ class ApiClient:
         except ValidationError as error:
             raise Broken(
                 "The API's answer cannot be read",
-                f"{path} is not of the shape this dashboard knows ({error.error_count()} differences).",
+                f"{request.url.path} is not of the shape this dashboard knows ({error.error_count()} differences).",
             ) from error
 
 
@@ -112,7 +134,9 @@ def _refusal(response: httpx.Response) -> ApiError:
         problem = Problem.model_validate_json(response.content)
     except ValidationError:
         problem = Problem()
-    kind = Refused if response.status_code < 500 else Broken
+    kind: type[ApiError] = Refused if response.status_code < 500 else Broken
+    if response.status_code in (401, 403):
+        kind = Forbidden
     return kind(
         problem.title or f"The API answered {response.status_code} {response.reason_phrase}".rstrip(),
         problem.detail,

@@ -1,25 +1,28 @@
 """Entry script of the dashboard, run anew for every interaction: settings, filter bar, page."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 
 import streamlit as st
-from streamlit.navigation.page import StreamlitPage
+from streamlit.delta_generator import DeltaGenerator
 
-from runtally_ui import clock, filter_bar, states
-from runtally_ui.api_client import ApiClient
+from runtally_ui import clock, filter_bar, formats, refreshing, states
+from runtally_ui.answers import Analytics, QueryAnswer
+from runtally_ui.api_client import ApiClient, ApiError
 from runtally_ui.colours import SlotBook
-from runtally_ui.filters import DEFAULT_TIMEZONE, Days, local_today, newest_days
-from runtally_ui.page_data import RANKING_DAYS, load_page
+from runtally_ui.emptiness import whole_range
+from runtally_ui.navigation import ENTRIES, Entry
+from runtally_ui.page import Asked, Page
+from runtally_ui.periods import ALL, days_period, local_today
+from runtally_ui.questions import Answers, ask_together
+from runtally_ui.roster import Roster, roster_questions
 from runtally_ui.settings import UiSettings
-from runtally_ui.views import overview
 
 FOLDER = Path(__file__).resolve().parent
 STYLE = FOLDER / "style.css"
 # A picture of our own: an icon name would make the browser fetch one from elsewhere.
 MARK = FOLDER / "mark.svg"
-ICON = ":material/monitoring:"
 
 
 @st.cache_resource(show_spinner=False, on_release=lambda client: client.close())
@@ -38,44 +41,82 @@ def main(settings: UiSettings) -> None:
     """Every page has the same heading and filter bar, always mounted: a bound widget that is not
     drawn on one page would lose its value in the address bar.
     """
-    st.set_page_config(page_title="Overview · Runtally", page_icon=MARK, layout="wide")
+    st.set_page_config(page_icon=MARK, layout="wide")
+    filter_bar.modernise_address()
+    drawn: list[Callable[[], None]] = []
+    pages = {entry.title: st.Page(_body(drawn), title=entry.title, icon=entry.icon, url_path=entry.path,
+                                  default=entry.is_default) for entry in ENTRIES}  # fmt: skip
+    # A default page answers at `/` only, so the second address is a hidden page of the same content.
+    second = st.Page(_body(drawn), title=ENTRIES[0].title, url_path="analytics", visibility="hidden")
+    chosen = st.navigation([*pages.values(), second], position="top")
+    entry = next(entry for entry in ENTRIES if entry.title == chosen.title)
+    st.set_page_config(page_title=f"{entry.title} · Runtally")
     st.html(STYLE)
-    now = clock.utc_now()
-    api = api_client(settings.api_url, settings.ui_timeout_seconds)
-
-    def body() -> None:
-        overview.draw(api, slot_book(settings.api_url), question, data, heading)
-
-    page = st.navigation(_pages(body), position="top")
     heading = st.container(key="heading", horizontal=True, vertical_alignment="bottom")
-    heading.title(page.title, anchor=False, width="content")
-    bar = st.container(key="filters", horizontal=True, vertical_alignment="center", gap="xsmall")
+    heading.title(entry.title, anchor=False, width="content")
+    ranges, bar = (
+        st.container(key=key, horizontal=True, vertical_alignment="center", gap="xsmall")
+        for key in ("ranges", "filters")
+    )
     placeholder = st.empty()
-    choice = filter_bar.draw_range(bar, now)
+    api = api_client(settings.api_url, settings.ui_timeout_seconds)
+    now = clock.utc_now()
+    choice = filter_bar.draw_range(ranges, now, _begin(api, now))
     filters = filter_bar.chosen_filters()
-    question = overview.Question(choice.days, filters, choice.today, now)
+    asked = Asked(choice.period, filters, choice.compare, choice.granularity, now)
     if "visited" not in st.session_state:
         # Later runs keep the old charts on the screen until the new ones replace them.
         with placeholder.container():
             states.loading()
-    data = load_page(api, choice.days, filters, _ranking_days(now))
+    answers = ask_together(api, {**roster_questions(choice.period, now), **entry.view.questions(asked)})
     placeholder.empty()
     st.session_state["visited"] = True
-    filter_bar.draw_filters(bar, data, filters)
-    page.run()
+    roster = Roster.of(answers)
+    filter_bar.draw_filters(bar, roster.options(), filters)
+    page = Page(asked, roster.palette(slot_book(settings.api_url)), roster.measure_book(), api, pages)
+    drawn.append(lambda: _run(entry, page, answers, heading, choice.refresh_seconds))
+    chosen.run()
 
 
-def _pages(body: Callable[[], None]) -> list[StreamlitPage]:
-    # A default page answers at `/` only, so the second address is a hidden page of the same content.
-    return [
-        st.Page(body, title="Overview", icon=ICON, url_path="overview", default=True),
-        st.Page(lambda: body(), title="Overview", icon=ICON, url_path="analytics", visibility="hidden"),
+def _body(drawn: list[Callable[[], None]]) -> Callable[[], None]:
+    # Streamlit asks for the pages before anything is known that they draw.
+    return lambda: drawn[-1]()
+
+
+def _run(entry: Entry, page: Page, answers: Answers, heading: DeltaGenerator, refresh_seconds: int | None) -> None:
+    as_of = heading.empty()
+
+    def draw(again: bool) -> None:
+        shown, found = page, answers
+        if again:
+            shown = page.at(clock.utc_now())
+            found = ask_together(page.api, entry.view.questions(shown.asked))
+        as_of.caption(_as_of(found, shown, refresh_seconds), text_alignment="right")
+        entry.view.draw(shown, found)
+
+    refreshing.run_page(draw, refresh_seconds)
+
+
+def _as_of(answers: Answers, page: Page, refresh_seconds: int | None) -> str:
+    """Up to when the answers hold everything: the oldest of them counts."""
+    zone = page.asked.period.timezone
+    known = [
+        answer.meta.data_as_of
+        for answer in answers.all()
+        if isinstance(answer, Analytics | QueryAnswer) and answer.meta.data_as_of is not None
     ]
+    parts = [f"Data as of {formats.instant(min(known), zone)}"] if known else []
+    repeated = refreshing.updated(page.asked.now, zone, refresh_seconds)
+    return formats.escaped(" · ".join([*parts, *([repeated] if repeated else [])]))
 
 
-def _ranking_days(now: datetime) -> Days:
-    # Always in UTC, whatever zone the reader chose: colours must not depend on who looks.
-    return newest_days(local_today(now, DEFAULT_TIMEZONE), RANKING_DAYS, DEFAULT_TIMEZONE)
+def _begin(api: ApiClient, now: datetime) -> date | None:
+    """The day of the first run of all; asked only where the range needs it."""
+    if filter_bar.chosen_range() not in (ALL, ALL.lower()):
+        return None
+    today = local_today(now, "UTC")
+    everything = whole_range(api, days_period(today, today, "UTC"))
+    return None if everything is None or isinstance(everything, ApiError) else everything.first.date()
 
 
 main(UiSettings())

@@ -1,17 +1,18 @@
 """From an answer to the frames the charts draw: one row per mark, texts of the tooltip included."""
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from math import sqrt
+from zoneinfo import ZoneInfo
 
 import pandas as pd
 
 from runtally_ui import formats
 from runtally_ui.answers import Agent, Analytics, DailyRuns
 from runtally_ui.colours import OTHER, SLOTS, AgentKey
+from runtally_ui.periods import Period
 
 SHOWN_AGENTS = 10
 _BAR_HALF = timedelta(hours=10, minutes=20)
@@ -39,39 +40,12 @@ class Palette:
         return self.slots.get((workspace_id or "", agent_id or ""), SLOTS)
 
 
-def daily_runs_frame(rows: Sequence[DailyRuns], palette: Palette, today: date) -> pd.DataFrame:
-    """One row per day and series, stacked from zero in the order of the colour slots.
-
-    The stacking is done here because Vega-Lite does not stack bars that have a start and an end.
-    """
-    segments: dict[tuple[date, int, str], list[DailyRuns]] = defaultdict(list)
-    for row in rows:
-        slot = palette.slot(row.workspace_id, row.agent_id)
-        segments[row.date, slot, palette.series(row.workspace_id, row.agent_id)].append(row)
-    totals: dict[date, int] = defaultdict(int)
-    for row in rows:
-        totals[row.date] += row.runs
-    height: dict[date, int] = defaultdict(int)
-    marks = []
-    for (day, _slot, series), members in sorted(segments.items(), key=lambda item: item[0]):
-        runs = sum(member.runs for member in members)
-        if runs == 0:
-            continue
-        base, height[day] = height[day], height[day] + runs
-        marks.append(
-            {
-                **_day_columns(day, today),
-                "series": series,
-                "y0": base,
-                "y1": height[day],
-                "Runs": formats.full_count(runs),
-                "Succeeded": formats.full_count(sum(member.succeeded for member in members)),
-                "Failed": formats.full_count(sum(member.failed for member in members)),
-                "All agents": formats.plural(totals[day], "run"),
-            }
-        )
-    columns = ["start", "end", "day", "done", "Day", "series", "y0", "y1", "Runs", "Succeeded", "Failed"]
-    return pd.DataFrame(marks, columns=[*columns, "All agents"])
+def begun_within(answer: Analytics, period: Period) -> date | None:
+    """The day of the first run that the filters match, when the period holds only a part of it: no fair comparison."""
+    if answer.meta.data_range is None:
+        return None
+    first = answer.meta.data_range.first.astimezone(ZoneInfo(period.timezone)).date()
+    return first if period.first < first <= period.last else None
 
 
 def daily_cost(rows: Sequence[DailyRuns]) -> dict[date, Decimal | None]:
@@ -208,15 +182,6 @@ def wilson_interval(part: int, whole: int) -> tuple[float, float]:
     centre = (share + spread / 2) / (1 + spread)
     half = _Z95 * sqrt(share * (1 - share) / whole + spread / (4 * whole)) / (1 + spread)
     return max(0.0, centre - half) if part else 0.0, min(1.0, centre + half) if part < whole else 1.0
-
-
-def unlisted_names(answer: Analytics, palette: Palette) -> list[str]:
-    """The agents with runs that are drawn as "Other", by use."""
-    return [
-        palette.name(agent.workspace_id, agent.agent_id)
-        for agent in answer.agents
-        if agent.runs and (agent.workspace_id or "", agent.agent_id or "") not in palette.slots
-    ]
 
 
 def _running_sum(costs: Mapping[date, Decimal | None]) -> dict[date, Decimal]:

@@ -31,12 +31,18 @@ SECONDS_AXIS = (
     " : datum.value < 7200 ? format(datum.value / 60, ',.1~f') + ' min'"
     " : format(datum.value / 3600, ',.1~f') + ' h'"
 )
+DURATION_MS_AXIS = SECONDS_AXIS.replace("datum.value", "(datum.value / 1000)")
+NUMBER_AXIS = "abs(datum.value) >= 1e4 ? format(datum.value / 1e3, ',.1~f') + 'k' : format(datum.value, ',.2~f')"
 # Round numbers of seconds, minutes and hours: Vega's own ticks are round in tens only, so 3.3 min.
 _SECONDS_STEPS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200)
 _SECONDS_STEP = "".join(f"domain('x')[1] <= {4 * step:g} ? {step:g} : " for step in _SECONDS_STEPS) + "86400"
 SECONDS_TICKS = f"sequence(0, domain('x')[1], {_SECONDS_STEP})"
 SHARE_AXIS = "format(datum.value, '.1~%')"
-DAY_AXIS = "hours(datum.value) === 0 ? timeFormat(datum.value, '%-d %b') : ''"
+# Days by their date; within few days the hours between them too.
+DAY_AXIS = (
+    "hours(datum.value) === 0 && minutes(datum.value) === 0 ? timeFormat(datum.value, '%-d %b')"
+    " : domain('x')[1] - domain('x')[0] < 3 * 864e5 ? timeFormat(datum.value, '%H:%M') : ''"
+)
 
 
 def styled(chart: ChartT, height: int) -> ChartT:

@@ -3,8 +3,6 @@
 The sentences passed to `alt=` in Streamlit live with the page; here is only what is drawn.
 """
 
-from collections.abc import Sequence
-
 import altair as alt
 import pandas as pd
 
@@ -23,47 +21,8 @@ from runtally_ui.chart_theme import (
     styled,
 )
 
-WIDE_HEIGHT = 290
 HALF_HEIGHT = 300
 _BAR = 16
-_IN_PROGRESS = 0.4
-_FADE = alt.Scale(domain=[0, 1], range=[_IN_PROGRESS, 1])
-
-
-def runs_by_agent(frame: pd.DataFrame, domain: Sequence[str], shown: Sequence[str]) -> alt.Chart:
-    """Stacked bars per day. `domain` has nine entries; the legend lists those in `shown`.
-
-    A click on a legend entry fades the others, without a round trip.
-    """
-    focus = alt.selection_point(name="focus", fields=["series"], bind="legend")
-    legend = alt.Legend(
-        values=list(shown),
-        symbolOpacity=1,
-        offset=12,
-        padding=0,
-        labelLimit=170,
-        columns=alt.ExprRef("max(2, floor(width / 135))"),
-    )
-    chart: alt.Chart = (
-        alt.Chart(frame)
-        # The offset leaves a line of background between segments, which tells neighbours apart.
-        .mark_bar(y2Offset=1, cornerRadius=1)
-        .encode(
-            x=day_axis("start", 200),
-            x2="end:T",
-            y=alt.Y(
-                "y0:Q",
-                axis=alt.Axis(title=None, labelExpr=COUNT_AXIS, tickMinStep=1),
-                scale=alt.Scale(zero=True),
-            ),
-            y2="y1:Q",
-            color=alt.Color("series:N", scale=alt.Scale(domain=list(domain)), legend=legend),
-            opacity=alt.condition(focus, alt.Opacity("done:Q", scale=_FADE, legend=None), alt.value(0.08)),
-            tooltip=_tooltip("Day", "series", "Runs", "Succeeded", "Failed", "All agents"),
-        )
-        .add_params(focus)
-    )
-    return styled(chart, WIDE_HEIGHT)
 
 
 def cumulative_cost(frame: pd.DataFrame) -> alt.LayerChart:

@@ -2,9 +2,10 @@
 
 import csv
 import io
+import json
 from collections.abc import Iterable, Sequence
 
-from runtally_ui.answers import Agent, DailyRuns
+from runtally_ui.answers import Agent, DailyRuns, QueryAnswer
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
@@ -24,6 +25,28 @@ def daily_csv(rows: Sequence[DailyRuns]) -> str:
 def agents_csv(agents: Sequence[Agent]) -> str:
     """One row per agent."""
     return _csv(AGENT_COLUMNS, (_agent_cells(agent) for agent in agents))
+
+
+def query_csv(answer: QueryAnswer) -> str:
+    """The rows as the API gave them; the period compared with in columns that begin with `compare.`."""
+    rows = [_flat(row) for row in answer.data]
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    return _csv(columns, ([row.get(name) for name in columns] for row in rows))
+
+
+def query_json(answer: QueryAnswer) -> str:
+    """The rows as the API gave them."""
+    return json.dumps(answer.data, ensure_ascii=False, indent=1)
+
+
+def _flat(row: dict[str, object]) -> dict[str, object]:
+    flat: dict[str, object] = {}
+    for name, value in row.items():
+        if isinstance(value, dict):
+            flat |= {f"{name}.{inner}": of for inner, of in value.items()}
+        else:
+            flat[name] = value
+    return flat
 
 
 def _daily_cells(row: DailyRuns) -> tuple[object, ...]:

@@ -10,77 +10,95 @@ from zoneinfo import available_timezones
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from runtally_ui.answers import Analytics, Models
-from runtally_ui.filters import (
+from runtally_ui.addresses import modern
+from runtally_ui.filters import DIMENSIONS, STATUSES, Filters
+from runtally_ui.periods import (
+    COMPARISONS,
     CUSTOM,
     DEFAULT_RANGE,
     DEFAULT_TIMEZONE,
-    DIMENSIONS,
     PRESET_DAYS,
     RANGES,
-    STATUSES,
-    Days,
-    Filters,
+    Period,
     local_today,
     newest_days,
-    resolve_days,
+    parse_bound,
+    resolve_period,
 )
-from runtally_ui.page_data import PageData
 
+GRANULARITIES = ("Auto", "Hour", "Day", "Week", "Month")
+REFRESH_SECONDS = {"Refresh off": None, "every 30 s": 30, "every 5 min": 300}
 _WIDTH = 162
 _PLACEHOLDERS = {
-    "workspace": "All workspaces",
-    "agent": "All agents",
+    "workspace_id": "All workspaces",
+    "agent_id": "All agents",
     "model": "All models",
     "status": "Any status",
+    "environment": "All environments",
+    "user_id": "All users",
 }
 _BIND: Final = "query-params"
-_HIDDEN_DATES = "<style>.st-key-filters .st-key-dates { display: none; }</style>"
+_HIDDEN_DATES = "<style>.st-key-ranges .st-key-dates { display: none; }</style>"
 
 
 @dataclass(frozen=True)
 class RangeChoice:
-    """What the first half of the bar says: the days, and which day it is there."""
+    """What the first half of the bar says."""
 
-    days: Days
-    today: date
+    period: Period
+    compare: str | None
+    granularity: str
+    refresh_seconds: int | None
 
 
-def draw_range(bar: DeltaGenerator, now: datetime) -> RangeChoice:
-    """Range, dates and time zone: all that must be known before anything can be asked."""
+def modernise_address() -> None:
+    """Before any widget is drawn: an address of an earlier version becomes one of this."""
+    asked = {name: st.query_params.get_all(name) for name in st.query_params}
+    found = modern(asked)
+    if found != asked:
+        st.query_params.from_dict(found)
+
+
+def draw_range(bar: DeltaGenerator, now: datetime, begin: date | None) -> RangeChoice:
+    """All that must be known before anything can be asked. `begin`: the day of the first run of all."""
     with bar:
         chosen = st.segmented_control(
             "Range", RANGES, default=DEFAULT_RANGE, required=True, key="range", bind=_BIND,
             label_visibility="collapsed", on_change=_range_chosen, args=(now,),
         )  # fmt: skip
-        dates = _draw_dates()
-        zone = st.selectbox(
-            "Time zone", _timezones(st.context.timezone), key="tz", bind=_BIND, width=150,
-            label_visibility="collapsed",
-        )  # fmt: skip
+        bounds = _draw_bounds()
+        compare = _pick("Compare", list(COMPARISONS), "compare", 175, "What the figures are compared with.")
+        granularity = _pick("Granularity", GRANULARITIES, "granularity", 92, "How long a step of the charts is.")
+        zone = _pick("Time zone", _timezones(st.context.timezone), "timezone", 140, "Whose days and hours these are.")
+        refresh = _pick("Refresh", list(REFRESH_SECONDS), "refresh", 130, "Ask anew by itself.")
     if chosen != CUSTOM:
         st.html(_HIDDEN_DATES)
     timezone = zone or DEFAULT_TIMEZONE
-    today = local_today(now, timezone)
-    return RangeChoice(resolve_days(chosen, dates, timezone, today), today)
+    period = resolve_period(chosen, bounds, timezone, now, begin)
+    return RangeChoice(period, COMPARISONS[compare], granularity.lower(), REFRESH_SECONDS[refresh])
+
+
+def chosen_range() -> str:
+    """The range before its widget is drawn."""
+    return str(st.session_state.get("range") or st.query_params.get("range") or DEFAULT_RANGE)
 
 
 def chosen_filters() -> Filters:
     """The values of the second half, before it is drawn: its options come from the answers that the
     values themselves help to ask for.
     """
-    return Filters(**{dimension: _chosen(dimension) for dimension in DIMENSIONS})
+    root_only = st.session_state.get("root_only", st.query_params.get("root_only") == "true")
+    return Filters(**{name: _chosen(name) for name in DIMENSIONS}, root_only=bool(root_only))
 
 
-def draw_filters(bar: DeltaGenerator, data: PageData, filters: Filters) -> None:
-    """The four filters. A chosen value stays an option although the answers do not know it: a link
+def draw_filters(bar: DeltaGenerator, options: Mapping[str, Sequence[str]], filters: Filters) -> None:
+    """The filters. A chosen value stays an option although the answers do not know it: a link
     keeps its meaning when the API is down or the agent has no runs in the range.
     """
-    options = filter_options(data)
     with bar:
-        for dimension in DIMENSIONS:
+        for dimension, word in DIMENSIONS.items():
             st.multiselect(
-                dimension.capitalize(),
+                word.capitalize(),
                 _union(options[dimension], filters.values(dimension)),
                 key=dimension,
                 bind=_BIND,
@@ -90,67 +108,98 @@ def draw_filters(bar: DeltaGenerator, data: PageData, filters: Filters) -> None:
                 wrap=False,
                 select_all=False,
             )
+        st.toggle("Root only", key="root_only", bind=_BIND, help="Leave out the runs that another run started.")
         if filters.active():
             st.button(
                 "Clear", key="clear", icon=":material/filter_alt_off:", type="tertiary", on_click=clear_filters,
-                help="Clear workspace, agent, model and status.",
+                help="Clear all filters; range and time zone stay.",
             )  # fmt: skip
-
-
-def filter_options(data: PageData) -> Mapping[str, list[str]]:
-    """By use, the busiest first; what could not be loaded offers nothing."""
-    agents = data.unfiltered.agents if isinstance(data.unfiltered, Analytics) else []
-    models = data.models.models if isinstance(data.models, Models) else []
-    return {
-        "workspace": _union((agent.workspace_id for agent in agents), ()),
-        "agent": _union((agent.agent_id for agent in agents), ()),
-        "model": _union((model.model_id for model in models), ()),
-        "status": list(STATUSES),
-    }
 
 
 def clear_filters() -> None:
     """A callback: bound widgets are set through the session, which also cleans the address bar."""
-    for dimension in DIMENSIONS:
-        st.session_state[dimension] = []
+    for dimension in (*DIMENSIONS, "root_only"):
+        clear_filter(dimension)
 
 
 def clear_filter(dimension: str) -> None:
     """A callback: let everything of one dimension through."""
-    st.session_state[dimension] = []
+    st.session_state[dimension] = False if dimension == "root_only" else []
+    bar_changed()
 
 
-def show_days(days: Days) -> None:
-    """A callback: these very days."""
+def narrow(dimension: str, value: str) -> None:
+    """A callback: only the runs of one value."""
+    st.session_state[dimension] = [value]
+    bar_changed()
+
+
+def show_period(period: Period) -> None:
+    """A callback: this very period."""
+    start, end = period.bounds()
+    show_bounds(start, end)
+
+
+def show_bounds(start: str, end: str) -> None:
+    """A callback: from and to as days, or as wall-clock times or instants."""
     st.session_state["range"] = CUSTOM
-    st.session_state["dates"] = (days.first, days.last)
+    st.session_state["from"], st.session_state["to"] = start, end
+    st.session_state["dates"] = ()
+    bar_changed()
 
 
-def show_days_unfiltered(days: Days) -> None:
-    """A callback: these very days, and every run of them."""
+def show_period_unfiltered(period: Period) -> None:
+    """A callback: this very period, and every run of it."""
     clear_filters()
-    show_days(days)
+    show_period(period)
 
 
-def _draw_dates() -> Sequence[date]:
-    # Drawn always and hidden by style: a value set from here reaches the address bar only when the
-    # widget is there already. And empty by default: a default never shows in the address bar, and a
-    # link to thirty fixed days would mean thirty other days tomorrow.
-    picked = st.date_input(
-        "Dates", value=[], key="dates", bind=_BIND, label_visibility="collapsed", width=235,
-        format="YYYY-MM-DD",
+def bar_changed() -> None:
+    """What a callback below the bar says when it changes the bar: a part that refreshes by itself is then not
+    enough, the whole page runs anew (see `refreshing`).
+    """
+    st.session_state["bar_changed"] = True
+
+
+def _pick(label: str, options: Sequence[str], key: str, width: int, explanation: str) -> str:
+    found = st.selectbox(label, options, key=key, bind=_BIND, width=width, label_visibility="collapsed",
+                         help=explanation)  # fmt: skip
+    return found or options[0]
+
+
+def _draw_bounds() -> tuple[str, str]:
+    """The texts of `from` and `to`. They live in hidden fields, as the API's parameters of those names may be
+    instants; the calendar shows their days and sets them.
+    """
+    with st.container(key="bounds", width=1):
+        start = st.text_input("From", key="from", bind=_BIND, label_visibility="collapsed")
+        end = st.text_input("To", key="to", bind=_BIND, label_visibility="collapsed")
+    zone = st.session_state.get("timezone") or DEFAULT_TIMEZONE
+    first, last = (parse_bound(text, zone, upper=False) for text in (start, end))
+    if len(st.session_state.get("dates", ())) != 1:  # else the first of two days is picked
+        st.session_state["dates"] = tuple(bound.date() for bound in (first, last) if bound is not None)
+    # Drawn always and hidden by style, so that nothing else in the bar is built anew.
+    st.date_input(
+        "Dates", key="dates", label_visibility="collapsed", width=235, format="YYYY-MM-DD",
+        on_change=_dates_picked,
     )  # fmt: skip
-    return picked if isinstance(picked, tuple) else ()
+    return start or "", end or ""
+
+
+def _dates_picked() -> None:
+    """A callback: the calendar's two days become the bounds; one alone waits for the other."""
+    picked = st.session_state["dates"]
+    if isinstance(picked, tuple) and len(picked) == 2:
+        st.session_state["from"], st.session_state["to"] = picked[0].isoformat(), picked[1].isoformat()
 
 
 def _range_chosen(now: datetime) -> None:
-    """A callback: going custom begins with the default days, leaving it forgets the dates."""
+    """A callback: going custom begins with the default days, leaving it forgets the bounds."""
     if st.session_state["range"] == CUSTOM:
-        today = local_today(now, st.session_state.get("tz") or DEFAULT_TIMEZONE)
-        days = newest_days(today, PRESET_DAYS[DEFAULT_RANGE], DEFAULT_TIMEZONE)
-        st.session_state["dates"] = (days.first, days.last)
+        today = local_today(now, st.session_state.get("timezone") or DEFAULT_TIMEZONE)
+        show_period(newest_days(today, PRESET_DAYS[DEFAULT_RANGE], DEFAULT_TIMEZONE))
     else:
-        st.session_state["dates"] = ()
+        st.session_state["from"] = st.session_state["to"] = ""
 
 
 def _chosen(dimension: str) -> tuple[str, ...]:
@@ -161,7 +210,7 @@ def _chosen(dimension: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(kept))
 
 
-def _union(first: Iterable[str | None], second: Iterable[str]) -> list[str]:
+def _union(first: Iterable[str], second: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(value for value in (*first, *second) if value))
 
 

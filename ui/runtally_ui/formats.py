@@ -105,6 +105,41 @@ def point_change(now: float, then: float) -> str:
     return "0" if abs(change) < 0.05 else f"{change:+.1f} pp"
 
 
+def figure(value: float | Decimal | None, form: str) -> str:
+    """A measure as tiles and axes show it; `form` is the catalogue's format."""
+    if value is None:
+        return MISSING
+    if form == "money":
+        return money(value if isinstance(value, Decimal) else Decimal(str(value)))
+    if form == "duration":
+        return duration(float(value))
+    if form == "share":
+        return share(float(value))
+    return count(int(value)) if value == int(value) else _decimals(float(value))
+
+
+def full_figure(value: float | Decimal | None, form: str) -> str:
+    """A measure as tooltips show it."""
+    if value is None:
+        return MISSING
+    if form == "money":
+        return full_money(value if isinstance(value, Decimal) else Decimal(str(value)))
+    if form == "duration":
+        return full_duration(float(value))
+    if form == "share":
+        return f"{float(value):.2%}"
+    return full_count(int(value)) if value == int(value) else f"{float(value):,.2f}"
+
+
+def step(value: datetime, granularity: str) -> str:
+    """A step of time by its start: `Sat 21 Nov 2026`, `week of 16 Nov 2026`, `21 Nov, 09:00`, `November 2026`."""
+    if granularity == "month":
+        return f"{value:%B %Y}"
+    if granularity == "week":
+        return f"week of {short_day(value)} {value.year}"
+    return day(value) if granularity in ("day", "none") else f"{short_day(value)}, {value:%H:%M}"
+
+
 def day(value: date) -> str:
     """`Sat 21 Nov 2026`."""
     return f"{value:%a} {short_day(value)} {value.year}"
@@ -134,11 +169,20 @@ def plural(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
+def cut(text: str, length: int = 100) -> str:
+    """At most so many characters, an ellipsis for the rest."""
+    return text if len(text) <= length else f"{text[: length - 1].rstrip()}…"
+
+
 def escaped(text: str) -> str:
     """Safe as Streamlit Markdown: names come from outside, two `$` would start a formula and
     `:word:` an icon.
     """
     return _MARKUP.sub(r"\\\g<0>", text)
+
+
+def _decimals(value: float) -> str:
+    return f"{value:,.1f}" if abs(value) >= 10 else f"{value:.2f}"
 
 
 def _compact(value: Decimal) -> str:

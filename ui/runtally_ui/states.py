@@ -9,11 +9,14 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from runtally_ui import formats
-from runtally_ui.answers import DataRange
-from runtally_ui.api_client import ApiError, Refused
-from runtally_ui.filter_bar import clear_filter, clear_filters, show_days, show_days_unfiltered
-from runtally_ui.filters import Days, Filters, newest_days
-from runtally_ui.page_data import RANKING_DAYS, Widening
+from runtally_ui.answers import DataRange, QueryAnswer
+from runtally_ui.api_client import ApiError, Forbidden, Refused
+from runtally_ui.emptiness import Widening, load_widenings, whole_range
+from runtally_ui.filter_bar import clear_filter, clear_filters, show_period, show_period_unfiltered
+from runtally_ui.filters import Filters, filter_word
+from runtally_ui.page import Page
+from runtally_ui.periods import Period, newest_days
+from runtally_ui.roster import RANKING_DAYS
 
 _TILE_HEIGHT, _NOTE_HEIGHT, _CARD_HEIGHT = 134, 22, 372
 
@@ -30,6 +33,29 @@ def loading() -> None:
             st.skeleton(height=_CARD_HEIGHT)
 
 
+def stands(page: Page, totals: QueryAnswer | ApiError) -> bool:
+    """Whether there is anything to draw, judged by the page's `totals`; if not, this draws why."""
+    if isinstance(totals, ApiError):
+        failing(totals)
+        return False
+    if totals.total.number("runs"):
+        return True
+    everywhere = whole_range(page.api, page.asked.period)
+    if isinstance(everywhere, ApiError):
+        failing(everywhere)
+    elif everywhere is None:
+        empty_store(page.api.base_url, page.asked.now)
+    else:
+        _nothing_matches(page, totals, everywhere)
+    return False
+
+
+def _nothing_matches(page: Page, totals: QueryAnswer, everywhere: DataRange) -> None:
+    asked, found = page.asked, totals.meta.data_range
+    widenings = [] if found else load_widenings(page.api, asked.period, asked.filters)
+    empty_filter(Emptiness(asked.period, asked.filters, found, everywhere, widenings))
+
+
 def failing(error: ApiError) -> None:
     """The API's own words. The filters stay as they are; Retry asks again."""
     with _card("state-failing"):
@@ -38,7 +64,11 @@ def failing(error: ApiError) -> None:
             st.markdown(formats.escaped(error.detail), text_alignment="center")
         for remark in error.remarks:
             st.markdown(formats.escaped(remark), text_alignment="center")
-        advice = "Change the range or a filter." if isinstance(error, Refused) else "Your filters are kept."
+        advice = "Your filters are kept."
+        if isinstance(error, Forbidden):
+            advice = "Ask who runs this API for the right to see it. Your filters are kept."
+        elif isinstance(error, Refused):
+            advice = "Change the range or a filter."
         request = f" Request {formats.escaped(error.request_id)}." if error.request_id else ""
         st.caption(f"{advice}{request}", text_alignment="center")
         st.button("Retry", type="primary", icon=":material/refresh:", key="retry")
@@ -64,7 +94,7 @@ class Emptiness:
     range, `everywhere` where any runs lie; None where there are none.
     """
 
-    days: Days
+    period: Period
     filters: Filters
     found: DataRange | None
     everywhere: DataRange | None
@@ -75,8 +105,8 @@ def empty_filter(empty: Emptiness) -> None:
     """Which filter to widen, and the newest days that do hold runs."""
     with _card("state-empty-filter"):
         st.markdown("##### :primary[:material/filter_alt_off:] No runs match", text_alignment="center")
-        span = f"{formats.day_span(empty.days.first, empty.days.last)}, {empty.days.timezone}"
-        chosen = [f"{name} {', '.join(empty.filters.values(name))}" for name in empty.filters.active()]
+        span = f"{formats.day_span(empty.period.first, empty.period.last)}, {empty.period.timezone}"
+        chosen = [_filter_sentence(name, empty.filters) for name in empty.filters.active()]
         st.caption(formats.escaped(" · ".join([*chosen, span])), text_alignment="center")
         for sentence in widening_sentences(empty):
             st.markdown(sentence, text_alignment="center")
@@ -87,14 +117,14 @@ def empty_filter(empty: Emptiness) -> None:
 def widening_sentences(empty: Emptiness) -> list[str]:
     """What stands between the reader and runs: the range, one filter, or only all of them together."""
     if empty.found is not None:
-        newest = formats.escaped(formats.instant(empty.found.last, empty.days.timezone))
+        newest = formats.escaped(formats.instant(empty.found.last, empty.period.timezone))
         subject = "runs that match the filters" if empty.filters.active() else "runs"
         return [f"Widen the **range**: {subject} lie outside it, the newest began {newest}."]
     sentences = [_widening_sentence(widening) for widening in empty.widenings]
     return [text for text in sentences if text] or ["No single filter is to blame: clear them together."]
 
 
-def newest_with_runs(found: DataRange, timezone: str) -> Days:
+def newest_with_runs(found: DataRange, timezone: str) -> Period:
     """The newest thirty days that hold runs."""
     return newest_days(found.last.astimezone(ZoneInfo(timezone)).date(), RANKING_DAYS, timezone)
 
@@ -111,12 +141,18 @@ def first_run_command(api_url: str, now: datetime) -> str:
     )
 
 
+def _filter_sentence(dimension: str, filters: Filters) -> str:
+    if dimension == "root_only":
+        return "root runs only"
+    return f"{filter_word(dimension)} {', '.join(filters.values(dimension))}"
+
+
 def _widening_sentence(widening: Widening) -> str:
     if widening.runs:
         verb = "matches" if widening.runs == 1 else "match"
-        return f"Widen **{widening.dimension}**: without it {formats.plural(widening.runs, 'run')} {verb}."
+        return f"Widen **{filter_word(widening.dimension)}**: without it {formats.plural(widening.runs, 'run')} {verb}."
     if widening.data_range is not None:
-        return f"Widen **{widening.dimension}** and the range: without it runs of other days match."
+        return f"Widen **{filter_word(widening.dimension)}** and the range: without it runs of other days match."
     return ""
 
 
@@ -124,18 +160,18 @@ def _ways_out(empty: Emptiness) -> None:
     for widening in empty.widenings:
         if widening.runs:
             st.button(
-                f"Clear {widening.dimension}", key=f"widen-{widening.dimension}", type="primary",
+                f"Clear {filter_word(widening.dimension)}", key=f"widen-{widening.dimension}", type="primary",
                 on_click=clear_filter, args=(widening.dimension,),
             )  # fmt: skip
     found = empty.found or empty.everywhere
     if found is not None:
-        newest = newest_with_runs(found, empty.days.timezone)
+        newest = newest_with_runs(found, empty.period.timezone)
         what = "" if empty.found or not empty.filters.active() else "all runs, "
         st.button(
             f"Show {what}{formats.day_span(newest.first, newest.last)}", key="newest-days",
             type="primary" if empty.found else "secondary", icon=":material/event:",
             help="The newest 30 days that hold runs.",
-            on_click=show_days if empty.found else show_days_unfiltered, args=(newest,),
+            on_click=show_period if empty.found else show_period_unfiltered, args=(newest,),
         )  # fmt: skip
     if empty.filters.active():
         st.button("Clear all filters", key="clear-all", on_click=clear_filters)

@@ -1,0 +1,85 @@
+"""The Efficiency page in every state, headless, over a real HTTP stub."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
+
+from streamlit.testing.v1 import AppTest
+from ui.fleet import KINDS, all_failed, fleet, without_costs
+from ui.pages import chart_specs, metrics, open_at, texts
+from ui.stub_api import StubApi
+
+TODAY = date(2026, 11, 21)
+OpenPage = Callable[..., AppTest]
+
+
+def test_a_fleet(open_page: OpenPage) -> None:
+    api = StubApi(fleet(TODAY), TODAY)
+    app = open_at(open_page, api, "efficiency")
+    assert not app.exception
+    body = {"measures": ["cache_hit_rate", "llm_calls", "retries"], "time": {"from": "2026-10-23", "to": "2026-11-21"}}
+    (totals,) = api.query(body)["data"]
+    shown = metrics(app)
+    assert shown["Cache hit rate"][0] == f"{totals['cache_hit_rate']:.1%}"
+    assert shown["Retries"][0] == f"{totals['retries']:,}"
+    assert len(chart_specs(app)) == 5
+    models = app.dataframe[0].value
+    assert list(models["Model"])[:2] == ["gpt-5-mini", "claude-haiku-4-5"]
+    assert models["Executions"].is_monotonic_decreasing
+    assert "40% target" in texts(app)
+
+
+def test_only_successful_runs_say_what_they_hide(open_page: OpenPage) -> None:
+    app = open_at(open_page, StubApi(fleet(TODAY), TODAY), "efficiency", status=["succeeded"])
+    assert "successful runs only: the cost of failed runs is hidden" in texts(app)
+
+
+def test_an_empty_store(open_page: OpenPage) -> None:
+    app = open_at(open_page, StubApi([], TODAY), "efficiency")
+    assert "No runs yet" in texts(app)
+    assert not app.metric
+
+
+def test_an_empty_filter(open_page: OpenPage) -> None:
+    app = open_at(open_page, StubApi(fleet(TODAY), TODAY), "efficiency", agent_id=["qa-smoke"], model=["gpt-5"])
+    assert "No runs match" in texts(app)
+
+
+def test_one_failing_part_leaves_the_others(open_page: OpenPage) -> None:
+    api = StubApi(fleet(TODAY), TODAY, failing_paths=["/api/v1/runs"])
+    app = open_at(open_page, api, "efficiency")
+    assert not app.exception
+    assert "This part is broken" in texts(app)
+    assert len(chart_specs(app)) == 4
+
+
+def test_a_failing_api_and_no_rights(open_page: OpenPage) -> None:
+    api = StubApi(fleet(TODAY), TODAY, failure={"title": "The store is down", "status": 503})
+    app = open_at(open_page, api, "efficiency")
+    assert "The store is down" in texts(app)
+    api.failure = {"title": "Forbidden", "status": 403}
+    app.button(key="retry").click().run()
+    assert "Ask who runs this API for the right to see it" in texts(app)
+
+
+def test_all_failed_has_no_cost_per_success(open_page: OpenPage) -> None:
+    app = open_at(open_page, StubApi(all_failed(fleet(TODAY)), TODAY), "efficiency")
+    assert not app.exception
+    assert metrics(app)["Cost per success"][0] == "N/A"
+    assert "no run has succeeded" in texts(app)
+    assert "No successful run in this period" in texts(app)
+    assert set(app.dataframe[0].value["Success rate"]) == {0.0}
+
+
+def test_unknown_costs(open_page: OpenPage) -> None:
+    app = open_at(open_page, StubApi(without_costs(fleet(TODAY)), TODAY), "efficiency")
+    assert not app.exception
+    assert "No run in this period reports both its calls and its cost." in texts(app)
+    assert app.dataframe[0].value["Cost per run"].isna().all()
+
+
+def test_long_and_hostile_model_names(open_page: OpenPage) -> None:
+    kinds = [replace(KINDS[0], model="a very long model " * 20), replace(KINDS[1], model=":material/home: $x$ a.b[0]")]
+    app = open_at(open_page, StubApi(fleet(TODAY, kinds=kinds), TODAY), "efficiency")
+    assert not app.exception
+    assert max(len(name) for name in app.dataframe[0].value["Model"]) == 100

@@ -1,0 +1,152 @@
+"""Trends: steps by the wall clock, what stands out, and what is drawn of it."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import altair as alt
+import pandas as pd
+import pytest
+from runtally_ui.agent_series import agent_runs_frame, runs_by_agent
+from runtally_ui.answers import QueryAnswer
+from runtally_ui.chart_data import Palette
+from runtally_ui.drawing import named_spec
+from runtally_ui.trend_data import Series, rolling_mean, steps, trend_frame, two_sigma
+from runtally_ui.trends import bar_trend, line_trend
+
+COST = Series("cost_usd", "money", "Total cost")
+PER_RUN = Series("cost_per_run_usd", "money", "Cost per run")
+RATE = Series("success_rate", "share", "Success rate")
+NOW = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
+
+
+def answer(values: list[Any], measure: str = "cost_usd", granularity: str = "day", runs: int = 50) -> QueryAnswer:
+    first = 22 - len(values)
+    data = [
+        {"time": f"2026-11-{first + place:02}T00:00:00+01:00", "runs": runs, measure: value}
+        for place, value in enumerate(values)
+    ]
+    return QueryAnswer.model_validate({"data": data, "meta": {"granularity": granularity}})
+
+
+def drawn(chart: alt.LayerChart | alt.Chart) -> dict[str, Any]:
+    body = named_spec(chart)
+    del body["datasets"]
+    return body
+
+
+def test_steps_are_wall_clock_days_and_the_running_one_says_so() -> None:
+    frame = trend_frame(answer(["1", "2", None]), COST, NOW)
+    assert list(frame["key"]) == ["2026-11-19T00:00:00", "2026-11-20T00:00:00", "2026-11-21T00:00:00"]
+    assert frame["start"].dt.tz is None
+    assert list(frame["done"]) == [1, 1, 0]
+    assert list(frame["Step"])[1:] == ["Fri 20 Nov 2026", "Sat 21 Nov 2026, in progress"]
+    assert list(frame["Total cost"]) == ["$1.00", "$2.00", "–"]
+    assert pd.isna(frame["value"].iloc[2])
+
+
+def test_a_month_ends_where_the_next_begins() -> None:
+    rows = answer(["1"], granularity="month").rows
+    (december,) = steps([rows[0].model_copy(update={"cells": {"time": "2026-12-01T00:00:00Z"}})], "month", NOW)
+    assert december.end == datetime(2027, 1, 1)
+    assert december.text == "December 2026, in progress"
+
+
+def test_the_rolling_mean_waits_for_seven_days_and_skips_the_running_one() -> None:
+    values: list[float | None] = [1.0, 2.0, 3.0, None, 5.0, 6.0, 7.0, 8.0, 100.0]
+    times = steps(answer(list(values)).rows, "day", NOW)
+    means = rolling_mean(values, [step.done for step in times], times)
+    assert means[:6] == [None] * 6
+    assert means[6] == pytest.approx(4.0)
+    assert means[7] == pytest.approx(31 / 6)
+    assert means[8] is None
+
+
+def test_a_spike_stands_out_and_does_not_widen_the_band_after_it() -> None:
+    values: list[float | None] = [10, 11, 10, 9, 10, 11, 10, 40, 10, 41]
+    found = two_sigma(values, [50.0] * 10, [True] * 10, is_share=False)
+    assert [beyond for _, _, beyond in found] == [False] * 7 + [True, False, True]
+    low, high, _ = found[-1]
+    assert low is not None
+    assert high is not None
+    assert high < 13
+
+
+def test_few_runs_the_running_step_and_chance_alone_are_no_outliers() -> None:
+    values = [0.9] * 7 + [0.5]
+    assert two_sigma(values, [50.0] * 7 + [3.0], [True] * 8, is_share=True)[-1][2] is False
+    assert two_sigma(values, [50.0] * 8, [True] * 7 + [False], is_share=True)[-1][2] is False
+    assert two_sigma([0.9] * 7 + [0.85], [50.0] * 8, [True] * 8, is_share=True)[-1][2] is False
+    assert two_sigma(values, [50.0] * 8, [True] * 8, is_share=True)[-1][2] is True
+
+
+@pytest.mark.parametrize("second", [None, PER_RUN])
+@pytest.mark.parametrize("draw", [bar_trend, line_trend])
+def test_data_changes_data_and_nothing_else(draw: Any, second: Series | None) -> None:
+    specs = [
+        drawn(draw(trend_frame(answer(values), COST, NOW, second), COST, second, rolling=True, outliers=True))
+        for values in (["1"] * 12, [None, "3"])
+    ]
+    assert specs[0] == specs[1]
+    assert "NaN" not in json.dumps(specs[0])
+
+
+def test_sums_are_bars_from_zero_with_the_second_measure_on_an_axis_of_its_own() -> None:
+    body = drawn(bar_trend(trend_frame(answer(["1", "2"]), COST, NOW, PER_RUN), COST, PER_RUN))
+    assert body["resolve"] == {"scale": {"y": "independent"}}
+    left, right = body["layer"]
+    bars = left["layer"][0]
+    assert (bars["mark"]["type"], bars["encoding"]["y2"]) == ("bar", {"datum": 0})
+    assert bars["encoding"]["opacity"]["scale"]["range"][0] < 0.5
+    assert {layer["encoding"]["y"]["axis"]["orient"] for layer in right["layer"]} == {"right"}
+    assert {layer["encoding"]["color"]["value"] for layer in right["layer"]} == {"orange"}
+
+
+def test_one_layer_of_a_trend_can_be_clicked_and_dragged_over() -> None:
+    for draw in (bar_trend, line_trend):
+        body = drawn(draw(trend_frame(answer(["1", "2"]), COST, NOW), COST))
+        assert sorted(param["name"] for param in body["params"]) == ["step", "zoom"]
+        assert len({view for param in body["params"] for view in param["views"]}) == 1
+
+
+def test_the_band_and_the_mean_are_drawn_where_they_are_switched_on() -> None:
+    frame = trend_frame(answer([0.9] * 9, "success_rate"), RATE, NOW)
+    plain = len(drawn(line_trend(frame, RATE))["layer"])
+    assert len(drawn(line_trend(frame, RATE, rolling=True))["layer"]) == plain + 1
+    assert len(drawn(line_trend(frame, RATE, outliers=True))["layer"]) == plain + 2
+    assert len(drawn(line_trend(frame, RATE, target=0.4))["layer"]) == plain + 1
+
+
+PALETTE = Palette({("acme", "a"): "Planner", ("acme", "b"): "Coder"}, {("acme", "a"): 1, ("acme", "b"): 0})
+
+
+def agent_rows() -> QueryAnswer:
+    rows = [("a", 5, 1), ("b", 3, 0), ("z", 2, 0), (None, 4, 0), ("idle", 0, 0)]
+    data = [
+        {
+            "time": "2026-11-21T00:00:00Z", "workspace_id": agent and "acme", "agent_id": agent, "other": agent is None,
+            "runs": runs, "succeeded": runs - failed, "errors": failed,
+        }
+        for agent, runs, failed in rows
+    ]  # fmt: skip
+    return QueryAnswer.model_validate({"data": data, "meta": {"granularity": "day"}})
+
+
+def test_agents_stand_in_slot_order_and_those_without_a_colour_are_one() -> None:
+    frame = agent_runs_frame(agent_rows(), PALETTE, NOW)
+    assert list(zip(frame["slot"], frame["series"], frame["runs"], strict=True)) == [
+        (0, "Coder", 3), (1, "Planner", 5), (8, "Other", 6),
+    ]  # fmt: skip
+    assert set(frame["All agents"]) == {"14 runs"}
+    assert list(frame["done"]) == [0, 0, 0]
+
+
+def test_a_hidden_agent_leaves_the_stack_and_its_place_in_the_legend() -> None:
+    domain = [*(f"agent {slot}" for slot in range(8)), "Other"]
+    body = drawn(runs_by_agent(agent_runs_frame(agent_rows(), PALETTE, NOW), domain, domain))
+    kept, stacked = body["transform"]
+    assert kept == {"filter": {"not": {"param": "hidden", "empty": False}}}
+    assert stacked["as"] == ["y0", "y1"]
+    assert body["encoding"]["color"]["scale"]["domain"] == domain
+    hidden = next(param for param in body["params"] if param["name"] == "hidden")
+    assert hidden["bind"] == "legend"

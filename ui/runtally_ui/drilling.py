@@ -1,0 +1,119 @@
+"""From a click or a drag on a chart to the runs behind it, or to a shorter range."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+import streamlit as st
+
+from runtally_ui import filter_bar, formats
+from runtally_ui.filters import Filters, shared_link
+from runtally_ui.page import Page
+from runtally_ui.periods import Period
+from runtally_ui.trend_data import Step
+
+RUNS_PAGE = "Runs"
+
+
+def zoomed(bounds: object, steps: list[Step], browser_zone: str | None) -> tuple[datetime, datetime] | None:
+    """The whole steps that a drag touched. `bounds` are epoch milliseconds of the browser's wall clock.
+
+    None for a drag that has no width, or that covers everything.
+    """
+    if not isinstance(bounds, list | tuple) or len(bounds) != 2 or not steps:
+        return None
+    low, high = sorted(_wall_clock(float(bound), browser_zone) for bound in bounds)
+    touched = [step for step in steps if step.end > low and step.start < high]
+    if not touched or low == high or len(touched) == len(steps):
+        return None
+    return touched[0].start, touched[-1].end
+
+
+def bounds_texts(start: datetime, end: datetime) -> tuple[str, str]:
+    """`from` and `to` in the address bar: days where both are midnights, else wall-clock times."""
+    if start.time() == end.time() == datetime.min.time():
+        return start.date().isoformat(), (end - timedelta(days=1)).date().isoformat()
+    return start.isoformat(timespec="minutes"), end.isoformat(timespec="minutes")
+
+
+def zoom_callback(key: str, steps: list[Step]) -> None:
+    """A callback of a chart: a finished drag becomes the range of the page."""
+    found = zoomed(_selection(key).get("zoom", {}).get("middle") or _selection(key).get("zoom", {}).get("start"),
+                   steps, st.context.timezone)  # fmt: skip
+    if found is not None:
+        filter_bar.show_bounds(*bounds_texts(*found))
+        # A chart of another key has no brush left over from this one.
+        st.session_state["zooms"] = st.session_state.get("zooms", 0) + 1
+
+
+def clicked(key: str, name: str) -> Mapping[str, Any] | None:
+    """The fields of the clicked mark, from the chart's selection of that name."""
+    points = _selection(key).get(name)
+    return points[0] if isinstance(points, list) and points else None
+
+
+def runs_behind(
+    page: Page, key: str, title: str, period: Period | None = None, narrowed: Mapping[str, str] | None = None
+) -> None:
+    """What was clicked, the way to its runs, and the way to narrow the whole page to it."""
+    filters = page.asked.filters
+    for dimension, value in (narrowed or {}).items():
+        filters = with_value(filters, dimension, value)
+    link = runs_address(period or page.asked.period, filters)
+    with st.container(horizontal=True, vertical_alignment="center", key=f"drill-{key}"):
+        st.markdown(f"**{formats.escaped(title)}**", width="content")
+        if RUNS_PAGE in page.pages:
+            st.page_link(page.pages[RUNS_PAGE], label="Open the runs behind it", icon=":material/arrow_forward:",
+                         query_params=link)  # fmt: skip
+        st.button("Show only this", key=f"only-{key}", type="tertiary", icon=":material/filter_alt:",
+                  on_click=_narrow, args=(period, dict(narrowed or {})))  # fmt: skip
+
+
+def runs_address(period: Period, filters: Filters) -> dict[str, str | list[str]]:
+    """The query of the Runs page for these runs."""
+    query: dict[str, str | list[str]] = {}
+    for name, value in shared_link(period, filters):
+        earlier = query.get(name)
+        query[name] = value if earlier is None else [*([earlier] if isinstance(earlier, str) else earlier), value]
+    return query
+
+
+def runs_href(page: Page, filters: Filters, more: Mapping[str, str] | None = None) -> str:
+    """The Runs page as a link of a table's cell; relative, so that it works behind any proxy."""
+    return f"runs?{urlencode([*shared_link(page.asked.period, filters), *(more or {}).items()])}"
+
+
+def with_value(filters: Filters, dimension: str, value: str) -> Filters:
+    """The filters, of one dimension only this value."""
+    kept = {name: filters.values(name) for name in Filters.__dataclass_fields__ if name != "root_only"}
+    return Filters(**{**kept, dimension: (value,)}, root_only=filters.root_only)
+
+
+def step_period(key: str, steps: list[Step], timezone: str) -> Period | None:
+    """The period of the step that starts at `key`, a wall-clock time as text."""
+    found = next((step for step in steps if step.start.isoformat() == key), None)
+    if found is None:
+        return None
+    zone = ZoneInfo(timezone)
+    return Period(found.start.replace(tzinfo=zone), found.end.replace(tzinfo=zone), timezone)
+
+
+def _narrow(period: Period | None, narrowed: Mapping[str, str]) -> None:
+    for dimension, value in narrowed.items():
+        filter_bar.narrow(dimension, value)
+    if period is not None:
+        filter_bar.show_period(period)
+
+
+def _selection(key: str) -> Mapping[str, Any]:
+    state = st.session_state.get(key)
+    found: Mapping[str, Any] = (state or {}).get("selection") or {}
+    return found
+
+
+def _wall_clock(milliseconds: float, browser_zone: str | None) -> datetime:
+    instant = pd.Timestamp(milliseconds, unit="ms", tz="UTC").tz_convert(browser_zone or "UTC")
+    return instant.tz_localize(None).to_pydatetime()

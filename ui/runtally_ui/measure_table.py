@@ -1,0 +1,88 @@
+"""A table of groups with their measures, bars in the cells, links to the runs behind each row."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from runtally_ui import formats
+from runtally_ui.answers import QueryAnswer, QueryRow
+from runtally_ui.catalogue import MeasureBook, label
+from runtally_ui.ranking import NO_VALUE
+
+_ROW_HEIGHT = 36
+_SHOWN_ROWS = 12
+_NUMBER_FORMATS = {"money": "$%.4f", "duration": "%.2f s", "count": "localized", "number": "%.2f"}
+
+
+@dataclass(frozen=True)
+class Column:
+    """A measure as a column. `bar` is a theme colour for a bar in each cell; shares have one of their own accord."""
+
+    measure: str
+    bar: str = ""
+
+
+def measure_frame(
+    answer: QueryAnswer,
+    names: Sequence[tuple[str, Callable[[QueryRow], str]]],
+    columns: Sequence[Column],
+    book: MeasureBook,
+    link: Callable[[QueryRow], str] | None = None,
+) -> pd.DataFrame:
+    """One row per group: its names, then its measures; shares as percentages, durations in seconds."""
+    return pd.DataFrame([_row(row, names, columns, book, link) for row in answer.rows])
+
+
+def measure_table(key: str, frame: pd.DataFrame, columns: Sequence[Column], book: MeasureBook, shows: str) -> None:
+    """Draw it, scrolling beyond a dozen rows. `shows` is what a screen reader says of it."""
+    config: dict[str, Any] = {label(column.measure): _config(column, frame, book) for column in columns}
+    if "Open" in frame:
+        config["Open"] = st.column_config.LinkColumn("Runs behind", display_text="Open runs", width="small")
+    st.dataframe(
+        frame,
+        key=f"table-{key}",
+        hide_index=True,
+        row_height=_ROW_HEIGHT,
+        height=_ROW_HEIGHT * (min(len(frame), _SHOWN_ROWS) + 1) + 4,
+        placeholder=formats.MISSING,
+        alt=shows,
+        column_config=config,
+    )
+
+
+def _row(
+    row: QueryRow,
+    names: Sequence[tuple[str, Callable[[QueryRow], str]]],
+    columns: Sequence[Column],
+    book: MeasureBook,
+    link: Callable[[QueryRow], str] | None,
+) -> dict[str, Any]:
+    cells: dict[str, Any] = {
+        title: "All others" if row.other else formats.cut(name(row) or NO_VALUE) for title, name in names
+    }
+    for column in columns:
+        value = row.number(column.measure)
+        scale = {"share": 100, "duration": 0.001}.get(book.format(column.measure), 1)
+        cells[label(column.measure)] = None if value is None else value * scale
+    if link is not None:
+        cells["Open"] = None if row.other else link(row)
+    return cells
+
+
+def _config(column: Column, frame: pd.DataFrame, book: MeasureBook) -> Any:
+    form = book.format(column.measure)
+    text = formats.escaped(book.help(column.measure)) or None
+    if form == "share":
+        return st.column_config.ProgressColumn(
+            format="%.1f%%", min_value=0, max_value=100, color=column.bar or "primary", width="small", help=text
+        )
+    if column.bar:
+        greatest = frame[label(column.measure)].max() if len(frame) else None
+        return st.column_config.ProgressColumn(
+            format=_NUMBER_FORMATS[form], min_value=0, color=column.bar, width="small", help=text,
+            max_value=float(greatest) if greatest and greatest == greatest else 1.0,
+        )  # fmt: skip
+    return st.column_config.NumberColumn(format=_NUMBER_FORMATS[form], width="small", help=text)

@@ -1,0 +1,37 @@
+"""A page that asks anew by itself, and says when it last did."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+import streamlit as st
+
+from runtally_ui import formats
+
+
+def run_page(draw: Callable[[bool], None], every_seconds: int | None) -> None:
+    """Call `draw(again)`: once, and with a period again and again, `again` then being true.
+
+    A callback below the filter bar may change the bar itself, which is drawn outside of what repeats.
+    """
+    if every_seconds is None:
+        st.session_state.pop("bar_changed", None)
+        draw(False)
+        return
+    drawn: list[bool] = []
+
+    def body() -> None:
+        again = bool(drawn)
+        if st.session_state.pop("bar_changed", False) and again:
+            st.rerun(scope="app")
+        drawn.append(True)
+        draw(again)
+
+    st.fragment(body, run_every=every_seconds)()
+
+
+def updated(now: datetime, timezone: str, every_seconds: int | None) -> str:
+    """`Updated 09:30:12 UTC, every 30 s`; empty where nothing repeats."""
+    if every_seconds is None:
+        return ""
+    period = f"{every_seconds} s" if every_seconds < 60 else f"{every_seconds // 60} min"
+    return f"Updated {formats.instant(now, timezone).partition(', ')[2]}, every {period}"

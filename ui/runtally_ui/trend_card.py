@@ -1,0 +1,113 @@
+"""A trend in its frame: caption, switches, drawing, clicks and drags, downloads."""
+
+from dataclasses import dataclass, field
+
+import altair as alt
+import streamlit as st
+
+from runtally_ui import drilling
+from runtally_ui.answers import QueryAnswer
+from runtally_ui.api_client import ApiError
+from runtally_ui.cards import not_available, query_card
+from runtally_ui.catalogue import label
+from runtally_ui.drawing import draw_chart
+from runtally_ui.page import Page
+from runtally_ui.sentences import subtitle, trend_caption
+from runtally_ui.trend_data import Series, steps, trend_frame
+from runtally_ui.trends import HEIGHT, SELECTIONS, bar_trend, line_trend
+
+_UNITS = {"money": "USD"}
+
+
+@dataclass(frozen=True)
+class TrendOptions:
+    """How a trend is drawn. `sums` is for measures that add up: bars, else a line; `note` ends the caption, `hides` is
+    what a status filter hides of it, such as `the cost`; `nothing` says why there may be no figure at all.
+    """
+
+    sums: bool = False
+    second: str | None = None
+    colour: str = "primary"
+    target: float | None = None
+    switches: bool = True
+    note: str = ""
+    hides: str = ""
+    nothing: str = "No run in this period reports it."
+    height: int = HEIGHT
+    narrowed: dict[str, str] = field(default_factory=dict)
+
+
+def trend_card(
+    page: Page,
+    key: str,
+    title: str,
+    answer: QueryAnswer | ApiError,
+    measure: str,
+    options: TrendOptions | None = None,
+) -> None:
+    """One measure over time, perhaps with a second one, from an answer of `Asked.trend`."""
+    how = options or TrendOptions()
+
+    def caption(found: QueryAnswer) -> str:
+        what = _UNITS.get(page.measures.format(measure), "")
+        note = " · ".join(part for part in (how.note, subtitle(page.asked.filters, how.hides)) if part)
+        return " · ".join(part for part in (trend_caption(found, page.asked, what), note) if part)
+
+    with query_card(key, title, answer, caption, help_text=page.measures.help(measure)) as found:
+        if found is None:
+            return
+        if all(row.number(measure) is None for row in found.rows):
+            not_available(how.nothing, height=how.height)
+            return
+        _draw(page, key, title, found, measure, how)
+
+
+def _draw(page: Page, key: str, title: str, answer: QueryAnswer, measure: str, how: TrendOptions) -> None:
+    first = _series(page, measure)
+    second = _series(page, how.second) if how.second else None
+    rolling, outliers = (bool(st.session_state.get(f"{switch}-{key}")) for switch in ("rolling", "outliers"))
+    frame = trend_frame(answer, first, page.asked.now, second)
+    draw = bar_trend if how.sums else line_trend
+    chart = draw(
+        frame, first, second, colour=how.colour, rolling=rolling, outliers=outliers, target=how.target,
+        height=how.height,
+    )  # fmt: skip
+    draw_selectable(page, key, title, chart, answer, dict(how.narrowed))
+    if how.switches:
+        _switches(key)
+
+
+def draw_selectable(
+    page: Page, key: str, title: str, chart: alt.Chart | alt.LayerChart, answer: QueryAnswer, narrowed: dict[str, str]
+) -> None:
+    """A chart over time with the selections `step` and `zoom`; under it, what was clicked."""
+    times = steps(answer.rows, answer.meta.granularity, page.asked.now)
+    # A zoom is over when its range is asked for: the next chart has no brush left over.
+    chart_key = f"chart-{key}-{st.session_state.get('zooms', 0)}"
+    draw_chart(
+        chart, key=chart_key, shows=title, selections=SELECTIONS,
+        on_select=lambda: drilling.zoom_callback(chart_key, times),
+    )  # fmt: skip
+    slot = st.container()
+    mark = drilling.clicked(chart_key, "step")
+    period = drilling.step_period(str(mark["key"]), times, page.asked.period.timezone) if mark else None
+    if mark is None or period is None:
+        return
+    clicked = next(step for step in times if step.start.isoformat() == mark["key"])
+    with slot:
+        drilling.runs_behind(page, key, clicked.text, period, narrowed)
+
+
+def _switches(key: str) -> None:
+    """Drawn under the chart, which reads them from the session."""
+    with st.container(horizontal=True, key=f"switches-{key}", gap="small"):
+        st.checkbox("7-day mean", key=f"rolling-{key}", help="The mean of the seven days up to a step.")
+        st.checkbox(
+            "Beyond 2σ", key=f"outliers-{key}",
+            help="Band: the mean of the seven ordinary steps before, give or take two standard deviations. "
+            "Diamonds lie beyond it, with 20 runs or more; the running step is not judged.",
+        )  # fmt: skip
+
+
+def _series(page: Page, measure: str) -> Series:
+    return Series(measure, page.measures.format(measure), label(measure))

@@ -1,0 +1,160 @@
+"""Trend charts: frame in, chart out, pure. Drag to zoom, click on a step; the spec changes only with what is asked.
+
+The page reads the selections `zoom` and `step` back (see `drilling`).
+"""
+
+from typing import Final
+
+import altair as alt
+import pandas as pd
+
+from runtally_ui.chart_theme import COUNT_AXIS, DURATION_MS_AXIS, MONEY_AXIS, NUMBER_AXIS, SHARE_AXIS, day_axis, styled
+from runtally_ui.trend_data import Series
+
+HEIGHT = 220
+WIDE_HEIGHT = 250
+FADED = 0.4
+SELECTIONS = ("step", "zoom")
+_AXES = {
+    "money": MONEY_AXIS, "share": SHARE_AXIS, "duration": DURATION_MS_AXIS, "count": COUNT_AXIS, "number": NUMBER_AXIS,
+}  # fmt: skip
+_FADE = alt.Scale(domain=[0, 1], range=[FADED, 1])
+
+
+def bar_trend(
+    frame: pd.DataFrame,
+    first: Series,
+    second: Series | None = None,
+    *,
+    colour: str = "primary",
+    rolling: bool = False,
+    outliers: bool = False,
+    target: float | None = None,
+    height: int = HEIGHT,
+) -> alt.LayerChart:
+    """Bars from zero on the left axis; a second measure as an orange line on an axis of its own."""
+    bars = (
+        _timed(frame, "start")
+        .mark_bar(opacity=0.55 if second else 1, cornerRadius=1)
+        .encode(
+            x2="bar_end:T",
+            y=_measure("value", first, zero=True),
+            y2=alt.datum(0),
+            color=alt.value(colour),
+            opacity=alt.Opacity("done:Q", scale=_FADE, legend=None),
+            tooltip=_tooltip(first, second),
+        )
+        # Altair would name the view after its data; every filter would then rebuild the chart.
+        .properties(name="marks")
+        .add_params(*_selections())
+    )
+    layers: list[alt.Chart | alt.LayerChart] = [bars, *_extras(frame, first, rolling, outliers, target)]
+    if second is None:
+        return styled(alt.LayerChart(layer=layers), height)
+    line = _timed(frame, "middle").mark_line(strokeWidth=2, invalid="break-paths-show-domains")
+    points = _timed(frame, "middle").mark_point(filled=True, size=22, opacity=1)
+    right = [mark.encode(y=_measure("second", second, zero=True, right=True), color=alt.value("orange"),
+                         tooltip=_tooltip(first, second)) for mark in (line, points)]  # fmt: skip
+    sides = [alt.LayerChart(layer=layers), alt.LayerChart(layer=right)]
+    both: alt.LayerChart = alt.LayerChart(layer=sides).resolve_scale(y="independent")
+    return styled(both, height)
+
+
+def line_trend(
+    frame: pd.DataFrame,
+    first: Series,
+    second: Series | None = None,
+    *,
+    colour: str = "primary",
+    rolling: bool = False,
+    outliers: bool = False,
+    target: float | None = None,
+    height: int = HEIGHT,
+) -> alt.LayerChart:
+    """A line, gaps where nothing is known; a second measure of the same unit as an orange line."""
+    missing: Final = "break-paths-show-domains"
+    done = _timed(frame, "middle").transform_filter("datum.done === 1")
+    y = _measure("value", first, zero=True)
+    layers: list[alt.Chart] = []
+    if second is not None:
+        layers.append(
+            done.mark_line(strokeWidth=1.8, invalid=missing).encode(y=alt.Y("second:Q"), color=alt.value("orange"))
+        )
+    layers.append(done.mark_line(strokeWidth=2.2, invalid=missing).encode(y=y, color=alt.value(colour)))
+    # Points are also what can be clicked and hovered; the running step is only a faded point.
+    points = (
+        _timed(frame, "middle")
+        .mark_point(filled=True, size=46)
+        .encode(
+            y=alt.Y("value:Q"),
+            color=alt.value(colour),
+            opacity=alt.Opacity("done:Q", scale=_FADE, legend=None),
+            tooltip=_tooltip(first, second),
+        )
+        # Altair would name the view after its data; every filter would then rebuild the chart.
+        .properties(name="marks")
+        .add_params(*_selections())
+    )
+    return styled(alt.LayerChart(layer=[*_extras(frame, first, rolling, outliers, target), *layers, points]), height)
+
+
+def _timed(frame: pd.DataFrame, field: str) -> alt.Chart:
+    timed: alt.Chart = alt.Chart(frame).encode(x=day_axis(field, 105))
+    return timed
+
+
+def _measure(field: str, series: Series, *, zero: bool, right: bool = False) -> alt.Y:
+    axis = alt.Axis(
+        title=series.title,
+        labelExpr=_AXES.get(series.form, NUMBER_AXIS),
+        orient="right" if right else "left",
+        grid=not right,
+        titleFontWeight="normal",
+    )
+    return alt.Y(f"{field}:Q", axis=axis, scale=alt.Scale(zero=zero, nice=True))
+
+
+def _extras(frame: pd.DataFrame, first: Series, rolling: bool, outliers: bool, target: float | None) -> list[alt.Chart]:
+    """The band, the rolling mean, the points beyond and the target; each only where asked for."""
+    layers: list[alt.Chart] = []
+    middle = _timed(frame, "middle")
+    if outliers:
+        layers.append(
+            middle.mark_area(opacity=0.12, invalid="break-paths-show-domains").encode(
+                y=alt.Y("low:Q"), y2="high:Q", color=alt.value("gray")
+            )
+        )
+    if rolling:
+        layers.append(
+            middle.mark_line(strokeDash=[5, 3], strokeWidth=1.8, invalid="break-paths-show-domains").encode(
+                y=alt.Y("rolling:Q"), color=alt.value("gray")
+            )
+        )
+    if outliers:
+        layers.append(
+            middle.transform_filter("isValid(datum.outlier)")
+            .mark_point(shape="diamond", filled=True, size=110, opacity=1)
+            .encode(y=alt.Y("outlier:Q"), color=alt.value("red"), tooltip=_tooltip(first, None))
+        )
+    if target is not None:
+        line = alt.Chart(frame).mark_rule(strokeDash=[2, 3], strokeWidth=1.4)
+        layers.append(line.encode(y=alt.datum(target), color=alt.value("gray")))
+    return layers
+
+
+def _selections() -> list[alt.Parameter]:
+    """A click on a step, by its start as text: dates come back shifted by the browser's own offset."""
+    return [
+        alt.selection_point(name="step", fields=["key"]),
+        alt.selection_interval(name="zoom", encodings=["x"]),
+    ]
+
+
+def _tooltip(first: Series, second: Series | None) -> list[alt.Tooltip]:
+    names = ["Step", first.title, *([second.title] if second else []), *(["Runs"] if first.title != "Runs" else [])]
+    return [alt.Tooltip(f"{_field(name)}:N", title=name) for name in names]
+
+
+def _field(name: str) -> str:
+    # A dot in a field's name would mean a member of it.
+    return name.replace(".", "\\.")
