@@ -7,11 +7,11 @@ one is compared with it. A question reads one relation: cells where they hold al
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from functools import cache
 
-from runtally_clickhouse.catalogue import RunScope, query_text
+from runtally_clickhouse.catalogue import RunScope
 from runtally_clickhouse.measures.dimensions import Dimension
 from runtally_clickhouse.measures.question import TIME, Filter, Order, Question
+from runtally_clickhouse.measures.relations import CHOICE_PREFIX, relation_tables
 from runtally_clickhouse.measures.time_steps import CELL_MS, TimeSteps, zone_offsets
 
 RUNS_COUNT = "sum(runs)"
@@ -70,23 +70,24 @@ def compose(question: Question, scope: RunScope, limits: Limits, compared: TimeS
         other = ["is_other", *keys] if keys else ["0 AS is_other"]
         columns = [f"{total} AS is_total", "grouping(step_ms) AS is_whole_range", *other, "step_ms"]
     source = f"SELECT {', '.join(inner)} FROM {_source(question, relation)}{_where(question)}"
-    withs = _relations(question, relation, with_choice=bool(keys), compares=compared is not None)
+    compares = compared is not None
+    choice = _choice(question, relation, CHOICE_PREFIX if compares else "") if keys else None
+    statement = f"SELECT {', '.join([*columns, *parts])}\nFROM ({source})\nGROUP BY GROUPING SETS ({', '.join(groups)})"
     sql = (
-        f"WITH {withs}\nSELECT {', '.join([*columns, *parts])}\nFROM ({source})\n"
-        f"GROUP BY GROUPING SETS ({', '.join(groups)})\n"
+        f"WITH {_with(statement, choice, compares=compares)}\n{statement}\n"
         f"SETTINGS max_memory_usage = {limits.max_memory_bytes:d}, max_result_rows = {limits.max_rows:d}"
     )
     bound = replace(scope, start=steps.start, end=steps.end)
-    return Composed(sql, _parameters(question, bound, steps, compares=compared is not None), relation, part_names)
+    return Composed(sql, _parameters(question, bound, steps, compares=compares), relation, part_names)
 
 
 def compose_data_range(question: Question, scope: RunScope) -> tuple[str, dict[str, object]]:
     """When the first and the last run began that pass the question's filters, in any range."""
-    sql = (
-        f"WITH {_relations(question, Relation.SINGLE_RUNS, with_choice=False, compares=False)}\n"
+    statement = (
         "SELECT count() AS runs, min(started_at) AS first, max(started_at) AS last "
         f"FROM {Relation.SINGLE_RUNS}{_where(question)}"
     )
+    sql = f"WITH {_with(statement, None, compares=False)}\n{statement}"
     return sql, {**scope.without_range().parameters(), **_filter_parameters(question)}
 
 
@@ -106,32 +107,13 @@ def _part_names(question: Question) -> dict[str, str]:
     return {sql: f"part_{place}" for place, sql in enumerate(parts)}
 
 
-def _relations(question: Question, relation: Relation, *, with_choice: bool, compares: bool) -> str:
-    """The common table expressions, in the order of their use."""
-    tables = [(name, query_text(name)) for name in ("merged_runs", "run_cells", "run_facts")]
-    parts = " ".join(part for measure in question.asked for part in measure.form.parts)
-    if "followed_handoffs" in parts:
-        tables.append(("followed_handoffs", query_text("followed_handoffs")))
-    if "ratings_" in parts:
-        tables.append(("ratings_by_run", query_text("ratings_by_run")))
-    if compares:
-        tables += [(f"chosen_{name}", _of_the_choice(name)) for name in ("merged_runs", "run_cells", "run_facts")]
-        if "followed_handoffs" in parts:
-            tables.append(("chosen_followed_handoffs", _of_the_choice("followed_handoffs")))
-    if with_choice:
-        tables.append(("chosen", _choice(question, relation, "chosen_" if compares else "")))
+def _with(statement: str, choice: str | None, *, compares: bool) -> str:
+    """The statement after the relations that it and the choice of its groups read."""
+    tables = relation_tables(f"{statement} {'' if compares else choice}", for_choice=False)
+    if choice is not None:
+        tables += relation_tables(choice, for_choice=True) if compares else []
+        tables.append(("chosen", choice))
     return ",\n".join(f"{name} AS (\n{text}\n)" for name, text in tables)
-
-
-@cache
-def _of_the_choice(name: str) -> str:
-    """A relation over the range whose groups are chosen, beside the one that is compared with it."""
-    text = query_text(name)
-    for bound in ("from_ms", "to_ms"):
-        text = text.replace(f"{{{bound}:", f"{{chosen_{bound}:")
-    for table in ("merged_runs", "run_cells"):
-        text = text.replace(f"FROM {table}", f"FROM chosen_{table}")
-    return text
 
 
 def _source(question: Question, relation: Relation, prefix: str = "") -> str:

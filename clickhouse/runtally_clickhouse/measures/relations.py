@@ -1,0 +1,81 @@
+"""The relations that a question reads, as common table expressions with no column more than it needs. Pure.
+
+The engine would leave the unused columns out by itself, but it takes longer to find them than to read the rest.
+"""
+
+import re
+from functools import cache
+
+from runtally_clickhouse.catalogue import query_text
+
+CHOICE_PREFIX = "chosen_"
+_LAYERS = ("run_facts", "run_cells", "merged_runs")
+_WORD = re.compile(r"[A-Za-z_]\w*")
+_ITEM = re.compile(r"\n    (?=\S)(?!\))")
+# What `*` stands for, as far as the catalogue names it.
+_COLUMNS_OF_RUNS = frozenset(
+    {
+        *("workspace_id", "run_id", "external_id", "started_at", "updated_at", "finished_at", "handed_off_at"),
+        *("agent_id", "agent_name", "agent_version", "status", "duration_ms", "queue_ms", "provider", "model"),
+        *("environment", "trigger", "user_id", "session_id", "trace_id", "parent_run_id", "input_tokens"),
+        *("output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens", "total_tokens", "has_tokens"),
+        *("cost_usd", "cost_source", "price_version", "credits", "llm_calls", "tool_calls", "files_modified"),
+        *("retries", "error_type", "error_severity", "error_category", "recovered", "recovery_ms", "tags"),
+        "is_stalled",
+    }
+)
+_ALWAYS = frozenset({"workspace_id", "run_id", "started_at"})
+
+
+def relation_tables(reading: str, *, for_choice: bool) -> list[tuple[str, str]]:
+    """Name and text of each relation that a statement reads by name, in the order of their use.
+
+    With `for_choice` they are the same relations over the range whose groups are chosen, by names with a prefix.
+    """
+    prefix = CHOICE_PREFIX if for_choice else ""
+    tables: list[tuple[str, str]] = []
+    text = reading
+    if f"FROM {prefix}followed_handoffs" in reading:
+        tables.append(("followed_handoffs", query_text("followed_handoffs")))
+        text += query_text("followed_handoffs")
+    for name in _LAYERS:
+        if name == "run_facts" and f"FROM {prefix}run_facts" not in reading:
+            continue
+        tables.append((name, _pruned(query_text(name), text)))
+        text += tables[-1][1]
+    found = [(name, _for_choice(table) if for_choice else table) for name, table in reversed(tables)]
+    found = [(f"{prefix}{name}", table) for name, table in found]
+    if "ratings_by_run" in reading and not for_choice:
+        found.append(("ratings_by_run", query_text("ratings_by_run")))
+    return found
+
+
+def _for_choice(text: str) -> str:
+    for bound in ("from_ms", "to_ms"):
+        text = text.replace(f"{{{bound}:", f"{{{CHOICE_PREFIX}{bound}:")
+    for table in _LAYERS:
+        text = text.replace(f"FROM {table}", f"FROM {CHOICE_PREFIX}{table}")
+    return text
+
+
+@cache
+def _items(text: str) -> dict[str, str]:
+    """The columns of a SELECT, one to a line of four spaces, by their names."""
+    listed = text[text.index("SELECT") + len("SELECT") : text.index("\nFROM ")]
+    items = [item.strip().rstrip(",") for item in _ITEM.split(listed) if item.strip()]
+    return {item.rpartition(" AS ")[2]: item for item in items}
+
+
+def _pruned(text: str, reading: str) -> str:
+    """The same SELECT with the columns that are read, and those that these are made of."""
+    items = _items(text)
+    tail = text[text.index("\nFROM ") :]
+    needed = set(_WORD.findall(f"{reading} {tail}")) | _ALWAYS
+    kept: set[str] = set()
+    while more := {name for name in items if name in needed} - kept:
+        kept |= more
+        needed |= {word for name in more for word in _WORD.findall(items[name])}
+    own = [item for name, item in items.items() if name in kept]
+    stars = sorted((needed & _COLUMNS_OF_RUNS) - kept) if "*" in items else []
+    columns = [f"`{name}`" for name in stars] + own
+    return f"SELECT\n    {f',{chr(10)}    '.join(columns)}{tail}"
