@@ -25,7 +25,7 @@ from runtally_api.problems import ChoiceError, FieldError, InvalidQuery
 from runtally_api.ranges import TimeRange, resolve_range
 
 DIRECTIONS = ("asc", "desc")
-MOST_TEXT = 100_000
+MOST_TEXT = 20_000  # at most twelve bytes a character in a URL, of which the store takes a megabyte
 _MONEY_PLACES = 9
 _GROUPING = tuple(name for name, dimension in DIMENSIONS.items() if dimension.groups)
 

@@ -224,3 +224,14 @@ def test_the_catalogue_is_served(door: Door) -> None:
     assert {entry["name"] for entry in meta["measures"]} == set(MEASURES)
     assert all(entry["meaning"].endswith(".") and entry["unit"] for entry in meta["measures"])
     assert "tag:<key>" in {entry["name"] for entry in meta["dimensions"]}
+
+
+def test_as_much_text_as_one_may_send_reaches_the_store(fleet: Door) -> None:
+    def filtered(characters: str) -> dict[str, Any]:
+        values = [f"{number:03}{characters * 16}" for number in range(950)]
+        return {"measures": ["runs"], "filters": [{"dimension": "user_id", "values": [*values, "u1"]}], "time": DAYS}
+
+    for character in ("🤖", "\\", "'", "\n"):
+        assert ask(fleet, **filtered(character))["data"] == [{"runs": 2}], character
+    problem = assert_problem(fleet.client.post("/api/v1/query", json=filtered("xx")), 422)
+    assert [error["field"] for error in problem["errors"]] == ["filters"]
