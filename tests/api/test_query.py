@@ -208,7 +208,7 @@ def test_the_format_that_is_liked_best() -> None:
 
 def test_a_question_that_is_too_dear_says_what_to_narrow(fleet: Door) -> None:
     parts = fleet.app.state.parts
-    for change, field in (({"max_query_memory_bytes": 1}, "time"), ({"max_query_rows": 1}, "limit")):
+    for change, word in (({"max_query_memory_bytes": 1}, "memory"), ({"max_query_rows": 1}, "rows")):
         settings = parts.settings.model_copy(update=change)
         fleet.app.state.parts = type(parts)(settings, parts.store, parts.publisher, parts.readiness, parts.now)
         try:
@@ -216,7 +216,9 @@ def test_a_question_that_is_too_dear_says_what_to_narrow(fleet: Door) -> None:
             problem = assert_problem(fleet.client.post("/api/v1/query", json=body), 422)
         finally:
             fleet.app.state.parts = parts
-        assert problem["errors"][0]["field"] in (field, "time"), problem
+        (error,) = problem["errors"]
+        assert (error["field"], problem["type"]) == ("time", "/problems/invalid-query")
+        assert f"more {word}" in error["message"]
 
 
 def test_the_catalogue_is_served(door: Door) -> None:
