@@ -16,13 +16,12 @@ from runtally_clickhouse.measures.time_steps import (
     GRANULARITIES,
     Comparison,
     Granularity,
-    count_steps,
     fitting_granularity,
-    make_steps,
 )
 
 from runtally_api.problems import ChoiceError, FieldError, InvalidQuery
 from runtally_api.ranges import TimeRange, resolve_range
+from runtally_api.saved_questions import bounded_steps
 
 DIRECTIONS = ("asc", "desc")
 MOST_TEXT = 20_000  # at most twelve bytes a character in a URL, of which the store takes a megabyte
@@ -97,18 +96,10 @@ def resolve_query(body: QueryBody, now: datetime, longest: timedelta, most_rows:
         raise InvalidQuery(*errors)
     time = resolve_range(body.time.from_, body.time.to, body.time.timezone, now, longest)
     granularity = _granularity(body, time)
-    steps = count_steps(time.start, time.end, granularity)
-    if steps > most_rows:
-        raise InvalidQuery(
-            FieldError(
-                "time.granularity",
-                f"{steps} steps of a {granularity} are more than the {most_rows} rows of an answer",
-                "ask for a coarser granularity, or a shorter range",
-            )
-        )
+    steps = bounded_steps(time, granularity, most_rows, "time.granularity")
     question = Question(
         measures=tuple(dict.fromkeys(body.measures)),
-        steps=make_steps(time.start, time.end, time.zone, granularity),
+        steps=steps,
         dimensions=tuple(dict.fromkeys(name for name in body.dimensions if name != TIME)),
         filters=tuple(_filter(entry) for entry in body.filters),
         order=tuple(Order(entry.by, entry.direction == "desc") for entry in body.order),

@@ -7,9 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Request, Response
 from fastapi import Body as RequestBody
 from runtally_clickhouse.catalogue import RunFilters, RunScope
-from runtally_clickhouse.errors import StoreRefused
-from runtally_clickhouse.measures.asking import Answer, TooManyRows, ask_question
-from runtally_clickhouse.measures.composition import Limits, compose_data_range
+from runtally_clickhouse.measures.composition import compose_data_range
 from runtally_clickhouse.measures.question import Question
 
 from runtally_api import examples, query_answers, tabular
@@ -18,8 +16,9 @@ from runtally_api.dependencies import ApiParts, Parts, RunQuery, VisibleWorkspac
 from runtally_api.documentation import documented
 from runtally_api.formats import instant
 from runtally_api.meta import build_meta, read_freshness
-from runtally_api.problems import FieldError, InvalidQuery, NotAcceptable, exceeded_limit
+from runtally_api.problems import NotAcceptable
 from runtally_api.query_body import QueryBody, resolve_query
+from runtally_api.saved_questions import answer_question
 
 router = APIRouter(prefix="/api/v1", tags=["query"])
 
@@ -75,23 +74,6 @@ def query(request: Request, parts: Parts, workspaces: VisibleWorkspaces, body: B
     else:
         encoded = tabular.encoded(answer, media_type, answer_meta)
     return Response(encoded, media_type=media_type, headers={"Vary": "Accept"})
-
-
-def answer_question(parts: ApiParts, question: Question, scope: RunScope) -> Answer:
-    """Ask within the limits of the settings. Raises `InvalidQuery` when the answer would have too many rows."""
-    limits = Limits(parts.settings.max_query_memory_bytes, parts.settings.max_query_rows)
-    try:
-        return ask_question(parts.reader, question, scope, limits)
-    except TooManyRows as error:
-        message = f"{error} are more rows than the {limits.max_rows} of an answer"
-        remedy = "ask for a coarser granularity, a shorter range, or a lower limit"
-        raise InvalidQuery(FieldError("limit", message, remedy)) from error
-    except StoreRefused as error:
-        limit = exceeded_limit(error)
-        if limit is None:
-            raise
-        remedy = "ask for a shorter range, a coarser granularity or fewer measures, or filter by workspace or agent"
-        raise InvalidQuery(FieldError("time", f"the question needs more {limit} than one may take", remedy)) from error
 
 
 def _data_range(parts: ApiParts, question: Question, scope: RunScope) -> dict[str, str | None] | None:

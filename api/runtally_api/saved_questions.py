@@ -1,0 +1,130 @@
+"""What a named endpoint asks the catalogue: a question made of a request, its answer within the limits, its `meta`."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from runtally_clickhouse.catalogue import RunScope
+from runtally_clickhouse.errors import StoreRefused
+from runtally_clickhouse.measures.asking import Answer, TooManyRows, Values, ask_question
+from runtally_clickhouse.measures.composition import Limits
+from runtally_clickhouse.measures.definitions import STATUSES
+from runtally_clickhouse.measures.question import Filter, Order, Question
+from runtally_clickhouse.measures.time_steps import (
+    Comparison,
+    Granularity,
+    TimeSteps,
+    count_steps,
+    fitting_granularity,
+    make_steps,
+)
+
+from runtally_api import query_answers
+from runtally_api.dependencies import ApiParts, RunQuery
+from runtally_api.meta import Freshness, build_meta, read_data_range
+from runtally_api.problems import FieldError, InvalidQuery, exceeded_limit
+from runtally_api.ranges import TimeRange
+
+# What `meta.coverage` counts: a question whose answer is to have that `meta` asks for these too.
+COVERED: Final = ("cost_usd", "avg_duration_ms", "total_tokens")
+
+
+def make_question(
+    query: RunQuery,
+    measures: Sequence[str],
+    steps: TimeSteps | None = None,
+    dimensions: Sequence[str] = (),
+    filters: Sequence[Filter] = (),
+    order: Sequence[Order] = (),
+    limit: int = 100,
+    other: bool = True,
+    compare: Comparison | None = None,
+) -> Question:
+    """The question about the request's range, as a whole without `steps`; what `meta.coverage` counts comes with it."""
+    return Question(
+        measures=tuple(dict.fromkeys((*measures, *COVERED))),
+        steps=steps or make_steps(query.time.start, query.time.end, query.time.zone, "none"),
+        dimensions=tuple(dimensions),
+        filters=tuple(filters),
+        order=tuple(order),
+        limit=limit,
+        other=other,
+        compare=compare,
+    )
+
+
+def bounded_steps(time: TimeRange, granularity: Granularity | None, most_rows: int, field: str) -> TimeSteps:
+    """The steps of a range; None is what fits it. Raises `InvalidQuery` about `field` when they are too many."""
+    granularity = granularity or fitting_granularity(time.start, time.end)
+    number = count_steps(time.start, time.end, granularity)
+    if number > most_rows:
+        message = f"{number} steps of a {granularity} are more than the {most_rows} rows of an answer"
+        raise InvalidQuery(FieldError(field, message, "ask for a coarser granularity, or a shorter range"))
+    return make_steps(time.start, time.end, time.zone, granularity)
+
+
+def answer_question(parts: ApiParts, question: Question, scope: RunScope) -> Answer:
+    """Ask within the limits of the settings. Blocks; raises `InvalidQuery` when the answer takes more than it may."""
+    limits = Limits(parts.settings.max_query_memory_bytes, parts.settings.max_query_rows)
+    try:
+        return ask_question(parts.reader, question, scope, limits)
+    except TooManyRows as error:
+        message = f"{error} are more rows than the {limits.max_rows} of an answer"
+        remedy = "ask for a coarser granularity, a shorter range, or a lower limit"
+        raise InvalidQuery(FieldError("limit", message, remedy)) from error
+    except StoreRefused as error:
+        limit = exceeded_limit(error)
+        if limit is None:
+            raise
+        remedy = "ask for a shorter range, a coarser granularity or fewer measures, or filter by workspace or agent"
+        raise InvalidQuery(FieldError("time", f"the question needs more {limit} than one may take", remedy)) from error
+
+
+def shown(values: Values, measures: Sequence[str]) -> dict[str, Any]:
+    """These measures as JSON has them; the counts of all statuses together are `status_counts`."""
+    entry = {name: query_answers.written(values[name]) for name in measures}
+    return with_status_counts(entry)
+
+
+def with_status_counts(entry: dict[str, Any]) -> dict[str, Any]:
+    """The same entry with the counts of all statuses, where it has them, as one object."""
+    if not entry.keys() >= set(STATUSES):
+        return entry
+    found: dict[str, Any] = {}
+    for name, value in entry.items():
+        if name == STATUSES[0]:
+            found["status_counts"] = {status: entry[status] for status in STATUSES}
+        elif name not in STATUSES:
+            found[name] = value
+    return found
+
+
+def rows(answer: Answer, measures: Sequence[str]) -> list[dict[str, Any]]:
+    """The rows of an answer as JSON has them, of what was asked these measures only."""
+    asked = {*answer.question.measures} - set(measures)
+    found = []
+    for row in query_answers.rows(answer):
+        kept = {name: value for name, value in row.items() if name not in asked}
+        for name in ("compare", "change"):
+            if name in kept:
+                inner = {key: value for key, value in kept[name].items() if key not in asked}
+                kept[name] = with_status_counts(inner) if name == "compare" else inner
+        found.append(with_status_counts(kept))
+    return found
+
+
+def named_meta(
+    parts: ApiParts, query: RunQuery, freshness: Freshness, answer: Answer, *others: Answer, truncated: bool = False
+) -> dict[str, Any]:
+    """The `meta` of an answer made of answers of the catalogue, the first of which is about all runs of the request."""
+    known = answer.known
+    coverage = {
+        "runs": answer.runs,
+        "cost": known["cost_usd"],
+        "duration": known["avg_duration_ms"],
+        "tokens": known["total_tokens"],
+    }
+    meta = build_meta(query, freshness, read_data_range(parts.reader, query), coverage, truncated=truncated)
+    approximate: dict[str, str] = {}
+    for one in (answer, *others):
+        approximate |= one.approximate
+    return {**meta, "approximate": approximate}
