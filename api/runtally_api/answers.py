@@ -162,12 +162,16 @@ class MeasureEntry(Answer):
     name: str
     meaning: str
     unit: str
-    format: Annotated[str, Field(json_schema_extra={"enum": ["count", "money", "duration", "share", "number"]})]
+    format: Annotated[
+        str, Field(json_schema_extra={"enum": ["count", "money", "duration", "share", "number", "instant"]})
+    ]
     kind: Annotated[
         str,
-        Field(json_schema_extra={"enum": ["count", "sum", "average", "rate", "distinct", "percentile"]}),
+        Field(json_schema_extra={"enum": ["count", "sum", "average", "rate", "distinct", "percentile", "instant"]}),
     ]
-    type: Annotated[str, Field(description="decimal is text in JSON", examples=["integer", "number", "decimal"])]
+    type: Annotated[
+        str, Field(description="decimal is text in JSON", examples=["integer", "number", "decimal", "datetime"])
+    ]
     approximate: Annotated[str | None, Field(description="How far off it may be; null where it is exact.")]
 
 

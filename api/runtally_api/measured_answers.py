@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import Field, create_model
 from runtally_clickhouse.measures.definitions import MEASURES, STATUSES
 
-from runtally_api.answers import Answer, Meta, Money, StatusCounts
+from runtally_api.answers import Answer, Instant, Meta, Money, StatusCounts
 
 Change = dict[str, float | None]
 
@@ -49,6 +49,8 @@ def measure_type(name: str) -> Any:
     described = Field(description=measure.meaning)
     if measure.type == "decimal":
         return Annotated[Money, described]
+    if measure.type == "datetime":
+        return Annotated[Instant | None, described]
     kind: Any = int if measure.type == "integer" else float
     always_known = measure.kind in ("count", "distinct")
     return Annotated[kind if always_known else kind | None, described]

@@ -59,7 +59,9 @@ def _row(answer: Answer, row: AnswerRow) -> dict[str, Any]:
 
 
 def written(value: Value) -> Any:
-    """A value as JSON has it: money and other decimals as text."""
+    """A value as JSON has it: money and other decimals as text, instants in UTC."""
+    if isinstance(value, datetime):
+        return instant(value)
     return money(value) if isinstance(value, Decimal) else value
 
 

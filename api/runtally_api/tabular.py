@@ -115,7 +115,7 @@ def _table(answer: Answer, meta: dict[str, Any]) -> pa.Table:
 def _array(values: list[Any], kind: str, zone: str) -> pa.Array:
     match kind:
         case "datetime":
-            return pa.array([datetime.fromisoformat(value) for value in values], pa.timestamp("ms", zone))
+            return pa.array([value and datetime.fromisoformat(value) for value in values], pa.timestamp("ms", zone))
         case "decimal":
             return pa.array([None if value is None else Decimal(value) for value in values], pa.decimal128(38, 9))
         case "boolean":

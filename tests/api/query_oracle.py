@@ -30,6 +30,9 @@ class World:
         late = run.status == "running" and run.start < self.now - timedelta(hours=24)
         return "stalled" if late else str(run.status)
 
+    def has_error(self, run: RunSnapshot) -> bool:
+        return run.error_type != "" or run.status in ("failed", "timed_out")
+
     def is_followed(self, run: RunSnapshot) -> bool:
         """Whether another run of the session began within four hours of the hand-off."""
         handed = run.handed_off_at
@@ -44,6 +47,14 @@ class World:
     def ratings_of(self, runs: Iterable[RunSnapshot]) -> list[int]:
         names = [(run.workspace_id, run.run_id) for run in runs]
         return [rating for name in names for *said, rating in self.ratings if tuple(said) == name]
+
+
+def instant(moment: datetime | None) -> str | None:
+    """The start of a run, which is cut to the millisecond, as an answer writes it."""
+    if moment is None:
+        return None
+    milliseconds = moment.microsecond // 1000
+    return f"{moment:%Y-%m-%dT%H:%M:%S}{f'.{milliseconds:03}' if milliseconds else ''}Z"
 
 
 def ratio(part: Any, whole: Any) -> float | None:
@@ -82,6 +93,10 @@ def _outcomes(runs: list[RunSnapshot], world: World, minutes: float) -> dict[str
         "root_runs": sum(not run.parent_run_id for run in runs),
         "sub_runs": sum(bool(run.parent_run_id) for run in runs),
         "errors": failed,
+        "runs_with_errors": sum(world.has_error(run) for run in runs),
+        "active_agents": len({(run.workspace_id, run.agent_id) for run in runs}),
+        "first_run_at": instant(min((run.start for run in runs), default=None)),
+        "last_run_at": instant(max((run.start for run in runs), default=None)),
         "queue_depth": count["queued"],
         "running_now": count["running"],
         "runs_per_minute": len(runs) / minutes,
@@ -173,6 +188,8 @@ def dimension(name: str, run: RunSnapshot, world: World, local: datetime) -> Any
     """The run's value of a dimension; `local` is its start by the clocks of the question's zone."""
     if name == TAG:
         return run.tags.get("team", "")
+    if name == "has_error":
+        return world.has_error(run)
     if name == "is_root":
         return run.parent_run_id == ""
     local_parts = {"hour": local.hour, "weekday": local.isoweekday(), "status": world.status(run)}

@@ -25,7 +25,8 @@ SEQUENCES = int(os.environ.get("RUNTALLY_QUERY_SEQUENCES", "200"))
 # The clocks of Berlin go back on the 25th, Lord Howe is 10:30 or 11 hours ahead; Kathmandu 5:45.
 FIRST, LAST, NOW = date(2026, 10, 23), date(2026, 10, 27), datetime(2026, 10, 27, 18, 20, tzinfo=UTC)
 ZONES = ("UTC", "Europe/Berlin", "Asia/Kathmandu", "America/St_Johns", "Australia/Lord_Howe")
-DIMENSIONS = ("agent_id", "model", "status", "error_type", "is_root", "hour", "weekday", "user_id", "session_id", TAG)
+OF_SINGLE_RUNS = ("user_id", "session_id", TAG)
+DIMENSIONS = ("agent_id", "model", "status", "error_type", "is_root", "has_error", "hour", "weekday", *OF_SINGLE_RUNS)
 GRANULARITIES = ("none", "none", "day", "hour", "week", "month", "quarter_hour")
 COUNTS = (None, 0, 1, 7, 1000, 2**40, 2**53 - 1)
 COSTS = (None, "0", "0.0000000005", "0.000000001", "1.005", "0.3", "999999999.999999999")
@@ -157,7 +158,7 @@ def assert_same(found: dict[str, Any], expected: dict[str, Any]) -> None:
 def questions(draw: random.Random) -> Iterator[tuple[str, str, str, list[str]]]:
     """A dimension, a zone, a granularity and measures: all of them, and those of cells by what cells hold."""
     yield draw.choice(DIMENSIONS), draw.choice(ZONES), draw.choice(GRANULARITIES), list(MEASURES)
-    yield draw.choice(DIMENSIONS[:7]), draw.choice(ZONES), draw.choice(GRANULARITIES), CELLS
+    yield draw.choice(DIMENSIONS[: -len(OF_SINGLE_RUNS)]), draw.choice(ZONES), draw.choice(GRANULARITIES), CELLS
 
 
 @pytest.mark.parametrize("seed", range(SEQUENCES // BATCH))

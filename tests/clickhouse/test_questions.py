@@ -35,6 +35,9 @@ OF_INGESTION = {
     "dead_letters_newest_first",
     "ingested_offsets",
     "ledger_ranges",
+    "partition_resumes",
+    "partition_stops",
+    "stored_versions",
 }
 # What the questions of the catalogue are composed of, and what each of it reads; tests/clickhouse/measures asks them.
 OF_THE_CATALOGUE: dict[str, list[str]] = {

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -39,7 +40,7 @@ class AnswerRow:
 
     @property
     def change(self) -> dict[str, float | None] | None:
-        """(now - then) / then, None where then is 0 or unknown."""
+        """(now - then) / then, None where then is 0 or unknown; instants have none."""
         if self.then is None:
             return None
         return {name: _change(now, self.then[name]) for name, now in self.values.items()}
@@ -178,7 +179,7 @@ def _rows(question: Question, groups: Sequence[Group], now: _Table, then: _Table
 
 
 def _change(now: Value, then: Value) -> float | None:
-    if now is None or not then:
+    if now is None or not then or isinstance(now, datetime) or isinstance(then, datetime):
         return None
     if isinstance(now, Decimal) or isinstance(then, Decimal):
         now, then = Decimal(now), Decimal(then)

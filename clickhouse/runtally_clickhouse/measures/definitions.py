@@ -3,10 +3,12 @@
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from runtally_clickhouse.measures.dimensions import HAS_ERROR
 from runtally_clickhouse.measures.forms import (
     LEVELS,
     Count,
     Form,
+    Instant,
     MoneyPerSuccess,
     Percentile,
     PerMinute,
@@ -15,9 +17,9 @@ from runtally_clickhouse.measures.forms import (
     mean,
 )
 
-Kind = Literal["count", "sum", "average", "rate", "distinct", "percentile"]
-ValueType = Literal["integer", "number", "decimal"]
-Format = Literal["count", "money", "duration", "share", "number"]
+Kind = Literal["count", "sum", "average", "rate", "distinct", "percentile", "instant"]
+ValueType = Literal["integer", "number", "decimal", "datetime"]
+Format = Literal["count", "money", "duration", "share", "number", "instant"]
 STATUSES = ("queued", "running", "stalled", "succeeded", "failed", "timed_out", "cancelled", "unknown")
 RATINGS = (1, 2, 3, 4, 5)
 
@@ -52,6 +54,10 @@ def _share(name: str, meaning: str, upper: str, lower: str) -> Measure:
     return Measure(name, meaning, "fraction", "share", "rate", "number", Ratio(upper, lower))
 
 
+def _moment(name: str, meaning: str, sql: str) -> Measure:
+    return Measure(name, meaning, "instant", "instant", "instant", "datetime", Instant(sql))
+
+
 def _runs_in(*statuses: str) -> str:
     return f"sumIf(runs, shown_status IN ({', '.join(repr(status) for status in statuses)}))"
 
@@ -59,6 +65,7 @@ def _runs_in(*statuses: str) -> str:
 _DECIDED = _runs_in("succeeded", "failed", "timed_out", "cancelled")
 _SUCCEEDED = _runs_in("succeeded")
 _ENDED = _runs_in("succeeded", "failed", "timed_out", "cancelled", "unknown")
+_WITH_ERRORS = f"sumIf(runs, {HAS_ERROR})"
 _STATUS_MEANINGS = {
     "queued": "Runs that wait to start.",
     "running": "Runs under way that have not stalled.",
@@ -75,6 +82,8 @@ _RUNS = [
     _count("sub_runs", "Runs that another run started.", "sumIf(runs, NOT is_root)"),
     *(_count(status, _STATUS_MEANINGS[status], _runs_in(status)) for status in STATUSES),
     _count("errors", "Runs that failed or timed out.", _runs_in("failed", "timed_out")),
+    _count("runs_with_errors", "Runs that failed, timed out or name an error_type, recovered ones too.", _WITH_ERRORS),
+    _count("active_agents", "Distinct agents; exact.", "uniqExact((workspace_id, agent_id))", "agent", "distinct"),
     _count("queue_depth", "Runs in the queue now, of those that were queued in the range.", _runs_in("queued")),
     _count("running_now", "Runs under way now, of those that started in the range.", _runs_in("running")),
     Measure(
@@ -308,7 +317,11 @@ _OF_CELLS = [
     *_WORK,
     *_OUTCOMES,
 ]
-_OF_SINGLE_RUNS = [*_PEOPLE, *_ITERATION, *_RATINGS]
+_MOMENTS = [
+    _moment("first_run_at", "When the first of the runs started.", "min(at_ms)"),
+    _moment("last_run_at", "When the last of the runs started.", "max(at_ms)"),
+]
+_OF_SINGLE_RUNS = [*_MOMENTS, *_PEOPLE, *_ITERATION, *_RATINGS]
 MEASURES: dict[str, Measure] = {
     measure.name: measure
     for measure in (*_OF_CELLS, *(replace(measure, of_single_runs=True) for measure in _OF_SINGLE_RUNS))

@@ -5,6 +5,7 @@ from typing import Literal
 
 DimensionType = Literal["string", "integer", "boolean", "number", "decimal"]
 TAG_PREFIX = "tag:"
+HAS_ERROR = "(error_type != '' OR shown_status IN ('failed', 'timed_out'))"
 _LOCAL_SECONDS = (
     "intDiv(at_ms, 1000) + transform(roundDown(at_ms, {zone_starts_ms:Array(Int64)}), "
     "{zone_starts_ms:Array(Int64)}, {zone_offsets_seconds:Array(Int64)}, toInt64(0))"
@@ -58,6 +59,10 @@ DIMENSIONS: dict[str, Dimension] = {
         _text("error_severity", "How bad the error is."),
         _text("error_category", "What kind of error it is."),
         Dimension("is_root", "Whether no other run started it.", "boolean", "toUInt8(is_root)", in_cells=True),
+        Dimension(
+            "has_error", "Whether it failed, timed out or names an error_type.", "boolean", f"toUInt8{HAS_ERROR}",
+            in_cells=True,
+        ),
         Dimension(
             "hour", "Hour of the day in the question's time zone, 0 to 23.", "integer",
             f"toInt64(intDiv(positiveModulo({_LOCAL_SECONDS}, 86400), 3600))", in_cells=True,

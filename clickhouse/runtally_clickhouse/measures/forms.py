@@ -6,10 +6,12 @@ The store adds up, exactly; divisions are made here, so that an answer is the sa
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 from typing import Any, Protocol
 
-Value = int | float | Decimal | None
+Value = int | float | Decimal | datetime | None
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MONEY_STEP = Decimal("0.000000001")
 BIN_RATIO = 1.02
 LEVELS = {"p50": 0.5, "p75": 0.75, "p90": 0.9, "p95": 0.95, "p99": 0.99}
@@ -61,6 +63,31 @@ class Count:
 
     def order_sql(self, aliases: Sequence[str]) -> str:
         return aliases[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Instant:
+    """An instant that an aggregate gives as Unix milliseconds; None where there are no runs."""
+
+    sql: str
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        return self.sql, "sum(runs)"
+
+    @property
+    def known(self) -> int | None:
+        return None
+
+    @property
+    def empty(self) -> Value:
+        return None
+
+    def finish(self, values: Sequence[Any], minutes: float) -> Value:
+        return EPOCH + timedelta(milliseconds=int(values[0])) if values[1] else None
+
+    def order_sql(self, aliases: Sequence[str]) -> str:
+        return f"if({aliases[1]} = 0, NULL, {aliases[0]})"
 
 
 @dataclass(frozen=True, slots=True)
