@@ -28,7 +28,7 @@ FLAGS = [
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 # On any page but the root Streamlit's client looks for its server below the page's address first.
-PROBES = re.compile(r"/analytics/_stcore/(health|host-config)$")
+PROBES = re.compile(r"/(analytics|efficiency)/_stcore/(health|host-config)$")
 
 
 @pytest.fixture(scope="module")
@@ -89,8 +89,8 @@ def test_both_addresses_show_the_overview(visit: Callable[..., Page], dashboard:
     runs = f"{stub.analytics({})['totals']['runs']:,}"
     for path in ("/", "/analytics"):
         page = visit(path)
-        expect(_tile(page, "Runs")).to_contain_text(runs)
-        expect(page.locator(CHART)).to_have_count(5)
+        expect(_tile(page, "Executions")).to_contain_text(runs)
+        expect(page.locator(CHART)).to_have_count(8)
         _keep(page, f"overview{path.replace('/', '-').rstrip('-')}")
 
 
@@ -101,22 +101,22 @@ def test_a_filter_lands_in_the_address_and_the_address_in_another_browser(
     page = visit("/")
     page.get_by_role("combobox", name="Agent").fill("qa-smoke")
     page.get_by_role("combobox", name="Agent").press("Enter")
-    expect(page).to_have_url(re.compile(r"[?&]agent=qa-smoke"))
+    expect(page).to_have_url(re.compile(r"[?&]agent_id=qa-smoke"))
     runs = f"{stub.analytics({'agent_id': ['qa-smoke']})['totals']['runs']:,}"
-    expect(_tile(page, "Runs")).to_contain_text(runs)
+    expect(_tile(page, "Executions")).to_contain_text(runs)
     shown = _tile(page, "Total cost").inner_text()
     other = visit(page.url.removeprefix(url))
-    expect(_tile(other, "Runs")).to_contain_text(runs)
+    expect(_tile(other, "Executions")).to_contain_text(runs)
     expect(_tile(other, "Total cost")).to_have_text(shown, use_inner_text=True)
     # The open list of options hides the rest of the page from everybody else.
     page.keyboard.press("Escape")
     page.locator(".st-key-clear button:visible").first.click()
-    expect(page).not_to_have_url(re.compile("agent="))
+    expect(page).not_to_have_url(re.compile("agent_id="))
 
 
 def test_dates_land_in_the_address(visit: Callable[..., Page], dashboard: tuple[StubApi, str]) -> None:
     stub, _ = dashboard
-    fixed = re.compile(f"range=Custom&dates={stub.today - timedelta(days=29)}&dates={stub.today}")
+    fixed = re.compile(f"range=Custom&from={stub.today - timedelta(days=29)}&to={stub.today}")
     page = visit("/")
     page.get_by_text("Custom", exact=True).first.click()
     expect(page).to_have_url(fixed)
@@ -134,14 +134,76 @@ def test_a_filter_keeps_the_charts_on_the_page(visit: Callable[..., Page]) -> No
     chart.evaluate("node => { node.dataset.seen = 'yes' }")
     page.get_by_role("combobox", name="Workspace").fill("globex")
     page.get_by_role("combobox", name="Workspace").press("Enter")
-    expect(page).to_have_url(re.compile("workspace=globex"))
+    expect(page).to_have_url(re.compile("workspace_id=globex"))
     expect(page.locator("[data-stale=true]")).to_have_count(0)
     assert chart.evaluate("node => node.dataset.seen") == "yes"
 
 
+def test_an_old_link_opens_under_the_present_names(visit: Callable[..., Page], dashboard: tuple[StubApi, str]) -> None:
+    stub, _ = dashboard
+    page = visit("/analytics?range=7d&workspace=globex&agent=etl-guard&tz=Europe%2FBerlin")
+    expect(page).to_have_url(re.compile("agent_id=etl-guard"))
+    expect(page).to_have_url(re.compile("workspace_id=globex"))
+    expect(page).not_to_have_url(re.compile("[?&](agent|workspace|tz)="))
+    first = (stub.today - timedelta(days=6)).isoformat()
+    query = {"agent_id": ["etl-guard"], "from": [first], "to": [stub.today.isoformat()]}
+    expect(_tile(page, "Executions")).to_contain_text(f"{stub.analytics(query)['totals']['runs']:,}")
+
+
+def test_filters_stay_from_page_to_page(visit: Callable[..., Page]) -> None:
+    page = visit("/?range=7d&model=gpt-5")
+    page.get_by_role("link", name="Efficiency").click()
+    expect(page.get_by_role("heading", name="Efficiency")).to_be_visible()
+    expect(page).to_have_url(re.compile(r"/efficiency\?.*model=gpt-5"))
+    expect(page).to_have_url(re.compile("range=7d"))
+    expect(page.locator(CHART)).to_have_count(5)
+    _keep(page, "efficiency")
+
+
+def test_a_click_on_a_bar_names_its_runs_and_narrows_to_them(visit: Callable[..., Page]) -> None:
+    page = visit("/efficiency")
+    bars = page.locator(".st-key-card-retries svg.marks .mark-rect path")
+    bars.nth(3).wait_for()
+    bars.nth(3).click()
+    page.locator(".st-key-only-retries button:visible").click()
+    expect(page).to_have_url(re.compile(r"range=Custom&from=(\d{4}-\d\d-\d\d)&to=\1"))
+
+
+def test_a_drag_over_a_chart_is_the_new_range(visit: Callable[..., Page], dashboard: tuple[StubApi, str]) -> None:
+    stub, _ = dashboard
+    page = visit("/efficiency")
+    bars = page.locator(".st-key-card-retries svg.marks .mark-rect path")
+    bars.nth(9).wait_for()
+    boxes = [bars.nth(place).bounding_box() for place in (4, 9)]
+    assert boxes[0] is not None
+    assert boxes[1] is not None
+    height = boxes[0]["y"] + boxes[0]["height"] / 2
+    page.mouse.move(boxes[0]["x"] + 4, height)
+    page.mouse.down()
+    page.mouse.move(boxes[1]["x"] + 4, height, steps=6)
+    page.mouse.up()
+    first = stub.today - timedelta(days=25)
+    expect(page).to_have_url(re.compile(f"range=Custom&from={first}&to={first + timedelta(days=5)}"))
+
+
+def test_a_part_can_be_taken_along_as_a_file(visit: Callable[..., Page]) -> None:
+    page = visit("/efficiency")
+    button = page.locator(".st-key-csv-models button:visible")
+    with page.expect_download() as download:
+        button.click()
+    text = Path(download.value.path()).read_text(encoding="utf-8")
+    assert text.startswith("model,other,runs,success_rate")
+    assert "claude-haiku-4-5" in text
+
+
+def test_a_page_that_refreshes_says_when(visit: Callable[..., Page]) -> None:
+    page = visit("/efficiency?refresh=every+30+s")
+    expect(page.locator(".st-key-heading")).to_contain_text("every 30 s")
+
+
 def test_dark_and_narrow(visit: Callable[..., Page]) -> None:
     dark = visit("/", scheme="dark")
-    expect(_tile(dark, "Runs")).to_be_visible()
+    expect(_tile(dark, "Executions")).to_be_visible()
     background = dark.locator(".stApp").evaluate("node => getComputedStyle(node).backgroundColor")
     assert background == "rgb(18, 22, 29)"
     _keep(dark, "overview-dark")
@@ -153,17 +215,17 @@ def test_dark_and_narrow(visit: Callable[..., Page]) -> None:
 
 def test_states_have_their_pictures(visit: Callable[..., Page], dashboard: tuple[StubApi, str]) -> None:
     stub, _ = dashboard
-    page = visit("/?agent=qa-smoke&model=gpt-5")
+    page = visit("/?agent_id=qa-smoke&model=gpt-5")
     expect(page.get_by_text("No runs match")).to_be_visible()
     _keep(page, "empty-filter")
     stub.failure = {"title": "The store is down", "status": 503, "detail": "Try again in a minute."}
-    page = visit("/?agent=qa-smoke")
+    page = visit("/?agent_id=qa-smoke")
     expect(page.get_by_text("The store is down")).to_be_visible()
-    expect(page).to_have_url(re.compile("agent=qa-smoke"))
+    expect(page).to_have_url(re.compile("agent_id=qa-smoke"))
     _keep(page, "failing")
     stub.failure = None
     page.get_by_role("button", name="Retry").click()
-    expect(_tile(page, "Runs")).to_be_visible()
+    expect(_tile(page, "Executions")).to_be_visible()
     cells, stub.cells = stub.cells, []
     page = visit("/")
     expect(page.get_by_text("No runs yet")).to_be_visible()

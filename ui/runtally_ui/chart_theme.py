@@ -37,6 +37,8 @@ NUMBER_AXIS = "abs(datum.value) >= 1e4 ? format(datum.value / 1e3, ',.1~f') + 'k
 _SECONDS_STEPS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200)
 _SECONDS_STEP = "".join(f"domain('x')[1] <= {4 * step:g} ? {step:g} : " for step in _SECONDS_STEPS) + "86400"
 SECONDS_TICKS = f"sequence(0, domain('x')[1], {_SECONDS_STEP})"
+_MS_STEP = "".join(f"domain('y')[1] <= {4000 * step:g} ? {1000 * step:g} : " for step in _SECONDS_STEPS) + "86400000"
+DURATION_MS_TICKS = f"sequence(0, domain('y')[1] + 1, {_MS_STEP})"
 SHARE_AXIS = "format(datum.value, '.1~%')"
 # Days by their date; within few days the hours between them too.
 DAY_AXIS = (

@@ -7,9 +7,9 @@ from runtally_ui import formats
 from runtally_ui.answers import QueryAnswer
 from runtally_ui.chart_theme import COUNT_AXIS, MONEY_AXIS, styled
 
-HEIGHT = 256
+HEIGHT = 320
 SHOWN_MODELS = 8
-OTHER = "Other"
+OTHER = "other models"
 
 
 def call_cost_frame(answer: QueryAnswer) -> pd.DataFrame:

@@ -8,7 +8,16 @@ from typing import Final
 import altair as alt
 import pandas as pd
 
-from runtally_ui.chart_theme import COUNT_AXIS, DURATION_MS_AXIS, MONEY_AXIS, NUMBER_AXIS, SHARE_AXIS, day_axis, styled
+from runtally_ui.chart_theme import (
+    COUNT_AXIS,
+    DURATION_MS_AXIS,
+    DURATION_MS_TICKS,
+    MONEY_AXIS,
+    NUMBER_AXIS,
+    SHARE_AXIS,
+    day_axis,
+    styled,
+)
 from runtally_ui.trend_data import Series
 
 HEIGHT = 220
@@ -38,7 +47,7 @@ def bar_trend(
         .mark_bar(opacity=0.55 if second else 1, cornerRadius=1)
         .encode(
             x2="bar_end:T",
-            y=_measure("value", first, zero=True),
+            y=_measure("value", first, zero=True, one_scale=second is None),
             y2=alt.datum(0),
             color=alt.value(colour),
             opacity=alt.Opacity("done:Q", scale=_FADE, legend=None),
@@ -48,7 +57,8 @@ def bar_trend(
         .properties(name="marks")
         .add_params(*_selections())
     )
-    layers: list[alt.Chart | alt.LayerChart] = [bars, *_extras(frame, first, rolling, outliers, target)]
+    layers: list[alt.Chart | alt.LayerChart] = [bars, *_extras(frame, rolling, outliers, target)]
+    layers += _diamonds(frame, first, outliers)
     if second is None:
         return styled(alt.LayerChart(layer=layers), height)
     line = _timed(frame, "middle").mark_line(strokeWidth=2, invalid="break-paths-show-domains")
@@ -74,7 +84,7 @@ def line_trend(
     """A line, gaps where nothing is known; a second measure of the same unit as an orange line."""
     missing: Final = "break-paths-show-domains"
     done = _timed(frame, "middle").transform_filter("datum.done === 1")
-    y = _measure("value", first, zero=True)
+    y = _measure("value", first, zero=True, one_scale=True)
     layers: list[alt.Chart] = []
     if second is not None:
         layers.append(
@@ -95,7 +105,8 @@ def line_trend(
         .properties(name="marks")
         .add_params(*_selections())
     )
-    return styled(alt.LayerChart(layer=[*_extras(frame, first, rolling, outliers, target), *layers, points]), height)
+    layers = [*_extras(frame, rolling, outliers, target), *layers, points, *_diamonds(frame, first, outliers)]
+    return styled(alt.LayerChart(layer=layers), height)
 
 
 def _timed(frame: pd.DataFrame, field: str) -> alt.Chart:
@@ -103,8 +114,11 @@ def _timed(frame: pd.DataFrame, field: str) -> alt.Chart:
     return timed
 
 
-def _measure(field: str, series: Series, *, zero: bool, right: bool = False) -> alt.Y:
+def _measure(field: str, series: Series, *, zero: bool, right: bool = False, one_scale: bool = False) -> alt.Y:
+    # The ticks' expression knows the scale by its name, which is another one where there are two.
+    ticks = alt.ExprRef(DURATION_MS_TICKS) if one_scale and series.form == "duration" else alt.Undefined
     axis = alt.Axis(
+        values=ticks,
         title=series.title,
         labelExpr=_AXES.get(series.form, NUMBER_AXIS),
         orient="right" if right else "left",
@@ -114,8 +128,8 @@ def _measure(field: str, series: Series, *, zero: bool, right: bool = False) -> 
     return alt.Y(f"{field}:Q", axis=axis, scale=alt.Scale(zero=zero, nice=True))
 
 
-def _extras(frame: pd.DataFrame, first: Series, rolling: bool, outliers: bool, target: float | None) -> list[alt.Chart]:
-    """The band, the rolling mean, the points beyond and the target; each only where asked for."""
+def _extras(frame: pd.DataFrame, rolling: bool, outliers: bool, target: float | None) -> list[alt.Chart]:
+    """The band, the rolling mean and the target; each only where asked for."""
     layers: list[alt.Chart] = []
     middle = _timed(frame, "middle")
     if outliers:
@@ -130,16 +144,23 @@ def _extras(frame: pd.DataFrame, first: Series, rolling: bool, outliers: bool, t
                 y=alt.Y("rolling:Q"), color=alt.value("gray")
             )
         )
-    if outliers:
-        layers.append(
-            middle.transform_filter("isValid(datum.outlier)")
-            .mark_point(shape="diamond", filled=True, size=110, opacity=1)
-            .encode(y=alt.Y("outlier:Q"), color=alt.value("red"), tooltip=_tooltip(first, None))
-        )
     if target is not None:
         line = alt.Chart(frame).mark_rule(strokeDash=[2, 3], strokeWidth=1.4)
         layers.append(line.encode(y=alt.datum(target), color=alt.value("gray")))
     return layers
+
+
+def _diamonds(frame: pd.DataFrame, first: Series, outliers: bool) -> list[alt.Chart]:
+    """The points beyond the band, over everything else."""
+    if not outliers:
+        return []
+    beyond: alt.Chart = (
+        _timed(frame, "middle")
+        .transform_filter("isValid(datum.outlier)")
+        .mark_point(shape="diamond", filled=True, size=120, opacity=1)
+        .encode(y=alt.Y("outlier:Q"), color=alt.value("red"), tooltip=_tooltip(first, None))
+    )
+    return [beyond]
 
 
 def _selections() -> list[alt.Parameter]:

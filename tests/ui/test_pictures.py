@@ -1,0 +1,114 @@
+"""The charts as pictures, compared with approved ones in `approved/`.
+
+After a change that is meant, look at the new pictures: `RUNTALLY_APPROVE_PICTURES=1 pytest tests/ui/test_pictures.py`
+writes them.
+"""
+
+import json
+import os
+import re
+import tomllib
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import altair as alt
+import pytest
+import vl_convert
+from runtally_ui.agent_series import agent_runs_frame, runs_by_agent
+from runtally_ui.answers import QueryAnswer
+from runtally_ui.chart_data import Palette
+from runtally_ui.colours import SLOTS, series_domain
+from runtally_ui.launch import ENTRY_SCRIPT
+from runtally_ui.ranking import ranked_bars, ranking_frame
+from runtally_ui.scatter import call_cost_chart, call_cost_frame
+from runtally_ui.trend_data import Series, trend_frame
+from runtally_ui.trends import bar_trend, line_trend
+from ui.fleet import KINDS, fleet
+from ui.stub_api import StubApi
+
+APPROVED = Path(__file__).parent / "approved"
+TODAY = date(2026, 11, 21)
+NOW = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
+COST = Series("cost_usd", "money", "Total cost")
+PER_RUN = Series("cost_per_run_usd", "money", "Cost per run")
+RATE = Series("success_rate", "share", "Success rate")
+CACHE = Series("cache_hit_rate", "share", "Cache hit rate")
+MEAN = Series("avg_duration_ms", "duration", "Avg duration")
+P95 = Series("p95_duration_ms", "duration", "p95 duration")
+
+Chart = alt.Chart | alt.LayerChart
+
+
+def ask(
+    measures: list[str], dimensions: tuple[str, ...] = (), granularity: str = "none", first: str = "2026-10-23"
+) -> QueryAnswer:
+    time = {"from": first, "to": "2026-11-21", "granularity": granularity, "timezone": "UTC"}
+    body = {"measures": ["runs", *measures], "dimensions": list(dimensions), "time": time}
+    return QueryAnswer.model_validate(StubApi(fleet(TODAY), TODAY).query(body))
+
+
+def cost() -> Chart:
+    answer = ask(["cost_usd", "cost_per_run_usd"], granularity="day")
+    return bar_trend(trend_frame(answer, COST, NOW, PER_RUN), COST, PER_RUN)
+
+
+def duration() -> Chart:
+    answer = ask(["avg_duration_ms", "p95_duration_ms"], granularity="day")
+    return line_trend(trend_frame(answer, MEAN, NOW, P95), MEAN, P95)
+
+
+def success_with_band() -> Chart:
+    answer = ask(["success_rate"], granularity="day")
+    return line_trend(trend_frame(answer, RATE, NOW), RATE, rolling=True, outliers=True)
+
+
+def agents() -> Chart:
+    keys = [(kind.workspace_id, kind.agent_id) for kind in KINDS]
+    palette = Palette(
+        {key: kind.name for key, kind in zip(keys, KINDS, strict=True)},
+        {key: slot for slot, key in enumerate(keys[:SLOTS])},
+    )
+    answer = ask(["succeeded", "errors"], ("workspace_id", "agent_id"), "day", "2026-11-15")
+    domain = series_domain(palette.slots, palette.names)
+    return runs_by_agent(agent_runs_frame(answer, palette, NOW), domain, domain)
+
+
+def cache_by_model() -> Chart:
+    return ranked_bars(ranking_frame(ask(["cache_hit_rate"], ("model",)), CACHE, "model"), CACHE, target=0.4)
+
+
+def calls_against_cost() -> Chart:
+    runs = StubApi(fleet(TODAY), TODAY).runs({"limit": ["60"]})
+    return call_cost_chart(call_cost_frame(QueryAnswer.model_validate(runs)))
+
+
+@pytest.mark.parametrize("draw", [cost, duration, success_with_band, agents, cache_by_model, calls_against_cost])
+def test_a_chart_looks_as_approved(draw: Callable[[], Chart]) -> None:
+    picture = APPROVED / f"{draw.__name__}.svg"
+    drawn = svg(draw())
+    if os.environ.get("RUNTALLY_APPROVE_PICTURES"):
+        APPROVED.mkdir(exist_ok=True)
+        picture.write_text(drawn, encoding="utf-8")
+    assert "NaN" not in drawn
+    assert shapes(drawn) == shapes(picture.read_text(encoding="utf-8"))
+
+
+def svg(chart: Chart) -> str:
+    """The chart in the light theme, 640 pixels wide. In the browser Streamlit resolves the theme's colours."""
+    theme: dict[str, Any] = tomllib.loads((ENTRY_SCRIPT.parent / ".streamlit/config.toml").read_text())["theme"]
+    light = theme["light"]
+    body = chart.properties(width=640).to_dict()
+    body["config"] = {**body["config"], "range": {"category": light["chartCategoricalColors"]}, "background": "white"}
+    text = json.dumps(body)
+    for name in ("primary", "green", "red", "orange", "gray"):
+        text = text.replace(f'"value": "{name}"', f'"value": "{light[name + "Color"]}"')
+    found: str = vl_convert.vegalite_to_svg(json.loads(text))
+    return found
+
+
+def shapes(picture: str) -> list[str]:
+    """The picture's texts and marks, positions to the pixel: what another version of a font moves by less is equal."""
+    rounded = re.sub(r"-?\d+\.\d+", lambda number: f"{float(number[0]):.0f}", picture)
+    return re.findall(r"<(?:path|text|rect|line)[^>]*>[^<]*", rounded)
