@@ -105,6 +105,17 @@ def test_custom_days_live_in_the_address(open_page: OpenPage) -> None:
     assert app.date_input(key="dates").value == (date(2026, 11, 1), date(2026, 11, 10))
 
 
+def test_a_link_of_an_earlier_version_opens(open_page: OpenPage) -> None:
+    old = ["2026-11-01", "2026-11-10"]
+    app = open_page(stub(), range="Custom", dates=old, agent=["qa-smoke"], tz="Europe/Berlin")
+    assert not app.exception
+    assert app.date_input(key="dates").value == (date(2026, 11, 1), date(2026, 11, 10))
+    assert app.multiselect(key="agent_id").value == ["qa-smoke"]
+    assert app.selectbox(key="timezone").value == "Europe/Berlin"
+    wanted = {"agent_id": ["qa-smoke"], "from": old[:1], "to": old[1:]}
+    assert metrics(app)["Executions"][0] == f"{stub().analytics(wanted)['totals']['runs']:,}"
+
+
 def test_an_empty_store_says_how_to_publish(open_page: OpenPage) -> None:
     app = open_page(stub(cells=[]))
     assert "No runs yet" in texts(app)

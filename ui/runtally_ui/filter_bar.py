@@ -37,6 +37,7 @@ _PLACEHOLDERS = {
     "environment": "All environments",
     "user_id": "All users",
 }
+_CHOICES: Mapping[str, Sequence[str]] = {"range": RANGES, "compare": tuple(COMPARISONS), "granularity": GRANULARITIES}
 _BIND: Final = "query-params"
 _HIDDEN_DATES = "<style>.st-key-ranges .st-key-dates { display: none; }</style>"
 
@@ -55,8 +56,18 @@ def modernise_address() -> None:
     """Before any widget is drawn: an address of an earlier version becomes one of this."""
     asked = {name: st.query_params.get_all(name) for name in st.query_params}
     found = modern(asked)
-    if found != asked:
-        st.query_params.from_dict(found)
+    if found == asked:
+        return
+    st.query_params.from_dict(found)
+    # Widgets read the address that the browser came with, so what was translated is handed to them.
+    choices = {**_CHOICES, "timezone": _timezones(st.context.timezone)}
+    for name, values in found.items():
+        if values == asked.get(name) or name in st.session_state or not values:
+            continue
+        if name in DIMENSIONS:
+            st.session_state[name] = values
+        elif name in ("from", "to") or values[0] in choices.get(name, ()):
+            st.session_state[name] = values[0]
 
 
 def draw_range(bar: DeltaGenerator, now: datetime, begin: date | None) -> RangeChoice:
