@@ -5,8 +5,10 @@ what to do (`take_due`, `committable`, `crowded`). One promise governs all of it
 names an offset unless every record before it, in this epoch, was reported as written.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import count
 
 from runtally_consumer.breaker import Breaker
@@ -65,7 +67,7 @@ class Engine:
         self._waiting: dict[int, _Open] = {}
         self._in_flight: dict[int, _Open] = {}
         self._turns: dict[str, int] = {}
-        self._breakers: dict[str, Breaker] = {}
+        self._breakers = defaultdict[str, Breaker](partial(Breaker, limits.breaker_failures, limits.breaker_seconds))
         self._stopped: dict[Partition, str] = {}
         self._resuming: set[Partition] = set()
         self._skips: dict[Partition, int] = {}
@@ -149,7 +151,7 @@ class Engine:
         self._admitting = True
         self._watermarks = {partition: Watermark() for partition in partitions}
         self._committed = {}
-        self._breakers = {}
+        self._breakers.clear()
         self._stopped = {}
         self._resuming = set()
         self._skips = {}
@@ -211,7 +213,7 @@ class Engine:
             return
         self._held_bytes -= opened.batch.size_bytes
         if opened.batch.epoch == self._epoch:
-            self._breaker(opened.batch.topic).succeeded()
+            self._breakers[opened.batch.topic].succeeded()
         for piece in opened.batch.slices:
             watermark = self._watermarks.get(piece.partition)
             if piece.epoch == self._epoch and watermark is not None:
@@ -235,7 +237,7 @@ class Engine:
             longest = min(longest, self._limits.first_retry_seconds * 2 ** min(opened.attempts, 20))
         opened.not_before = now + max(self._limits.first_retry_seconds / 2, longest * self._jitter())
         self._waiting[batch_id] = opened
-        breaker = self._breaker(opened.batch.topic)
+        breaker = self._breakers[opened.batch.topic]
         if failure is FailureClass.TRANSIENT:
             breaker.undecided(opened.not_before)
         else:
@@ -322,21 +324,17 @@ class Engine:
     def _all_open(self) -> list[_Open]:
         return [*self._in_flight.values(), *self._waiting.values()]
 
-    def _breaker(self, topic: str) -> Breaker:
-        limits = self._limits
-        return self._breakers.setdefault(topic, Breaker(limits.breaker_failures, limits.breaker_seconds))
-
     def _rank(self, opened: _Open) -> tuple[int, int, int]:
         """The least starts first: topics take turns, then the oldest batch, or the probe."""
         topic = opened.batch.topic
-        probing = self._breaker(topic).reason is not None
+        probing = self._breakers[topic].reason is not None
         return self._turns.get(topic, 0), opened.attempts if probing else 0, opened.batch.id
 
     def _may_start(self, opened: _Open, now: float) -> bool:
         most = self._limits.inserts_in_flight
         topic = opened.batch.topic
         flying = sum(1 for other in self._in_flight.values() if other.batch.topic == topic)
-        if not self._breaker(topic).may_start(now, flying):
+        if not self._breakers[topic].may_start(now, flying):
             return False
         if opened.not_before > now or len(self._in_flight) >= most:
             return False

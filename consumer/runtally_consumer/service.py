@@ -8,6 +8,7 @@ import structlog
 from runtally_consumer.dead_letter_limits import TooManyDeadLetters
 from runtally_consumer.engine import Engine
 from runtally_consumer.failures import FailureClass, classify
+from runtally_consumer.gauges import gauge_state
 from runtally_consumer.metrics import ConsumerMetrics
 from runtally_consumer.placement import Lost
 from runtally_consumer.polling import Poller
@@ -20,6 +21,7 @@ from runtally_consumer.writing import BatchWriter, Written
 
 TICK_SECONDS = 0.05
 COMMIT_EVERY_SECONDS = 1.0
+WATCH_EVERY_SECONDS = 1.0  # far more often than the longest standstill asks for
 LIVE_SECONDS = 15.0
 # The group waits for us while we finish; Kafka gives us the rebalance timeout, 60 s, for all of it.
 REVOKE_SECONDS = 20.0
@@ -56,8 +58,10 @@ class Consumer:
         self._next_commit = 0.0
         self._commit_failure: str | None = None
         self._heartbeat: float | None = None
+        self._next_watch = 0.0
         self._polled_seconds: dict[str, float] = {}
         self._without_partitions_since = monotonic()
+        gauge_state(metrics, engine, source, writer.unix_seconds)
 
     def stop(self) -> None:
         """Leave: admit nothing more, write and commit what was read, then let `run` return."""
@@ -177,8 +181,10 @@ class Consumer:
         self._release_resumed()
         self._start_due_writes(now)
         self._start_due_commit(now)
-        self._watch(now)
-        self._gauge()
+        if now >= self._next_watch:
+            self._next_watch = now + WATCH_EVERY_SECONDS
+            self._watch(now)
+            self._measure_polling()
 
     def _watch(self, now: float) -> None:
         """Those whose records wait for their turn, here or for memory, move whenever the store answers anyone."""
@@ -204,22 +210,10 @@ class Consumer:
         for partition, offset in self._engine.take_resumed().items():
             self._source.release(partition, offset)
 
-    def _gauge(self) -> None:
-        stopped = [partition.topic for partition in self._engine.stopped]
-        open_breakers = self._engine.open_breakers
-        for topic in EVENT_TOPICS:
-            self._metrics.breaker_open.labels(topic).set(topic in open_breakers)
-            self._metrics.stopped_partitions.labels(topic).set(stopped.count(topic))
-        now = self._writer.unix_seconds()
-        for topic in EVENT_TOPICS:
-            oldest = self._engine.oldest_timestamp_ms(topic)
-            age = 0.0 if oldest is None else max(0.0, now - oldest / 1000)  # a sender's clock may be ahead
-            self._metrics.lag_seconds.labels(topic).set(age)
+    def _measure_polling(self) -> None:
         for step, seconds in (("poll", self._poller.poll_seconds), ("blocked", self._poller.blocked_seconds)):
             self._metrics.step_seconds.labels(step).inc(seconds - self._polled_seconds.get(step, 0.0))
             self._polled_seconds[step] = seconds
-        self._metrics.buffer_bytes.set(self._engine.held_bytes)
-        self._metrics.lag_records.set(sum(self._source.lag().values()) + self._engine.held_records)
 
     def _start_due_writes(self, now: float) -> None:
         for batch in self._engine.take_due(now):

@@ -21,6 +21,7 @@ class Watermark:
         self._written: set[int] = set()
         self._next_offset: int | None = None
         self._lowest_offset = 0
+        self._pending_records = 0
 
     @property
     def next_offset(self) -> int | None:
@@ -29,7 +30,7 @@ class Watermark:
 
     @property
     def pending_records(self) -> int:
-        return sum(len(piece.records) for piece in self._open if piece.first_offset not in self._written)
+        return self._pending_records
 
     @property
     def oldest(self) -> Record | None:
@@ -47,6 +48,7 @@ class Watermark:
             self._lowest_offset = self._open[0].first_offset
         self._open.clear()
         self._written.clear()
+        self._pending_records = 0
         return self._lowest_offset
 
     def skip_to(self, offset: int) -> None:
@@ -63,10 +65,12 @@ class Watermark:
             )
         self._lowest_offset = piece.next_offset
         self._open.append(piece)
+        self._pending_records += len(piece.records)
 
     def written(self, piece: Slice) -> None:
         """A slice is durable."""
         self._written.add(piece.first_offset)
+        self._pending_records -= len(piece.records)
         while self._open and self._open[0].first_offset in self._written:
             done = self._open.popleft()
             self._written.discard(done.first_offset)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import accumulate, pairwise
-from typing import Protocol
+from typing import Final, Protocol
 
 import pyarrow as pa
 from runtally.violations import Violation
@@ -21,6 +21,19 @@ from runtally_consumer.inserting import Insertion, RowInserter
 from runtally_consumer.marks import MARKED_TABLE, mark_rows
 from runtally_consumer.records import Batch, Partition, Record
 from runtally_consumer.threads import in_daemon_thread
+
+LEDGER_ROW: Final = pa.struct(
+    {
+        "stream": pa.string(),
+        "topic": pa.string(),
+        "partition": pa.uint32(),
+        "first_offset": pa.uint64(),
+        "last_offset": pa.uint64(),
+        "accepted": pa.uint32(),
+        "dead": pa.uint32(),
+        "acknowledged_at": pa.timestamp("us", "UTC"),
+    }
+)
 
 
 class DeadLetterTopic(Protocol):
@@ -191,19 +204,20 @@ def ledger_rows(stream: str, batch: Batch, dead_indices: Sequence[int], acknowle
         while index >= ends[slice_number]:
             slice_number += 1
         dead[slice_number] += 1
-    accepted = [len(piece.records) - count for piece, count in zip(batch.slices, dead, strict=True)]
-    return pa.table(
-        {
-            "stream": pa.array([stream] * len(dead), pa.string()),
-            "topic": pa.array([batch.topic] * len(dead), pa.string()),
-            "partition": pa.array([piece.partition.number for piece in batch.slices], pa.uint32()),
-            "first_offset": pa.array([piece.first_offset for piece in batch.slices], pa.uint64()),
-            "last_offset": pa.array([piece.last_offset for piece in batch.slices], pa.uint64()),
-            "accepted": pa.array(accepted, pa.uint32()),
-            "dead": pa.array(dead, pa.uint32()),
-            "acknowledged_at": pa.array([acknowledged_at] * len(dead), pa.timestamp("us", "UTC")),
-        }
-    )
+    rows = [
+        (
+            stream,
+            batch.topic,
+            piece.partition.number,
+            piece.first_offset,
+            piece.last_offset,
+            len(piece.records) - count,
+            count,
+            acknowledged_at,
+        )
+        for piece, count in zip(batch.slices, dead, strict=True)
+    ]
+    return pa.Table.from_struct_array(pa.array(rows, LEDGER_ROW))
 
 
 def _places(batch: Batch) -> list[tuple[Partition, Record]]:

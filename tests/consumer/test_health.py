@@ -7,7 +7,7 @@ import pytest
 from consumer.fakes import FakeBroker
 from consumer.samples import FEEDBACK, P0, RUNS, run_value
 from consumer.stack import until
-from consumer.world import World, leave, play, runs
+from consumer.world import World, gauged, leave, play, runs
 from httpx import ASGITransport, AsyncClient
 from runtally_consumer.health import health_app
 from runtally_consumer.metrics import ConsumerMetrics
@@ -80,12 +80,12 @@ def test_metrics_tell_the_age_of_what_waits_and_how_long_reading_was_blocked() -
 
         await until(lambda: world.clock.advance(0.1) and blocked() > 1, "time spent waiting for memory")
         first = datetime(2026, 8, 1, tzinfo=UTC).timestamp()  # the world's clock; its records are of 1970
-        assert metrics.lag_seconds.labels(RUNS)._value.get() == first
-        assert metrics.lag_seconds.labels(FEEDBACK)._value.get() == 0
+        assert gauged(consumer, "lag_seconds", RUNS) == first
+        assert gauged(consumer, "lag_seconds", FEEDBACK) == 0
         assert metrics.step_seconds.labels("poll")._value.get() > 0
         world.store.answering.set()
         await world.committed()
-        await until(lambda: metrics.lag_seconds.labels(RUNS)._value.get() == 0, "nothing waiting")
+        await until(lambda: gauged(consumer, "lag_seconds", RUNS) == 0, "nothing waiting")
         await leave(consumer, running)
 
     play(story)

@@ -6,7 +6,7 @@ import pytest
 from consumer.fakes import FakeRegister
 from consumer.samples import NOT_JSON, P0, P1, RUNS, StoredRecord, run_value
 from consumer.stack import until
-from consumer.world import World, leave, play, runs
+from consumer.world import World, gauged, leave, play, runs
 
 
 def test_rows_that_the_store_refuses_become_dead_letters_and_the_rest_is_stored() -> None:
@@ -36,12 +36,12 @@ def test_what_a_person_must_mend_opens_the_breaker_and_makes_no_dead_letters(cod
         told = "breaker open for agent-runs.v1: systemic: "
         await until(lambda: (consumer.not_ready_reason() or "").startswith(told), "told")
         assert consumer.is_alive()
-        gauge = consumer._metrics.breaker_open.labels(RUNS)
-        await until(lambda: gauge._value.get() == 1, "measured")
+        assert gauged(consumer, "breaker_open", RUNS) == 1
         assert world.broker.committed == {P0: 5}
         world.store.refuses = {}
         await world.committed()
-        await until(lambda: consumer.not_ready_reason() is None and gauge._value.get() == 0, "closed again")
+        await until(lambda: consumer.not_ready_reason() is None, "closed again")
+        assert gauged(consumer, "breaker_open", RUNS) == 0
         await leave(consumer, running)
         assert world.dead_letters.letters == []
 
@@ -63,13 +63,13 @@ def test_too_many_dead_letters_stop_their_partition_only_until_it_is_resumed() -
         await until(lambda: world.clock.advance(0.1) and world.broker.committed.get(P1) == 50, "the other's")
         assert "agent-runs.v1-0 stopped: 100 of the last" in (consumer.not_ready_reason() or "")
         assert consumer.is_alive()
-        gauge = consumer._metrics.stopped_partitions.labels(RUNS)
-        await until(lambda: gauge._value.get() == 1, "measured")
+        assert gauged(consumer, "stopped_partitions", RUNS) == 1
         assert committed <= world.broker.committed[P0] < 130
         assert consumer.resume_partition(P0)
         assert not consumer.resume_partition(P1)
         await world.committed()
-        await until(lambda: consumer.not_ready_reason() is None and gauge._value.get() == 0, "ready")
+        await until(lambda: consumer.not_ready_reason() is None, "ready")
+        assert gauged(consumer, "stopped_partitions", RUNS) == 0
         await leave(consumer, running)
         dead = {letter.record.offset for letter in world.dead_letters.letters}
         assert dead == set(range(30, 180))

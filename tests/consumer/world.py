@@ -84,3 +84,8 @@ def runs(first: int, end: int) -> list[bytes | None]:
 async def leave(consumer: Consumer, running: "asyncio.Task[None]") -> None:
     consumer.stop()
     await asyncio.wait_for(running, 20)
+
+
+def gauged(consumer: Consumer, name: str, topic: str) -> float | None:
+    """What /metrics shows of the topic."""
+    return consumer._metrics.registry.get_sample_value(f"runtally_consumer_{name}", {"topic": topic})

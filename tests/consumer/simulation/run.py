@@ -95,6 +95,7 @@ def _prepare() -> None:
     catalogue()
     gc.collect()
     gc.freeze()  # what stays for ever is not looked through again and again
+    gc.set_threshold(50_000, 10, 10)
 
 
 @contextmanager

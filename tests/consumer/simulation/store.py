@@ -19,7 +19,7 @@ SYSTEMIC_CODES: Final = (60, 81, 16, 47, 62, 192, 497, 516, 0)
 CODES: Final = (*sorted(TRANSIENT_CODES), *SYSTEMIC_CODES, *sorted(DATA_CODES))
 CONSTRAINT_VIOLATED: Final = 469
 KEYS: Final = {"agent_runs": "run_id", "agent_feedback": "id"}
-
+LEDGER_COLUMNS: Final = ("topic", "partition", "first_offset", "last_offset", "accepted", "dead")
 BUCKET_SECONDS: Final = 15 * 60
 
 StoredKey = tuple[str, str, bytes]
@@ -84,14 +84,15 @@ class SimulatedStore:
 
     def _apply(self, table: str, rows: pa.Table) -> None:
         if table == "ingest_ledger":
-            for row in rows.to_pylist():
-                self.on_ledger(row)
+            columns = {name: rows[name].to_pylist() for name in LEDGER_COLUMNS}
+            for values in zip(*columns.values(), strict=True):
+                self.on_ledger(dict(zip(columns, values, strict=True)))
         elif table == "bucket_changes":
             when = next(self._applied)
             self._marks |= dict.fromkeys(rows["bucket"].to_pylist(), when)
         elif table == "dead_letters":
-            for row in rows.select(["topic", "partition", "offset"]).to_pylist():
-                self.mirrored.add((Partition(row["topic"], row["partition"]), row["offset"]))
+            places = [rows[name].to_pylist() for name in ("topic", "partition", "offset")]
+            self.mirrored |= {(Partition(topic, number), offset) for topic, number, offset in zip(*places, strict=True)}
         else:
             when = next(self._applied)
             workspaces, ids = rows["workspace_id"].to_pylist(), rows[KEYS[table]].to_pylist()

@@ -11,7 +11,7 @@ from consumer.simulation.messages import BAD, catalogue
 from consumer.simulation.nemesis import Nemesis
 from consumer.simulation.promises import Broken
 from consumer.simulation.world import World
-from runtally_consumer import inserting, service, writing
+from runtally_consumer import inserting, polling, service, writing
 from runtally_consumer.decoding import DECODERS
 from runtally_consumer.records import Partition
 
@@ -53,6 +53,7 @@ def _seams(world: World) -> Iterator[None]:
     decoders = DECODERS if world.seed % REAL_DECODER_EVERY == 0 else world.catalogue.decoders
     with (
         mock.patch.object(service, "TICK_SECONDS", tick),
+        mock.patch.object(polling, "POLL_WAIT_MS", world.draws.choice([200, 1000])),
         mock.patch.object(writing, "DECODERS", decoders),
         mock.patch.object(writing, "in_daemon_thread", asyncio.to_thread),
         mock.patch.object(inserting, "in_daemon_thread", asyncio.to_thread),

@@ -23,7 +23,7 @@ class Process:
     def __init__(self, name: str) -> None:
         self.name = name
         self.is_dead = False
-        self.is_stopped = False
+        self.is_halted = False  # stopped or dead
         self.held: list[_Call] = []
 
 
@@ -33,14 +33,14 @@ _process: ContextVar[Process | None] = ContextVar("process", default=None)
 class _Call(asyncio.TimerHandle):
     """What is to be called, when, in which context. As light as can be: a story makes thousands."""
 
-    __slots__ = ("args", "at", "callback", "context", "is_cancelled", "process")
+    __slots__ = ("args", "at", "callback", "is_cancelled", "process", "run")
 
     def __init__(self, at: float, callback: Callable[..., object], args: Any, context: Context) -> None:
         # Nothing of the parent's is used: it is one by type only, as tasks ask for.
         self.at = at
         self.callback = callback
         self.args = args
-        self.context = context
+        self.run = context.run
         self.process = context.get(_process)
         self.is_cancelled = False
 
@@ -98,11 +98,15 @@ class VirtualLoop(asyncio.BaseEventLoop):
         *args: *Ts,
         context: Context | None = None,
     ) -> asyncio.TimerHandle:
-        return self.call_at(self._now + delay, callback, *args, context=context)
+        when = self._now + delay
+        call = _Call(when, callback, args, copy_context() if context is None else context)
+        heapq.heappush(self._later, (when, next(self._order), call))
+        return call
 
     def call_elsewhere(self, delay: float, callback: Callable[..., object], *args: Any) -> None:
         """Call it outside of any process: it happens even when the caller is stopped or killed."""
-        self.call_at(self._now + delay, callback, *args, context=self._outside)
+        when = self._now + delay
+        heapq.heappush(self._later, (when, next(self._order), _Call(when, callback, args, self._outside)))
 
     def run_in_executor(self, executor: Any, func: Callable[[Unpack[Ts]], T], *args: *Ts) -> "asyncio.Future[T]":
         future: asyncio.Future[T] = self.create_future()
@@ -134,15 +138,17 @@ class VirtualLoop(asyncio.BaseEventLoop):
         return self.create_task(work, context=context)
 
     def stop_process(self, process: Process) -> None:
-        process.is_stopped = True
+        process.is_halted = True
 
     def continue_process(self, process: Process) -> None:
-        process.is_stopped = False
+        if process.is_dead:
+            return
+        process.is_halted = False
         self._soon.extend(process.held)
         process.held.clear()
 
     def kill_process(self, process: Process) -> None:
-        process.is_dead = True
+        process.is_dead = process.is_halted = True
 
     def bury(self, process: Process) -> None:
         """Let what is left of a killed process run to its end, when nobody watches any more."""
@@ -162,21 +168,24 @@ class VirtualLoop(asyncio.BaseEventLoop):
             asyncio._set_running_loop(None)
 
     def _turn(self) -> None:
-        if not self._soon:
-            if not self._later:
+        soon, later = self._soon, self._later
+        while later and later[0][2].is_cancelled:
+            heapq.heappop(later)
+        if not soon:
+            if not later:
                 raise RuntimeError("everything waits for ever")
-            self._now = max(self._now, self._later[0][0])
-        while self._later and self._later[0][0] <= self._now:
-            self._soon.append(heapq.heappop(self._later)[2])
-        for _ in range(len(self._soon)):
-            call = self._soon.popleft()
+            self._now = max(self._now, later[0][0])
+        while later and later[0][0] <= self._now:
+            soon.append(heapq.heappop(later)[2])
+        for _ in range(len(soon)):
+            call = soon.popleft()
             if call.is_cancelled:
                 continue
             process = call.process
-            if process is not None and (process.is_stopped or process.is_dead):
+            if process is not None and process.is_halted:
                 process.held.append(call)
                 continue
             try:
-                call.context.run(call.callback, *call.args)
+                call.run(call.callback, *call.args)
             except Exception as error:
                 self.call_exception_handler({"message": "a callback failed", "exception": error})
