@@ -36,6 +36,7 @@ GETS = [
     "/api/v1/analytics/agents",
     "/api/v1/analytics/models",
     "/api/v1/analytics/summary",
+    "/api/v1/errors",
     "/api/v1/runs",
     "/api/v1/runs/none",
 ]
