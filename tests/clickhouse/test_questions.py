@@ -39,6 +39,13 @@ OF_INGESTION = {
     "partition_stops",
     "stored_versions",
 }
+# Rollups as they are kept; what is in them is made of the catalogue's relations.
+OF_ROLLUPS: dict[str, list[str]] = {
+    "dirty_buckets": [],
+    "greatest_generation": [],
+    "publish_rollups": [],
+    "rolled_up_cells": ["FROM run_cells"],
+}
 # What the questions of the catalogue are composed of, and what each of it reads; tests/clickhouse/measures asks them.
 OF_THE_CATALOGUE: dict[str, list[str]] = {
     "merged_runs": ["agent_runs"],
@@ -169,7 +176,7 @@ def test_whole_runs_answer(fleet: Store, question: RunQuestion) -> None:
 def test_every_query_file_is_asked_here() -> None:
     folder = resources.files("runtally_clickhouse") / "queries"
     files = {entry.name.removesuffix(".sql") for entry in folder.iterdir()}
-    assert files == {*RunQuestion, *OF_THE_CATALOGUE, *OF_INGESTION}
+    assert files == {*RunQuestion, *OF_THE_CATALOGUE, *OF_ROLLUPS, *OF_INGESTION}
     assert set(PARAMETERS) == set(EMPTY) == set(RunQuestion)
     assert set(GOLDEN) | {RunQuestion.RUNS_BY_ID, RunQuestion.RUNS_NEWEST_FIRST} == set(RunQuestion)
 
@@ -182,7 +189,7 @@ def test_only_merged_runs_reads_the_runs() -> None:
         relations = ("agent_runs", "FROM merged_runs", "FROM run_cells")
         reads = [word for word in relations if word in query_text(entry.name[:-4])]
         stem = entry.name.removesuffix(".sql")
-        expected: dict[str, list[str]] = {**OF_THE_CATALOGUE, **{name: [] for name in OF_INGESTION}}
+        expected: dict[str, list[str]] = {**OF_THE_CATALOGUE, **OF_ROLLUPS, **{name: [] for name in OF_INGESTION}}
         assert reads == expected.get(stem, ["FROM merged_runs"]), entry.name
         assert "PREWHERE" not in text
 
