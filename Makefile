@@ -7,7 +7,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help up demo down status check test simulation chaos lock clean
+.PHONY: help up demo down status check test simulation fuzz chaos lock clean
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -38,6 +38,9 @@ chaos: $(READY) ## break a whole stack for MINUTES (10) minutes and hold it exac
 
 simulation: $(READY) ## play the consumer's stories of faults; ARGS='--seeds 100000', or ARGS='--seed 4711' to see one
 	@PYTHONPATH=tests $(BIN)/python -m consumer.simulation.run $(ARGS)
+
+fuzz: $(READY) ## decode drawn records, good and broken; ARGS='--seconds 600', or ARGS='--seed 4711' for one chunk
+	@PYTHONPATH=tests $(BIN)/python -m consumer.decoding.fuzz $(ARGS)
 
 bench-%: $(READY) ## run one benchmark of tests/benchmarks, such as bench-simulate
 	@PYTHONPATH=tests $(BIN)/python tests/benchmarks/bench_$(subst -,_,$*).py $(ARGS)

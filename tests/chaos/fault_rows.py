@@ -139,22 +139,28 @@ ROWS = (
     FaultRow(
         19, "poison of every kind",
         (
+            "consumer/decoding/test_fuzz.py::test_drawn_chunks_decode_as_the_model_says",
             "consumer/decoding/test_equals_model.py::test_any_batch",
             "consumer/decoding/test_equals_model.py::test_each_broken_value_among_good_neighbours",
             "integration/test_bad_input.py::test_bad_records_become_dead_letters_and_their_neighbours_runs",
         ),
-        (("chaos", "dead letters"),),
+        (("chaos", "dead letters"), ("fuzz", "dead")),
     ),
     FaultRow(
         20, "one poison record, or many",
         (
+            "consumer/decoding/test_fuzz.py::test_drawn_chunks_decode_as_the_model_says",
             "consumer/test_bisection.py::test_the_cost_is_bounded",
             "consumer/test_dead_letter_limits.py::test_more_than_five_percent_and_at_least_a_hundred",
         ),
     ),
     FaultRow(
         21, "poison that crashes the decoder",
-        ("consumer/decoding/test_equals_model.py::test_each_broken_value_among_good_neighbours",),
+        (
+            "consumer/decoding/test_equals_model.py::test_each_broken_value_among_good_neighbours",
+            "consumer/decoding/test_fuzz.py::test_drawn_chunks_decode_as_the_model_says",
+        ),
+        (("fuzz", "chunks"),),
         remark="no quarantine: what is known to crash Arrow is kept away from it by checks before",
     ),
     FaultRow(

@@ -1,7 +1,9 @@
 """The guards in front of the columnar reader: what it must never see, and what it cannot tell us.
 
 pyarrow.json dies on a bare `null`, lets invalid UTF-8 pass, takes two objects in one value for two rows,
-reads `.5` and `1e+-5` as decimals and has no maps. So each message is first proved to be one JSON object.
+reads `.5` and `1e+-5` as decimals and has no maps. A decimal with a large exponent, or with many digits, it may read
+as another number: it multiplies beyond its width, and by what lies behind its table of powers. So each message is first
+proved to be one JSON object, with amounts that it reads right.
 """
 
 import re
@@ -16,8 +18,11 @@ from runtally.violations import MAX_RECORD_BYTES
 from runtally_consumer.decoding.run_fields import UNREADABLE, Probe, decode_probe
 from runtally_consumer.decoding.tag_columns import TagColumn, tag_column
 
-# An amount in a string, as the contract spells it; pyarrow takes more.
-_AMOUNT_IN_STRING = re.compile(rb'"[+-]?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,9})?"')
+# Amounts, a line each, as the contract spells them and pyarrow reads them right: the digits, and what the exponent
+# adds to them, stay within the width of its decimals.
+_AMOUNT = rb"[0-9]{1,17}(?:\.[0-9]{1,40})?(?:[eE][+-]?[01]?[0-9])?"
+_AMOUNTS = re.compile(rb'(?:(?:null|-?%b|"[+-]?%b")\n)*' % (_AMOUNT, _AMOUNT))
+_MANY_DIGITS = re.compile(rb"[0-9]{18}")
 _first_byte = itemgetter(0)
 
 
@@ -113,8 +118,9 @@ def _is_utf8(text: bytes) -> bool:
 
 
 def _amounts_are_plain(probes: Sequence[Probe]) -> bool:
-    """Whether every amount that stands in a string, and that pyarrow would take, is spelled by the contract."""
-    texts = b"\n".join([probe.cost_usd for probe in probes] + [probe.credits for probe in probes])
-    if not texts.translate(None, b'0123456789."\nnul') and b'".' not in texts and b'."' not in texts:
+    """Whether every amount is spelled by the contract, and pyarrow reads it as the number that it is."""
+    texts = b"\n".join([probe.cost_usd for probe in probes] + [probe.credits for probe in probes] + [b""])
+    odd = texts.translate(None, b'0123456789."\nnul') or b'".' in texts or b'."' in texts or b'""' in texts
+    if not odd and not _MANY_DIGITS.search(texts):
         return True  # digits with points between them, and nulls
-    return b'"' not in _AMOUNT_IN_STRING.sub(b"", texts)
+    return _AMOUNTS.fullmatch(texts) is not None

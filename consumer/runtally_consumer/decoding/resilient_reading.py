@@ -7,7 +7,7 @@ import pyarrow as pa
 from runtally_consumer.decoding.admission import Admitted
 from runtally_consumer.decoding.json_columns import read_columns
 from runtally_consumer.decoding.key_shapes import may_have_keys_once
-from runtally_consumer.decoding.run_fields import UNREADABLE, Width, decode_typed, json_schema
+from runtally_consumer.decoding.run_fields import Width, is_typed, json_schema
 
 _PIECE_ROWS = 32
 
@@ -27,7 +27,7 @@ def read_groups(
         if batch is not None:
             yield admitted, batch, width
             return
-    for sieve in (None, _is_typed, may_have_keys_once):
+    for sieve in (None, is_typed, may_have_keys_once):
         if sieve is not None:
             admitted = admitted.only([at for at, value in enumerate(admitted.values) if sieve(value)])
         for wider in Width:
@@ -53,11 +53,3 @@ def _try_reading(admitted: Admitted, schema: pa.Schema) -> pa.RecordBatch | None
         return read_columns(admitted.lines, len(admitted.values), schema)
     except pa.ArrowException:
         return None
-
-
-def _is_typed(value: bytes) -> bool:
-    try:
-        decode_typed(value)
-    except UNREADABLE:
-        return False
-    return True
