@@ -11,7 +11,7 @@ from runtally_consumer.decoding.json_columns import KEYS_UNCLEAR
 from runtally_consumer.decoding.run_fields import UNREADABLE
 
 # How deep an ignored value may be nested is for the model to say; this is far below its bound.
-_MOST_BRACKETS = 64
+_MOST_BRACKETS = 32
 _ESCAPE = re.compile(rb"\\.", re.DOTALL)
 _KEY_END = re.compile(rb'"[ \t\r\n]*:')
 

@@ -85,3 +85,11 @@ def test_numbers_that_arrow_reads_wrongly_are_the_models_to_read(field: str) -> 
         value = run_value(1)[:-1] + f',"{field}":{text}}}'.encode()
         check([wide, value, wide])
     check([run_value(1)[:-1] + f',"{field}":{text}}}'.encode() for text in texts])
+
+
+@pytest.mark.parametrize("brackets", ["[]", "{}"])
+def test_how_deep_an_ignored_field_may_be_is_the_models_to_say(brackets: str) -> None:
+    for depth in range(30, 70):
+        opening, closing = ("[", "]") if brackets == "[]" else ('{"a":', "}")
+        nested = (opening * depth + "1" + closing * depth).encode()
+        check([run_value(1), run_value(2)[:-1] + b',"details":' + nested + b"}", run_value(3)])
