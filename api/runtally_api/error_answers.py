@@ -9,6 +9,7 @@ from pydantic import Field
 from runtally_clickhouse.measures.asking import Answer, Values
 from runtally_clickhouse.measures.question import Filter
 
+from runtally_api.answers import Run
 from runtally_api.formats import ratio
 from runtally_api.measured_answers import NamedMeta, measure_type, shape
 from runtally_api.query_answers import written
@@ -51,6 +52,49 @@ Errors = shape(
     by_type=list[grouped("ErrorsOfType", "error_type")],  # type: ignore[misc]
     by_category=list[grouped("ErrorsOfCategory", "error_category")],  # type: ignore[misc]
     by_severity=list[grouped("ErrorsOfSeverity", "error_severity")],  # type: ignore[misc]
+    meta=NamedMeta,
+)
+
+ErrorOfType = shape(
+    "ErrorOfType",
+    "One error: how it went over time, where it happens, and the newest runs that had it.",
+    error_type=str,
+    **_KINDS,
+    share=Share,
+    series=list[shape("ErrorsInTime", time=str, runs=int, errors=int)],  # type: ignore[misc]
+    by_agent=list[grouped("ErrorOfAgent", "workspace_id", "agent_id")],  # type: ignore[misc]
+    by_model=list[grouped("ErrorOfModel", "model")],  # type: ignore[misc]
+    by_version=list[grouped("ErrorOfVersion", "workspace_id", "agent_id", "agent_version")],  # type: ignore[misc]
+    by_category=list[grouped("ErrorOfCategory", "error_category")],  # type: ignore[misc]
+    by_severity=list[grouped("ErrorOfSeverity", "error_severity")],  # type: ignore[misc]
+    recent_runs=list[Run],
+    meta=NamedMeta,
+)
+
+
+def _pattern(name: str, **group: Any) -> Any:
+    return shape(
+        name,
+        **group,
+        runs=int,
+        runs_with_errors=int,
+        share_with_errors=Annotated[float, Field(description="Of the group's runs, those with errors.")],
+        share_of_errors=Annotated[float, Field(description="Of all runs with errors, those of the group.")],
+        share_of_runs=Annotated[float, Field(description="Of all runs, those of the group.")],
+        concentration=Annotated[float, Field(description="share_of_errors / share_of_runs.")],
+        suggestion=str,
+        look=shape("PatternLook", "A question to POST to `path`.", path=str, body=dict[str, Any]),
+    )
+
+
+ErrorPatterns = shape(
+    "ErrorPatterns",
+    "Groups of runs that hold more of the errors than of the runs.",
+    totals=shape("PatternTotals", runs=int, runs_with_errors=int, share_with_errors=float | None),
+    by_hour=list[_pattern("HourPattern", hour=int)],  # type: ignore[misc]
+    by_agent=list[_pattern("AgentPattern", workspace_id=str, agent_id=str)],  # type: ignore[misc]
+    by_model=list[_pattern("ModelPattern", model=str)],  # type: ignore[misc]
+    by_version=list[_pattern("VersionPattern", workspace_id=str, agent_id=str, agent_version=str)],  # type: ignore[misc]
     meta=NamedMeta,
 )
 

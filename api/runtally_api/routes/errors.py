@@ -1,19 +1,40 @@
-"""`GET /api/v1/errors`: which errors there are, whom they hit, and whether runs recover from them."""
+"""`GET /api/v1/errors`: which errors there are, whom they hit, where they concentrate; and one of them alone."""
 
+from dataclasses import replace
 from typing import Annotated, Any
+from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Path, Query
+from runtally_clickhouse.catalogue import RunFilters, RunQuestion, ask
 from runtally_clickhouse.measures.asking import Answer
+from runtally_clickhouse.measures.composition import compose_data_range
 from runtally_clickhouse.measures.question import Filter, Order
 
-from runtally_api import error_answers, examples_errors
+from runtally_api import (
+    error_answers,
+    examples_errors,
+    given_ids,  # noqa: F401 - a path below says `given_id`
+)
 from runtally_api.dependencies import ApiParts, Parts, RangedQuery, RunQuery
 from runtally_api.documentation import documented
-from runtally_api.error_answers import ERROR_MEASURES, TOP_ERRORS, TOTAL_MEASURES, WITH_ERRORS, error_rows
+from runtally_api.error_answers import (
+    ERROR_MEASURES,
+    TOP_ERRORS,
+    TOTAL_MEASURES,
+    WITH_ERRORS,
+    error_rows,
+    error_values,
+)
+from runtally_api.error_patterns import KINDS, PATTERN_MEASURES, pattern_totals, patterns
+from runtally_api.formats import ratio
 from runtally_api.meta import read_freshness
-from runtally_api.saved_questions import answer_question, make_question, named_meta
+from runtally_api.problems import NotFound
+from runtally_api.query_answers import step_time
+from runtally_api.run_rows import run_answer
+from runtally_api.saved_questions import answer_question, bounded_steps, make_question, named_meta
 
 router = APIRouter(prefix="/api/v1/errors", tags=["errors"])
+MOST_GROUPS = 10_000
 Limit = Annotated[int, Query(ge=1, le=1000, description="Rows of each list; the others are folded into one row.")]
 
 
@@ -36,6 +57,100 @@ def errors(parts: Parts, query: RangedQuery, limit: Limit = TOP_ERRORS) -> dict[
             parts, query, freshness, everything, *answers, truncated=any(answer.truncated for answer in answers)
         ),
     }
+
+
+@router.get(
+    "/patterns", response_model=error_answers.ErrorPatterns, responses=documented(examples_errors.PATTERNS, 422, 503)
+)
+def error_patterns(parts: Parts, query: RangedQuery) -> dict[str, Any]:
+    """Where errors concentrate: hours, agents, models and versions, each with a look to take next."""
+    freshness = read_freshness(parts.reader, query.now)
+    everything = answer_question(parts, make_question(query, PATTERN_MEASURES), query.scope)
+    most = min(parts.settings.max_query_rows - 2, MOST_GROUPS)
+    found: dict[str, Any] = {}
+    for name, kind in KINDS.items():
+        question = make_question(
+            query, PATTERN_MEASURES, dimensions=kind.dimensions, order=[Order("runs_with_errors")], limit=most
+        )
+        found[f"by_{name}"] = patterns(kind, answer_question(parts, question, query.scope), query)
+    return {
+        "totals": pattern_totals(everything),
+        **found,
+        "meta": named_meta(parts, query, freshness, everything),
+    }
+
+
+@router.get(
+    "/{type:given_id}",
+    response_model=error_answers.ErrorOfType,
+    responses=documented(examples_errors.ERROR_OF_TYPE, 404, 422, 503, problems={404: examples_errors.NO_ERROR}),
+)
+def error_of_type(parts: Parts, query: RangedQuery, error_type: Annotated[str, Path(alias="type")]) -> dict[str, Any]:
+    """One error: how it went over time, where it happens, and the newest runs that had it."""
+    freshness = read_freshness(parts.reader, query.now)
+    of_type = Filter("error_type", "in", (error_type,))
+    _require_known(parts, query, of_type)
+    all_errors = answer_question(parts, make_question(query, ("runs",), filters=[WITH_ERRORS]), query.scope)
+    steps = bounded_steps(query.time, None, parts.settings.max_query_rows, "from")
+    series = answer_question(parts, make_question(query, tuple(ERROR_MEASURES), steps, filters=[of_type]), query.scope)
+    groups = {
+        f"by_{name}": errors_by(parts, query, dimensions, TOP_ERRORS, of_type)
+        for name, dimensions in {
+            "agent": ("agent_id",),
+            "model": ("model",),
+            "version": ("agent_id", "agent_version"),
+            "category": ("error_category",),
+            "severity": ("error_severity",),
+        }.items()
+    }
+    values = error_values(series.totals)
+    return {
+        "error_type": error_type,
+        **values,
+        "share": ratio(values["runs"], all_errors.runs),
+        "series": [
+            {
+                "time": step_time(steps, row.step or 0),
+                "runs": row.values["runs_with_errors"],
+                "errors": row.values["errors"],
+            }
+            for row in series.rows
+        ],
+        **{name: error_rows(answer, series.runs) for name, answer in groups.items()},
+        "recent_runs": _recent_runs(parts, query, error_type),
+        "meta": named_meta(
+            parts, query, freshness, series, truncated=any(answer.truncated for answer in groups.values())
+        ),
+    }
+
+
+def _require_known(parts: ApiParts, query: RunQuery, of_type: Filter) -> None:
+    """Raise `NotFound` when no run that the caller may see ever had the error, whatever else is filtered."""
+    filters = RunFilters(workspace_id=query.scope.filters.workspace_id)
+    sql, parameters = compose_data_range(
+        make_question(query, ("runs",), filters=[of_type]), replace(query.scope, filters=filters)
+    )
+    if not parts.reader.query(sql, parameters)[0]["runs"]:
+        raise NotFound(f"no run has the error '{of_type.values[0]!s:.128}'")
+
+
+def _recent_runs(parts: ApiParts, query: RunQuery, error_type: str) -> list[dict[str, Any]]:
+    rows = ask(
+        parts.reader,
+        RunQuestion.RUNS_NEWEST_FIRST,
+        query.scope,
+        {
+            "has_cursor": 0,
+            "cursor_ms": 0,
+            "cursor_id": str(UUID(int=0)),
+            "cursor_workspace": "",
+            "parent_run_ids": [],
+            "session_ids": [],
+            "error_types": [error_type],
+            "limit": TOP_ERRORS,
+        },
+    )
+    return [run_answer(row, whole_message=False) for row in rows]
 
 
 def errors_by(parts: ApiParts, query: RunQuery, dimensions: tuple[str, ...], limit: int, *filters: Filter) -> Answer:
