@@ -5,7 +5,7 @@ Problem
 ├── InvalidQuery        422  a question that the catalogue cannot answer
 ├── NotAcceptable       406  no format of the Accept header is ours
 ├── NotFound            404
-├── AmbiguousRun        409  several workspaces use the id
+├── Ambiguous           409  several workspaces use the id
 ├── InternalError       500  a fault of ours
 └── Unavailable         503  the broker or the store is away; safe to send again
 """
@@ -105,12 +105,16 @@ class NotFound(Problem):
         super().__init__(404, "not-found", "Not found", detail)
 
 
-class AmbiguousRun(Problem):
-    def __init__(self, run_id: str, workspaces: list[str]) -> None:
+class Ambiguous(Problem):
+    """Several workspaces use the id of a `kind` of thing, and none of them is named."""
+
+    def __init__(self, kind: str, given_id: str, workspaces: list[str]) -> None:
         more = f" and {len(workspaces) - NAMES_SHOWN} more" if len(workspaces) > NAMES_SHOWN else ""
         names = ", ".join(workspaces[:NAMES_SHOWN]) + more
-        error = FieldError("workspace_id", f"several workspaces use this run_id: {names}", "name one of them")
-        super().__init__(409, "ambiguous-run", "Ambiguous run", f"run '{run_id}' exists in {names}", [error])
+        error = FieldError("workspace_id", f"several workspaces use this {kind}_id: {names}", "name one of them")
+        super().__init__(
+            409, f"ambiguous-{kind}", f"Ambiguous {kind}", f"{kind} '{given_id}' exists in {names}", [error]
+        )
 
 
 class InternalError(Problem):
@@ -165,7 +169,7 @@ def install_problem_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(StoreRefused)
     async def store_refused(request: Request, error: StoreRefused) -> ProblemResponse:
-        return _response(request, _refusal(error))
+        return _response(request, store_refusal(error))
 
 
 def exceeded_limit(error: StoreRefused) -> str | None:
@@ -173,7 +177,8 @@ def exceeded_limit(error: StoreRefused) -> str | None:
     return _LIMITS.get(error.code)
 
 
-def _refusal(error: StoreRefused) -> Problem:
+def store_refusal(error: StoreRefused) -> Problem:
+    """What an asker is told when the store refuses a question."""
     if limit := exceeded_limit(error):
         message = f"the question needs more {limit} than one may take"
         return InvalidRequest(FieldError("from", message, "ask for a shorter range or fewer groups, or filter"))

@@ -22,6 +22,7 @@ _PLACEHOLDER = re.compile(r"\{(\w+):[\w()]+\}")
 class RunQuestion(StrEnum):
     """The questions about runs; each value is the stem of its file."""
 
+    AGENTS_SEEN = "agents_seen"
     DATA_RANGE = "data_range"
     RUNS_BY_AGENT = "runs_by_agent"
     RUNS_BY_AGENT_AND_DAY = "runs_by_agent_and_day"

@@ -17,6 +17,7 @@ TODAY_MS = 1_795_219_200_000
 NIL = str(UUID(int=0))
 DAYS = {"day_starts_ms": [TODAY_MS - DAY_MS, TODAY_MS]}
 PARAMETERS: dict[RunQuestion, Mapping[str, object]] = {
+    RunQuestion.AGENTS_SEEN: {},
     RunQuestion.DATA_RANGE: {},
     RunQuestion.RUNS_BY_AGENT: {},
     RunQuestion.RUNS_BY_AGENT_AND_DAY: DAYS,

@@ -67,6 +67,22 @@ NOBODY = {
     **dict.fromkeys(["known_durations", "known_tokens", "known_costs"], 0),
 }
 GOLDEN: dict[RunQuestion, list[Row]] = {
+    RunQuestion.AGENTS_SEEN: [
+        {
+            "workspace_id": "acme",
+            "agent_id": "planner",
+            "agent_name": "Planner",
+            "first": datetime(2026, 11, 21, 9, 0, 0, 123000),
+            "last": datetime(2026, 11, 21, 9, 0, 0, 123000),
+        },
+        {
+            "workspace_id": "beta",
+            "agent_id": "planner",
+            "agent_name": "",
+            "first": datetime(2026, 11, 20, 9),
+            "last": datetime(2026, 11, 20, 9),
+        },
+    ],
     RunQuestion.DATA_RANGE: [
         {"runs": 3, "first": datetime(2026, 11, 20, 9), "last": datetime(2026, 11, 21, 9, 0, 0, 123000)}
     ],

@@ -16,34 +16,21 @@ from runtally_clickhouse.catalogue import (
     ask,
     unix_ms,
 )
-from starlette.convertors import Convertor, register_url_convertor
 
-from runtally_api import examples
+from runtally_api import (
+    examples,
+    given_ids,  # noqa: F401 - paths below say `given_id`
+)
 from runtally_api.answers import RunDetail, RunPage
 from runtally_api.dependencies import Names, OpenQuery, Parts, RunQuery
 from runtally_api.documentation import documented
 from runtally_api.meta import build_meta, read_data_range, read_freshness
-from runtally_api.problems import AmbiguousRun, NotFound
+from runtally_api.problems import Ambiguous, NotFound
 from runtally_api.run_rows import Cursor, page_coverage, run_answer
 
 NO_CURSOR = Cursor(0, UUID(int=0), "")
 FIRST_KEY, LAST_KEY = (unix_ms(instant) << 80 for instant in (FIRST_INSTANT, LAST_INSTANT))
 router = APIRouter(prefix="/api/v1/runs", tags=["runs"])
-
-
-class _GivenId(Convertor[str]):
-    """A run id in a path: any text, slashes and line ends too."""
-
-    regex = "(?s:.+)"
-
-    def convert(self, value: str) -> str:
-        return value
-
-    def to_string(self, value: str) -> str:
-        return value
-
-
-register_url_convertor("given_id", _GivenId())
 
 
 @router.get("", response_model=RunPage, responses=documented(examples.RUN_PAGE, 422, 503))
@@ -106,7 +93,7 @@ def get_run(parts: Parts, query: OpenQuery, run_id: str) -> dict[str, Any]:
     if not rows:
         raise NotFound(f"no run '{run_id[:128]}'")
     if len(rows) > 1:
-        raise AmbiguousRun(run_id, [row["workspace_id"] for row in rows])
+        raise Ambiguous("run", run_id, [row["workspace_id"] for row in rows])
     run = run_answer(rows[0], whole_message=True)
     started = {"first": run["started_at"], "last": run["started_at"]}
     return {**run, "meta": build_meta(query, freshness, started, page_coverage([run]))}

@@ -16,6 +16,7 @@ from runtally_clickhouse.measures.time_steps import CELL_MS, TimeSteps, zone_off
 
 RUNS_COUNT = "sum(runs)"
 _ARRAY_TYPES = {"string": "String", "integer": "Int64", "boolean": "UInt8", "number": "Float64", "decimal": "String"}
+_KEY_TYPES = {"string": "String", "integer": "Int64", "boolean": "UInt8"}
 _STEP = (
     "roundDown(at_ms, {step_firsts_ms:Array(Int64)}) AS segment_ms, "
     "transform(segment_ms, {step_firsts_ms:Array(Int64)}, {step_widths_ms:Array(Int64)}, toInt64(1)) AS width_ms, "
@@ -135,7 +136,19 @@ def _choice(question: Question, relation: Relation, prefix: str) -> str:
     orders += [f"{part_names[RUNS_COUNT]} DESC"] if not orders else []
     source = f"SELECT *, {', '.join(keys)} FROM {_source(question, relation, prefix)}{_where(question)}"
     grouped = f"SELECT {', '.join([*names, *parts])} FROM ({source}) GROUP BY {', '.join(names)}"
-    return f"SELECT {', '.join(names)} FROM ({grouped}) ORDER BY {', '.join([*orders, *names])} LIMIT {{limit:UInt32}}"
+    grouped = f"({grouped}){_after(question, part_names[RUNS_COUNT])}"
+    return f"SELECT {', '.join(names)} FROM {grouped} ORDER BY {', '.join([*orders, *names])} LIMIT {{limit:UInt32}}"
+
+
+def _after(question: Question, runs: str) -> str:
+    """The groups of the pages that follow one: less busy, or as busy and later by name."""
+    if question.after is None:
+        return ""
+    keys = question.keys
+    names = ", ".join(f"key_{place}" for place in range(len(keys)))
+    last = ", ".join(f"{{after_key_{place}:{_KEY_TYPES[key.type]}}}" for place, key in enumerate(keys))
+    later = f"({names}) > ({last})"
+    return f" WHERE {runs} < {{after_runs:UInt64}} OR ({runs} = {{after_runs:UInt64}} AND {later})"
 
 
 def _order(question: Question, order: Order, part_names: dict[str, str]) -> str:
@@ -212,6 +225,9 @@ def _parameters(question: Question, scope: RunScope, steps: TimeSteps, *, compar
     keys = question.keys
     if keys:
         parameters["limit"] = question.limit
+    if question.after is not None:
+        parameters["after_runs"] = question.after.runs
+        parameters |= {f"after_key_{place}": value for place, value in enumerate(question.after.key)}
     for place, dimension in enumerate(keys):
         if f"key_tag_{place}" in dimension.sql:
             parameters[f"key_tag_{place}"] = dimension.name.partition(":")[2]

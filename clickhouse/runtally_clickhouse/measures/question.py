@@ -33,11 +33,19 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
+class After:
+    """The last group of the page before: how many runs it had, and its value for each of the question's keys."""
+
+    runs: int
+    key: tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Question:
     """What is asked about the runs of a `RunScope`; the range is that of `steps`.
 
     The `limit` first groups over the whole range are told apart, and the rest is one group when `other` is set.
-    Without an order these are the busiest.
+    Without an order these are the busiest; then `after` tells which of them come next, and all others are the rest.
     """
 
     measures: tuple[str, ...]
@@ -48,6 +56,7 @@ class Question:
     limit: int = 100
     other: bool = True
     compare: Comparison | None = None
+    after: After | None = None
 
     @property
     def asked(self) -> list[Measure]:

@@ -1,5 +1,6 @@
 """Each measure and each dimension alone, so that none lives from the columns of another; and what each reads."""
 
+from dataclasses import replace
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
@@ -11,7 +12,7 @@ from runtally_clickhouse.measures.asking import TooManyRows, ask_question
 from runtally_clickhouse.measures.composition import Limits, Relation, compose
 from runtally_clickhouse.measures.definitions import MEASURES
 from runtally_clickhouse.measures.dimensions import DIMENSIONS
-from runtally_clickhouse.measures.question import Filter, Question
+from runtally_clickhouse.measures.question import After, Filter, Question
 from runtally_clickhouse.measures.time_steps import earlier, make_steps
 
 LIMITS = Limits(2**31, 1000)
@@ -72,3 +73,12 @@ def test_an_asker_sees_only_the_workspaces_it_may(one_run: Store) -> None:
     question = Question(("runs", "ratings", "post_handoff_iteration_rate"), DAYS, ("workspace_id",))
     assert ask_question(one_run, question, scope("other"), LIMITS).rows == []
     assert {row.group.key for row in ask_question(one_run, question, scope("acme"), LIMITS).rows} == {("acme",)}
+
+
+def test_the_groups_after_one_come_next_and_all_others_are_the_rest(store: Store) -> None:
+    insert(store, *(snapshot(f"r{n}", model=name) for n, name in enumerate(["a", "a", "b", "b", "c", "d", ""])))
+    question = Question(("runs",), WHOLE, ("model",), limit=2, after=After(2, ("a",)))
+    answer = ask_question(store, question, scope(), LIMITS)
+    assert [(row.group.key, row.values["runs"]) for row in answer.rows] == [(("b",), 2), (("",), 1), (None, 4)]
+    last = replace(question, after=After(1, ("d",)))
+    assert [row.group.key for row in ask_question(store, last, scope(), LIMITS).rows] == [None]
