@@ -112,18 +112,23 @@ def rows(answer: Answer, measures: Sequence[str]) -> list[dict[str, Any]]:
     return found
 
 
-def named_meta(
-    parts: ApiParts, query: RunQuery, freshness: Freshness, answer: Answer, *others: Answer, truncated: bool = False
-) -> dict[str, Any]:
-    """The `meta` of an answer made of answers of the catalogue, the first of which is about all runs of the request."""
+def coverage_of(answer: Answer) -> dict[str, int]:
+    """The `coverage` of `meta`, of a question that asked for `COVERED`."""
     known = answer.known
-    coverage = {
+    return {
         "runs": answer.runs,
         "cost": known["cost_usd"],
         "duration": known["avg_duration_ms"],
         "tokens": known["total_tokens"],
     }
-    meta = build_meta(query, freshness, read_data_range(parts.reader, query), coverage, truncated=truncated)
+
+
+def named_meta(
+    parts: ApiParts, query: RunQuery, freshness: Freshness, answer: Answer, *others: Answer, truncated: bool = False
+) -> dict[str, Any]:
+    """The `meta` of an answer made of answers of the catalogue, the first of which is about all runs of the request."""
+    data_range = read_data_range(parts.reader, query)
+    meta = build_meta(query, freshness, data_range, coverage_of(answer), truncated=truncated)
     approximate: dict[str, str] = {}
     for one in (answer, *others):
         approximate |= one.approximate

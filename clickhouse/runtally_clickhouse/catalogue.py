@@ -11,7 +11,7 @@ from enum import StrEnum
 from functools import cache
 from importlib import resources
 
-from runtally_clickhouse.client import Reader, Row
+from runtally_clickhouse.client import Reader, Row, Store
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 FIRST_INSTANT = datetime(2015, 1, 1, tzinfo=UTC)
@@ -29,6 +29,7 @@ class RunQuestion(StrEnum):
     RUNS_BY_ID = "runs_by_id"
     RUNS_BY_MODEL = "runs_by_model"
     RUNS_NEWEST_FIRST = "runs_newest_first"
+    SPLIT_RUNS = "split_runs"
     USAGE_BY_DAY = "usage_by_day"
     USAGE_TOTALS = "usage_totals"
 
@@ -96,6 +97,15 @@ def ask(
     if placeholders(sql) != set(bound):
         raise TypeError(f"{question}: parameters {sorted(placeholders(sql) ^ set(bound))} are missing or unknown")
     return reader.query(sql, bound)
+
+
+def stored_rows(store: Store, scope: RunScope) -> Row:
+    """The rows of runs that lie in the store, whenever they started: stored_rows, runs, deleted_runs.
+
+    Counted one after the other: a batch that comes in between is in some of them. Blocks; raises as `Store.unmerged`.
+    """
+    bound = {name: scope.parameters()[name] for name in ("sees_all_workspaces", "visible_workspaces")}
+    return store.unmerged(query_text("stored_rows"), bound)[0]
 
 
 def data_as_of(reader: Reader) -> datetime | None:

@@ -37,6 +37,8 @@ GETS = [
     "/api/v1/analytics/models",
     "/api/v1/analytics/summary",
     "/api/v1/errors",
+    "/api/v1/errors/patterns",
+    "/api/v1/integrity",
     "/api/v1/runs",
     "/api/v1/runs/none",
 ]

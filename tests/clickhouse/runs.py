@@ -33,6 +33,7 @@ PARAMETERS: dict[RunQuestion, Mapping[str, object]] = {
         "error_types": [],
         "limit": 100,
     },
+    RunQuestion.SPLIT_RUNS: {"limit": 100},
     RunQuestion.USAGE_BY_DAY: DAYS,
     RunQuestion.USAGE_TOTALS: {},
 }

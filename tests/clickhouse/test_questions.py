@@ -15,6 +15,7 @@ from runtally_clickhouse.catalogue import (
     data_as_of,
     placeholders,
     query_text,
+    stored_rows,
 )
 from runtally_clickhouse.client import Row, Store
 
@@ -54,6 +55,8 @@ OF_THE_CATALOGUE: dict[str, list[str]] = {
     "ratings_by_run": [],
     "followed_handoffs": ["agent_runs", "FROM merged_runs"],
 }
+# Read without FINAL: what is physically there.
+OF_ROWS: dict[str, list[str]] = {"stored_rows": ["agent_runs"]}
 EMPTY: dict[RunQuestion, list[Row]] = {
     **{question: [] for question in RunQuestion},
     RunQuestion.DATA_RANGE: [{"runs": 0, "first": EPOCH, "last": EPOCH}],
@@ -189,12 +192,43 @@ def test_whole_runs_answer(fleet: Store, question: RunQuestion) -> None:
     assert [row["is_stalled"] for row in rows if row["workspace_id"] == "beta"] == [1]
 
 
+def test_runs_that_one_id_names_are_split(fleet: Store) -> None:
+    assert _answer(fleet, RunQuestion.SPLIT_RUNS) == []
+    again = datetime(2026, 11, 20, 8)
+    insert(fleet, *(snapshot(name, started_at=f"{again}Z") for name in ("b", "gone")), snapshot("gone", deleted=True))
+    assert _answer(fleet, RunQuestion.SPLIT_RUNS) == [
+        {
+            "workspace_id": "acme",
+            "external_id": "b",
+            "stored_runs": 2,
+            "first": again,
+            "last": datetime(2026, 11, 21, 9, 0, 0, 123000),
+            "split_runs": 1,
+        }
+    ]
+
+
+def test_rows_that_lie_in_the_store(store: Store) -> None:
+    assert stored_rows(store, scope()) == {"stored_rows": 0, "runs": 0, "deleted_runs": 0}
+    store.command("SYSTEM STOP MERGES agent_runs")
+    try:
+        for _ in range(2):
+            insert(store, snapshot("a"), snapshot("gone", deleted=True), snapshot("a", workspace_id="beta"))
+        insert(store, snapshot("gone"))
+        assert stored_rows(store, scope()) == {"stored_rows": 7, "runs": 2, "deleted_runs": 1}
+        assert stored_rows(store, scope("beta")) == {"stored_rows": 2, "runs": 1, "deleted_runs": 0}
+    finally:
+        store.command("SYSTEM START MERGES agent_runs")
+
+
 def test_every_query_file_is_asked_here() -> None:
     folder = resources.files("runtally_clickhouse") / "queries"
     files = {entry.name.removesuffix(".sql") for entry in folder.iterdir()}
-    assert files == {*RunQuestion, *OF_THE_CATALOGUE, *OF_ROLLUPS, *OF_INGESTION}
+    assert files == {*RunQuestion, *OF_THE_CATALOGUE, *OF_ROLLUPS, *OF_ROWS, *OF_INGESTION}
     assert set(PARAMETERS) == set(EMPTY) == set(RunQuestion)
-    assert set(GOLDEN) | {RunQuestion.RUNS_BY_ID, RunQuestion.RUNS_NEWEST_FIRST} == set(RunQuestion)
+    assert set(GOLDEN) | {RunQuestion.SPLIT_RUNS, RunQuestion.RUNS_BY_ID, RunQuestion.RUNS_NEWEST_FIRST} == set(
+        RunQuestion
+    )
 
 
 def test_only_merged_runs_reads_the_runs() -> None:
@@ -205,7 +239,8 @@ def test_only_merged_runs_reads_the_runs() -> None:
         relations = ("agent_runs", "FROM merged_runs", "FROM run_cells")
         reads = [word for word in relations if word in query_text(entry.name[:-4])]
         stem = entry.name.removesuffix(".sql")
-        expected: dict[str, list[str]] = {**OF_THE_CATALOGUE, **OF_ROLLUPS, **{name: [] for name in OF_INGESTION}}
+        expected: dict[str, list[str]] = {**OF_THE_CATALOGUE, **OF_ROLLUPS, **OF_ROWS}
+        expected |= {name: [] for name in OF_INGESTION}
         assert reads == expected.get(stem, ["FROM merged_runs"]), entry.name
         assert "PREWHERE" not in text
 
@@ -226,7 +261,9 @@ STRANGE = ["b'", 'b"', "b\\", "b\\'", "b`", "b🤖", "b\n\t\0", "['a']", "a','b"
 
 @pytest.mark.parametrize("question", RunQuestion)
 def test_an_asker_sees_only_the_workspaces_it_may(store: Store, question: RunQuestion) -> None:
-    insert(store, *(snapshot("a", workspace_id=name, model="m") for name in [*filter(None, STRANGE), "mine"]))
+    starts = ("2026-11-21T09:00:00Z", "2026-11-21T09:00:01Z")
+    for name in [*filter(None, STRANGE), "mine"]:
+        insert(store, *(snapshot("a", workspace_id=name, model="m", started_at=start) for start in starts))
     alone = ask(store, question, scope("mine"), PARAMETERS[question])
     nothing = ask(store, question, scope("nobody's"), PARAMETERS[question])
     for name in filter(None, STRANGE):
