@@ -80,6 +80,13 @@ class Store:
             result = client.query(sql, parameters=dict(parameters or {}), settings={"use_query_cache": 0})
             return [dict(zip(result.column_names, row, strict=True)) for row in result.result_rows]
 
+    def ask_as(self, sql: str, parameters: Mapping[str, object], *, writing: bool) -> list[Row]:
+        """A query with exactly what `insert` and `command`, else `query`, send along: to see what is in force."""
+        with store_errors(), self._client() as client:
+            settings = self._write_settings if writing else self._read_settings
+            result = client.query(sql, parameters=dict(parameters), settings=settings)
+            return [dict(zip(result.column_names, row, strict=True)) for row in result.result_rows]
+
     def close(self) -> None:
         with self._lock:
             self._closed = True

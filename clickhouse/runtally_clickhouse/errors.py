@@ -3,6 +3,7 @@
 StoreError
 ├── StoreUnavailable   nobody answered, or the answer was lost: the same call may be made again
 ├── StoreRefused       the engine answered with an error: `code` says which
+├── StoreUnfit         what exactness rests on is not so: `str()` names each thing and its remedy
 └── SchemaError        the tables are not what this version of Runtally needs: `runtally migrate`
 """
 
@@ -39,6 +40,10 @@ class StoreRefused(StoreError):
 
 class SchemaError(StoreError):
     """The tables are missing, older or newer than this version needs. `str()` names the remedy."""
+
+
+class StoreUnfit(StoreError):
+    """The engine, its settings or its tables would make answers wrong. `str()` names each thing and its remedy."""
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from importlib import resources
 from string import Template
 
+from runtally_clickhouse.catalogue import query_text
 from runtally_clickhouse.client import Store
 from runtally_clickhouse.errors import SchemaError, StoreRefused
 from runtally_clickhouse.location import DEFAULT_DATABASE, StoreLocation
@@ -136,10 +137,7 @@ def require_schema(store: Store) -> None:
 
 def describe_schema(store: Store) -> str:
     """The tables as the engine itself describes them; `schema.sql` beside this file holds it, to be reviewed."""
-    rows = store.unmerged(
-        "SELECT formatQuery(replaceOne(create_table_query, concat(currentDatabase(), '.'), '')) AS statement "
-        "FROM system.tables WHERE database = currentDatabase() ORDER BY name"
-    )
+    rows = store.unmerged(query_text("table_statements"))
     return "".join(f"{row['statement']};\n\n" for row in rows).rstrip("\n") + "\n"
 
 

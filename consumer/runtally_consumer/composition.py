@@ -12,15 +12,20 @@ from datetime import UTC, datetime
 from runtally.connection import KafkaConnection
 from runtally.kafka_producer import start_producer
 from runtally.streams import present_streams
+from runtally_clickhouse.client import Store
+from runtally_clickhouse.store_facts import examine_store, require_fit
 
 from runtally_consumer.dead_letter_limits import DeadLetterLimit
 from runtally_consumer.engine import Engine
 from runtally_consumer.kafka import KafkaDeadLetterTopic, KafkaSource
 from runtally_consumer.metrics import ConsumerMetrics
 from runtally_consumer.placing import ledger_of
-from runtally_consumer.resuming import ReaderWriter, StoreStopRegister
+from runtally_consumer.resuming import StoreStopRegister
 from runtally_consumer.service import Consumer
 from runtally_consumer.settings import ConsumerSettings
+from runtally_consumer.start_checks import examine_keeping, log_findings
+from runtally_consumer.store_watch import StoreWatch
+from runtally_consumer.threads import in_daemon_thread
 from runtally_consumer.topics import DEAD_LETTER_BYTES
 from runtally_consumer.writing import BatchWriter
 
@@ -37,13 +42,16 @@ class ConsumerParts:
 
 @asynccontextmanager
 async def compose_consumer(
-    connection: KafkaConnection, store: ReaderWriter, settings: ConsumerSettings
+    connection: KafkaConnection, store: Store, settings: ConsumerSettings
 ) -> AsyncIterator[ConsumerParts]:
     """Connect to the brokers and put the parts together.
 
-    The store belongs to the caller and must have its schema. Raises `KafkaError` when no broker answers.
+    The store belongs to the caller and must have its schema. Raises `KafkaError` when no broker answers, `StoreUnfit`
+    when writing to the store would make answers wrong, `StoreError` when it does not answer.
     """
+    await in_daemon_thread(require_fit, store)
     stream = (await present_streams(connection, [])).cluster_id
+    log_findings(await examine_keeping(connection, stream, settings.outage_budget_hours))
     producer = await start_producer(
         connection,
         "runtally-dead-letters",
@@ -71,6 +79,7 @@ async def compose_consumer(
             time.monotonic,
             settings.drain_seconds,
             StoreStopRegister(store, lambda topic: source.streams.get(topic, stream), lambda: datetime.now(UTC)),
+            StoreWatch(lambda: examine_store(store), settings.store_check_seconds),
         )
         source.on_lost = consumer.stop_at_loss
         source.on_made_anew = lambda topic: metrics.topics_made_anew.labels(topic).inc()

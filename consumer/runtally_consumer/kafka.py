@@ -99,6 +99,8 @@ class KafkaSource:
 
     async def start(self, topics: Sequence[str], on_revoked: Revoked, on_assigned: Assigned) -> None:
         consumer = self._new_consumer()
+        if consumer._enable_auto_commit:  # it would commit what is not durable
+            raise SourceBroken("the Kafka client would commit by itself: enable_auto_commit must be off")
         try:
             await consumer.start()
         except BaseException:

@@ -16,6 +16,7 @@ from runtally_consumer.records import Batch, Partition
 from runtally_consumer.resuming import ResumeWatch, Stop, StopRegister
 from runtally_consumer.source import CommitRefused, Source
 from runtally_consumer.standstill import StandstillWatch
+from runtally_consumer.store_watch import StoreWatch
 from runtally_consumer.topics import EVENT_TOPICS
 from runtally_consumer.writing import BatchWriter, Written
 
@@ -41,6 +42,7 @@ class Consumer:
         monotonic: Callable[[], float],
         drain_seconds: float,
         stop_register: StopRegister | None = None,
+        store_watch: StoreWatch | None = None,
     ) -> None:
         self._source = source
         self._engine = engine
@@ -52,6 +54,7 @@ class Consumer:
         self._poller = Poller(source, engine, self._stopping, monotonic)
         self._standstill = StandstillWatch()
         self._resumes = ResumeWatch(stop_register)
+        self._store_watch = store_watch
         self._writes: set[asyncio.Task[None]] = set()
         self._commit_lock = asyncio.Lock()
         self._committing: asyncio.Task[None] | None = None
@@ -141,8 +144,15 @@ class Consumer:
         stopped = self._engine.stopped
         return "; ".join(stopped[partition] for partition in sorted(stopped))[:500] or None
 
+    @property
+    def _drift(self) -> str | None:
+        """Why nothing may be written though the store answers."""
+        return self._store_watch.drift if self._store_watch is not None else None
+
     def _outage(self) -> str | None:
         """What keeps all partitions from moving, or may."""
+        if self._drift:
+            return f"not writing: {self._drift}"[:1000]
         for topic, reason in self._engine.open_breakers.items():
             return f"breaker open for {topic}: {reason}"
         if failure := self._poller.failure or self._engine.failure or self._commit_failure:
@@ -179,6 +189,8 @@ class Consumer:
         self._heartbeat = now
         self._resume_requested(now)
         self._release_resumed()
+        if self._store_watch is not None:
+            self._store_watch.tick(now)
         self._start_due_writes(now)
         self._start_due_commit(now)
         if now >= self._next_watch:
@@ -216,6 +228,8 @@ class Consumer:
             self._polled_seconds[step] = seconds
 
     def _start_due_writes(self, now: float) -> None:
+        if self._drift:
+            return
         for batch in self._engine.take_due(now):
             task = asyncio.create_task(self._write(batch))
             self._writes.add(task)
@@ -329,6 +343,8 @@ class Consumer:
     async def _leave(self, polling: asyncio.Task[None]) -> None:
         """Whatever still runs ends here: a poll may wait for a rebalance that never comes, a write for the store."""
         await self._resumes.leave()
+        if self._store_watch is not None:
+            await self._store_watch.leave()
         await self._source.stop()
         running = [polling, *self._writes, *([self._committing] if self._committing else [])]
         for task in running:

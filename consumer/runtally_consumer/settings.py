@@ -20,6 +20,10 @@ class ConsumerSettings(BaseSettings):
     buffer_bytes: int = Field(128 * 1024 * 1024, ge=1024 * 1024, description="Bytes of records held, at most.")
     session_timeout_ms: int = Field(30_000, ge=1000, description="Silence after which Kafka gives partitions away.")
     drain_seconds: float = Field(20.0, gt=0, description="How long leaving waits for inserts in flight.")
+    store_check_seconds: float = Field(
+        30.0, gt=0, description="How often the store's tables and settings are looked at."
+    )
+    outage_budget_hours: float = Field(24.0, gt=0, description="The longest outage that must lose nothing.")
 
     def limits(self) -> EngineLimits:
         return EngineLimits(

@@ -16,6 +16,7 @@ from runtally_consumer.metrics import ConsumerMetrics
 from runtally_consumer.records import Partition
 from runtally_consumer.resuming import StopRegister
 from runtally_consumer.service import Consumer
+from runtally_consumer.store_watch import StoreWatch
 from runtally_consumer.writing import BatchWriter
 
 LIMITS = EngineLimits(
@@ -36,13 +37,19 @@ class World:
         self.broker.on_commit = self.check_commit
 
     def member(
-        self, drain_seconds: float = 10.0, stop_register: StopRegister | None = None
+        self,
+        drain_seconds: float = 10.0,
+        stop_register: StopRegister | None = None,
+        store_watch: StoreWatch | None = None,
     ) -> tuple[Consumer, FakeSource]:
         source = FakeSource(self.broker)
         now = datetime(2026, 8, 1, tzinfo=UTC)
         writer = BatchWriter(self.store, self.dead_letters, "cluster", lambda: now, self.clock)
         engine = Engine(LIMITS, lambda: 1.0)
-        return Consumer(source, engine, writer, ConsumerMetrics(), self.clock, drain_seconds, stop_register), source
+        consumer = Consumer(
+            source, engine, writer, ConsumerMetrics(), self.clock, drain_seconds, stop_register, store_watch
+        )
+        return consumer, source
 
     def check_commit(self, offsets: Mapping[Partition, int]) -> None:
         """Rule D: whatever lies below a committed offset is in the store or in the dead-letter topic."""

@@ -1,19 +1,24 @@
 """Broker, topics, consumer group and lag, judged."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Final
 
-from runtally_consumer.topics import ALL_TOPICS, DEAD_LETTER_BYTES, EVENT_TOPICS
+from runtally_clickhouse.findings import Finding, error, ok, unknown, warning
+from runtally_consumer.topic_checks import check_keeping
+from runtally_consumer.topic_facts import Keeping
+from runtally_consumer.topics import ALL_TOPICS
 
-from runtally_cli.doctor.broker_facts import BrokerFacts, GroupFacts, TopicFacts, TopicLag
-from runtally_cli.doctor.findings import Finding, Unanswered, error, ok, unknown, warning
+from runtally_cli.doctor.broker_facts import BrokerFacts, GroupFacts, TopicLag
+from runtally_cli.doctor.unanswered import Unanswered
 
 DAY_MS: Final = 24 * 60 * 60 * 1000
 LONG_LAG: Final = 100_000
 _ONCE_IT_ANSWERS: Final = "mend the broker, then `runtally doctor` again"
 
 
-def check_broker(facts: BrokerFacts | Unanswered, bootstrap: str, *, named: bool) -> list[Finding]:
+def check_broker(
+    facts: BrokerFacts | Unanswered, bootstrap: str, *, named: bool, outage_budget_hours: float
+) -> list[Finding]:
     """Everything that the brokers tell. `named`: the environment names them, so none is started here."""
     if isinstance(facts, Unanswered):
         remedy = "start it, or set RUNTALLY_KAFKA_BOOTSTRAP and RUNTALLY_KAFKA_SECURITY_PROTOCOL to how it is reached"
@@ -27,7 +32,9 @@ def check_broker(facts: BrokerFacts | Unanswered, bootstrap: str, *, named: bool
         ]
     return [
         *_cluster(facts),
-        *check_topics(facts, make="`runtally migrate`" if named else "`runtally down`, then `runtally up`"),
+        *check_topics(
+            facts, "`runtally migrate`" if named else "`runtally down`, then `runtally up`", outage_budget_hours
+        ),
         *check_group(facts.group, start="`runtally consume`" if named else "`runtally up`"),
         *check_lag(facts),
     ]
@@ -51,45 +58,26 @@ def _cluster(facts: BrokerFacts) -> Iterator[Finding]:
         yield ok("broker", "idempotent producers")
 
 
-def check_topics(facts: BrokerFacts, make: str) -> list[Finding]:
+def check_topics(facts: BrokerFacts, make: str, outage_budget_hours: float) -> list[Finding]:
     """The topics exist, with room, time and replicas."""
     findings = []
     if missing := [topic for topic in ALL_TOPICS if topic not in facts.topics]:
         findings.append(error("topics", f"missing: {', '.join(missing)}", make))
-    for topic, found in facts.topics.items():
-        findings += _replicas(topic, found, facts.brokers)
     if isinstance(facts.configs, Unanswered):
         message = f"their retention is not known: {facts.configs.why}"
         findings.append(unknown("topics", message, "allow this user DESCRIBE_CONFIGS on the topics"))
-    else:
-        for topic, configs in facts.configs.items():
-            findings += _configured(topic, configs, facts)
+    if isinstance(facts.of_brokers, Unanswered):
+        message = f"how long offsets are kept is not known: {facts.of_brokers.why}"
+        findings.append(unknown("topics", message, "allow this user DESCRIBE_CONFIGS on the cluster"))
+    keeping = Keeping(
+        facts.bootstrap,
+        facts.brokers,
+        facts.topics,
+        {} if isinstance(facts.configs, Unanswered) else facts.configs,
+        {} if isinstance(facts.of_brokers, Unanswered) else facts.of_brokers,
+    )
+    findings += check_keeping(keeping, outage_budget_hours)
     return findings or [ok("topics", _summary(facts))]
-
-
-def _replicas(topic: str, found: TopicFacts, brokers: int) -> Iterator[Finding]:
-    if found.leaderless:
-        message = f"{topic}: {found.leaderless} of {found.partitions} partitions have no leader"
-        yield error("topics", message, "start the brokers that hold them")
-    elif found.under_replicated:
-        message = f"{topic}: {found.under_replicated} of {found.partitions} partitions lack a replica in sync"
-        yield warning("topics", message, "start the brokers that hold the replicas")
-    if found.replication < 2 <= brokers:
-        message = f"{topic}: one replica on a cluster of {brokers} brokers, so one broker's disk loses it"
-        remedy = "`kafka-reassign-partitions.sh` to 3 replicas; new topics: `runtally migrate --replication 3`"
-        yield warning("topics", message, remedy)
-
-
-def _configured(topic: str, configs: Mapping[str, str], facts: BrokerFacts) -> Iterator[Finding]:
-    alter = f"`kafka-configs.sh --bootstrap-server {facts.bootstrap} --alter --topic {topic} --add-config"
-    retention = int(configs.get("retention.ms") or -1)
-    if 0 <= retention < DAY_MS:
-        message = f"{topic}: records are kept for {retention / DAY_MS * 24:.1f} h: an outage of a day would lose some"
-        yield warning("topics", message, f"{alter} retention.ms={7 * DAY_MS}`")
-    room = configs.get("max.message.bytes")
-    if topic not in EVENT_TOPICS and room and int(room) < DEAD_LETTER_BYTES:
-        message = f"{topic}: takes {int(room):,} bytes a record, a dead letter may have {DEAD_LETTER_BYTES:,}"
-        yield warning("topics", message, f"{alter} max.message.bytes={DEAD_LETTER_BYTES}`")
 
 
 def _summary(facts: BrokerFacts) -> str:

@@ -3,35 +3,26 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from dataclasses import dataclass, field
+from typing import Final, TypeVar
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import for_code
 from runtally.connection import KafkaConnection
 from runtally.kafka_producer import knows_idempotence
+from runtally.streams import LOCAL_PREFIX
+from runtally_consumer.topic_facts import TopicFacts, broker_configs, topic_configs, topic_facts
 from runtally_consumer.topics import ALL_TOPICS, EVENT_TOPICS
 
-from runtally_cli.doctor.findings import Unanswered
 from runtally_cli.doctor.probing import unanswered
+from runtally_cli.doctor.unanswered import Unanswered
 
 T = TypeVar("T")
 # For reaching a broker, then for each question, which are asked side by side.
 REACH_SECONDS: Final = 4.0
 QUESTION_SECONDS: Final = 4.0
 BROKER_SECONDS: Final = 2 * REACH_SECONDS + QUESTION_SECONDS + 1
-
-
-@dataclass(frozen=True, slots=True)
-class TopicFacts:
-    """`replication` is that of the partition with the fewest replicas."""
-
-    partitions: int
-    replication: int
-    leaderless: int = 0
-    under_replicated: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +55,12 @@ class BrokerFacts:
     configs: Mapping[str, Mapping[str, str]] | Unanswered
     group: GroupFacts | Unanswered
     lag: Mapping[str, TopicLag] | Unanswered
+    of_brokers: Mapping[str, str] | Unanswered = field(default_factory=dict)
 
     @property
     def in_memory(self) -> bool:
         """Whether it is the local broker, which forgets, never trims and tells end offsets short."""
-        return self.cluster_id.startswith("local-")
+        return self.cluster_id.startswith(LOCAL_PREFIX)
 
 
 async def broker_facts(connection: KafkaConnection, group: str) -> BrokerFacts:
@@ -78,22 +70,27 @@ async def broker_facts(connection: KafkaConnection, group: str) -> BrokerFacts:
         async with asyncio.timeout(REACH_SECONDS):
             await admin.start()
             cluster, described = await asyncio.gather(admin.describe_cluster(), admin.describe_topics())
-        topics = {one["topic"]: _topic(one) for one in described if one["topic"] in ALL_TOPICS}
-        idempotent, configs, members, lag = await asyncio.gather(
+        topics = {one["topic"]: topic_facts(one) for one in described if one["topic"] in ALL_TOPICS}
+        cluster_id = str(cluster.get("cluster_id") or "")
+        node_id = cluster["brokers"][0]["node_id"]
+        in_memory = cluster_id.startswith(LOCAL_PREFIX)
+        idempotent, configs, members, lag, of_brokers = await asyncio.gather(
             _answered(knows_idempotence(connection)),
-            _answered(_configs(admin, sorted(topics))),
+            _answered(topic_configs(admin, sorted(topics))),
             _answered(_group(admin, group)),
             _answered(_lag(connection, admin, group, topics)),
+            _answered(_no_configs() if in_memory else broker_configs(admin, node_id)),
         )
         return BrokerFacts(
             bootstrap=connection.bootstrap,
-            cluster_id=str(cluster.get("cluster_id") or ""),
+            cluster_id=cluster_id,
             brokers=len(cluster["brokers"]),
             idempotent=idempotent,
             topics=topics,
             configs=configs,
             group=members,
             lag=lag,
+            of_brokers=of_brokers,
         )
     finally:
         async with asyncio.timeout(REACH_SECONDS):
@@ -110,27 +107,8 @@ async def _answered(question: Awaitable[T]) -> T | Unanswered:
         return unanswered(error)
 
 
-def _topic(described: Mapping[str, Any]) -> TopicFacts:
-    partitions = described["partitions"]
-    return TopicFacts(
-        partitions=len(partitions),
-        replication=min((len(one["replicas"]) for one in partitions), default=0),
-        leaderless=sum(one["leader"] < 0 for one in partitions),
-        under_replicated=sum(len(one["isr"]) < len(one["replicas"]) for one in partitions),
-    )
-
-
-async def _configs(admin: AIOKafkaAdminClient, topics: Sequence[str]) -> dict[str, dict[str, str]]:
-    if not topics:
-        return {}
-    # Without a filter by name, which the local broker does not read.
-    answers = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic) for topic in topics])
-    configs = {}
-    for code, _, _, topic, entries in (resource for answer in answers for resource in answer.resources):
-        if code:
-            raise for_code(code)(topic)
-        configs[topic] = {entry[0]: entry[1] for entry in entries}
-    return configs
+async def _no_configs() -> dict[str, str]:
+    return {}
 
 
 async def _group(admin: AIOKafkaAdminClient, group: str) -> GroupFacts:

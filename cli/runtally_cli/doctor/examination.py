@@ -12,12 +12,14 @@ from typing import Any, Final
 
 from runtally.connection import KafkaConnection
 from runtally_clickhouse.client import Store
+from runtally_clickhouse.findings import Finding, error, ok, unknown, warning
 from runtally_clickhouse.location import InvalidLocation, StoreLocation
+from runtally_clickhouse.profiles import READ
+from runtally_clickhouse.store_checks import check_schema, check_settings_in_force, check_version
 from runtally_consumer.settings import ConsumerSettings
 
 from runtally_cli.doctor.broker_checks import check_broker
 from runtally_cli.doctor.broker_facts import BROKER_SECONDS, BrokerFacts, broker_facts
-from runtally_cli.doctor.findings import Finding, Unanswered, error, ok, unknown, warning
 from runtally_cli.doctor.machine_checks import check_memory, check_ports, check_ready
 from runtally_cli.doctor.machine_facts import (
     PS_SECONDS,
@@ -31,8 +33,9 @@ from runtally_cli.doctor.machine_facts import (
 from runtally_cli.doctor.probing import Probe
 from runtally_cli.doctor.report import Report
 from runtally_cli.doctor.settings_checks import check_settings, readable_settings
-from runtally_cli.doctor.store_checks import check_schema, check_space, check_store, check_version
+from runtally_cli.doctor.store_checks import check_space, check_store
 from runtally_cli.doctor.store_facts import store_facts
+from runtally_cli.doctor.unanswered import Unanswered
 from runtally_cli.local import ports
 from runtally_cli.local.admin import Announcement, read_announcement, store_access
 from runtally_cli.local.settings import LocalSettings
@@ -92,7 +95,12 @@ class _Examination:
         broker: BrokerFacts | Unanswered = self._broker.answer()
         return [
             *self._stack(),
-            *check_broker(broker, self._bootstrap, named=self._settings.kafka_bootstrap is not None),
+            *check_broker(
+                broker,
+                self._bootstrap,
+                named=self._settings.kafka_bootstrap is not None,
+                outage_budget_hours=_outage_budget_hours(self._environment),
+            ),
             *self._store_findings(),
             *self._service_findings(),
             *self._memory(),
@@ -196,6 +204,13 @@ def _about(settings: LocalSettings, owner: int | None, environment: Mapping[str,
     return "runtally doctor: the servers that the environment names"
 
 
+def _outage_budget_hours(environment: Mapping[str, str]) -> float:
+    try:
+        return float(environment["RUNTALLY_OUTAGE_BUDGET_HOURS"])
+    except (KeyError, ValueError):  # one that cannot be is told with the settings
+        return float(ConsumerSettings.model_fields["outage_budget_hours"].default)
+
+
 def _ask_broker(bootstrap: str, environment: Mapping[str, str]) -> BrokerFacts:
     connection = replace(KafkaConnection.from_environment(environment), bootstrap=bootstrap)
     default = str(ConsumerSettings.model_fields["consumer_group"].default)
@@ -222,6 +237,7 @@ def _check_reads(facts: dict[str, Any] | Unanswered) -> list[Finding]:
         check_schema(
             facts["missing"], "grant the reading user SELECT, or let RUNTALLY_CLICKHOUSE_READ_URL name a replica"
         ),
+        *check_settings_in_force(facts["read_settings"], READ, "answering"),
     ]
 
 

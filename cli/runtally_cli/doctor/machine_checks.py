@@ -3,8 +3,10 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from runtally_cli.doctor.findings import Finding, Unanswered, error, ok, unknown, warning
+from runtally_clickhouse.findings import Finding, error, ok, unknown, warning
+
 from runtally_cli.doctor.machine_facts import Process, Ready
+from runtally_cli.doctor.unanswered import Unanswered
 
 MIB: Final = 1024**2
 GIB: Final = 1024**3

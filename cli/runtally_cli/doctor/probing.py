@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from runtally_cli.doctor.findings import Unanswered
+from runtally_cli.doctor.unanswered import Unanswered
 
 T = TypeVar("T")
 

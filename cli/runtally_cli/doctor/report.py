@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from itertools import zip_longest
 from typing import Any
 
-from runtally_cli.doctor.findings import Finding, Level
+from runtally_clickhouse.findings import Finding, Level
 
 SYMBOLS = {Level.OK: "✓", Level.WARNING: "!", Level.ERROR: "✗", Level.UNKNOWN: "?"}
 PLAIN_SYMBOLS = {Level.OK: "+", Level.WARNING: "!", Level.ERROR: "x", Level.UNKNOWN: "?"}

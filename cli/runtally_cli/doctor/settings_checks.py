@@ -12,11 +12,11 @@ from pydantic_settings import BaseSettings, SettingsError
 from runtally.connection import InvalidConnection, KafkaConnection
 from runtally.settings import VARIABLES, EmitterSettings, InvalidSettings
 from runtally_api.settings import ApiSettings
+from runtally_clickhouse.findings import Finding, error, ok, warning
 from runtally_clickhouse.location import InvalidLocation, StoreLocation
 from runtally_consumer.settings import ConsumerSettings
 from runtally_ui.settings import UiSettings
 
-from runtally_cli.doctor.findings import Finding, error, ok, warning
 from runtally_cli.local.settings import LocalSettings
 
 AREA: Final = "settings"

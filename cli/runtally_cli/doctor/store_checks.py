@@ -1,21 +1,19 @@
 """The store judged: reachable, supported, its schema, its promise to count every write, its freshness, its disk."""
 
-import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from runtally_clickhouse.migrations import known_migrations
+from runtally_clickhouse.findings import Finding, error, ok, unknown, warning
+from runtally_clickhouse.profiles import READ, WRITE
+from runtally_clickhouse.store_checks import check_schema, check_settings_in_force, check_tables, check_version
 
-from runtally_cli.doctor.findings import Finding, Unanswered, error, ok, unknown, warning
-from runtally_cli.doctor.tables import actual_shape, expected_shapes
+from runtally_cli.doctor.unanswered import Unanswered
 
-OLDEST: Final = (25, 8)
-TESTED: Final = ((26, 7), (26, 9))
 GIB: Final = 1024**3
 LITTLE_DISK: Final = 5 * GIB
 NO_DISK: Final = GIB
-_DEPENDENT: Final = ("schema", "writes", "tables", "freshness")
+_DEPENDENT: Final = ("schema", "writes", "profile", "tables", "freshness")
 _NO_DATABASE: Final = (81,)
 _WHO_ARE_YOU: Final = (192, 193, 194, 516)
 
@@ -34,6 +32,8 @@ def check_store(facts: StoreFacts | Unanswered, where: str, *, named: bool, now:
         check_version(str(facts["version"]), where),
         check_schema(facts["missing"], migrate="`runtally migrate`" if named else "`runtally up`"),
         *_check_writes(facts),
+        *check_settings_in_force(facts["write_settings"], WRITE, "writing"),
+        *check_settings_in_force(facts["read_settings"], READ, "reading"),
         *check_tables(facts["tables"], facts["missing"]),
         check_freshness(facts["data_as_of"], now),
         *(check_disks(facts["disks"]) if not facts["embedded"] else []),
@@ -52,26 +52,6 @@ def _way_in(refusal: Unanswered, *, named: bool) -> str:
     return "`runtally up`"
 
 
-def check_version(version: str, where: str) -> Finding:
-    match = re.match(r"(\d+)\.(\d+)", version)
-    numbers = (int(match[1]), int(match[2])) if match else (0, 0)
-    oldest = ".".join(map(str, OLDEST))
-    if numbers < OLDEST:
-        message = f"{where}: version {version} is older than {oldest}, which the exactness rests on"
-        return error("store", message, f"upgrade ClickHouse to {oldest} or later (docker-compose.yml names one)")
-    tested = " and ".join(".".join(map(str, one)) for one in TESTED)
-    note = "" if numbers in TESTED else f" (supported; tested with {tested})"
-    return ok("store", f"{where}, version {version}{note}")
-
-
-def check_schema(missing: Mapping[str, Any], migrate: str) -> Finding:
-    if "why" in missing:
-        return error("schema", missing["why"], f"{migrate} with this version of runtally")
-    if missing["value"]:
-        return error("schema", f"missing: {', '.join(missing['value'])}", migrate)
-    return ok("schema", f"up to date ({len(known_migrations())} migrations)")
-
-
 def _check_writes(facts: StoreFacts) -> Iterator[Finding]:
     if "writes" not in facts:
         return
@@ -83,29 +63,6 @@ def _check_writes(facts: StoreFacts) -> Iterator[Finding]:
     else:
         message = f"whether equal blocks count twice is not known: {facts['writes']['why']}"
         yield unknown("writes", message, "name the writing user in RUNTALLY_CLICKHOUSE_URL")
-
-
-def check_tables(tables: Mapping[str, Any], missing: Mapping[str, Any]) -> Iterator[Finding]:
-    """Engine and keys of each table that the applied migrations make; versions merge by nothing else."""
-    if "why" in tables:
-        yield unknown("tables", f"not known: {tables['why']}", "allow this user SELECT ON system.tables")
-        return
-    applied = [one for one in known_migrations() if one.name not in (missing.get("value") or ())]
-    actual = {row["name"]: actual_shape(row) for row in tables["value"]}
-    wrong = False
-    for name, shape in expected_shapes(applied).items():
-        found = actual.get(name)
-        if found is None:
-            wrong = True
-            yield error("tables", f"{name} is not there, though its migration is noted as applied", _RESTORE)
-        elif found.engine != "Distributed" and found != shape:
-            wrong = True
-            yield error("tables", f"{name} is {found}, expected {shape}", _RESTORE)
-    if not wrong and "why" not in missing:
-        yield ok("tables", f"{len(expected_shapes(applied))} with the engines and keys that merging needs")
-
-
-_RESTORE: Final = "rename it, make it anew (a fresh database and `runtally migrate`), copy the rows with INSERT SELECT"
 
 
 def check_freshness(data_as_of: Mapping[str, Any], now: datetime) -> Finding:

@@ -5,8 +5,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from runtally_cli.doctor.broker_facts import BrokerFacts, GroupFacts, TopicFacts, TopicLag
-from runtally_cli.doctor.findings import Finding, Level
+from runtally_cli.doctor.broker_facts import BrokerFacts, GroupFacts, TopicLag
+from runtally_clickhouse.findings import Finding, Level
+from runtally_consumer.topic_facts import TopicFacts
 from runtally_consumer.topics import ALL_TOPICS, DEAD_LETTER_BYTES, EVENT_TOPICS
 
 NOW: Final = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)

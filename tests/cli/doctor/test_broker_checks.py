@@ -5,12 +5,14 @@ from dataclasses import replace
 import pytest
 from cli.doctor.examples import HEALTHY, IN_MEMORY, bad, the_bad_one
 from runtally_cli.doctor.broker_checks import LONG_LAG, check_broker
-from runtally_cli.doctor.broker_facts import BrokerFacts, GroupFacts, TopicFacts, TopicLag, partition_lag
-from runtally_cli.doctor.findings import Finding, Level, Unanswered
+from runtally_cli.doctor.broker_facts import BrokerFacts, GroupFacts, TopicLag, partition_lag
+from runtally_cli.doctor.unanswered import Unanswered
+from runtally_clickhouse.findings import Finding, Level
+from runtally_consumer.topic_facts import TopicFacts
 
 
 def _findings(facts: BrokerFacts | Unanswered, *, named: bool = True) -> list[Finding]:
-    return check_broker(facts, "kafka:9092", named=named)
+    return check_broker(facts, "kafka:9092", named=named, outage_budget_hours=24)
 
 
 @pytest.mark.parametrize("facts", [HEALTHY, IN_MEMORY], ids=["cluster", "in memory"])
@@ -75,6 +77,9 @@ def test_missing_topics_are_an_error(named: bool, remedy: str) -> None:
     ("topic", "configs", "remedy"),
     [
         ("agent-runs.v1", {"retention.ms": "3600000"}, "retention.ms=604800000"),
+        ("agent-runs.v1", {"retention.ms": "-1", "retention.bytes": "1000000"}, "retention.bytes=-1"),
+        ("agent-runs.v1", {"retention.ms": "-1", "min.insync.replicas": "1"}, "min.insync.replicas=2"),
+        ("agent-runs.v1", {"retention.ms": "-1", "min.insync.replicas": "3"}, "min.insync.replicas=2"),
         ("agent-runs.v1.dlq", {"retention.ms": "-1", "max.message.bytes": "1048588"}, "max.message.bytes=4194304"),
     ],
 )
@@ -90,6 +95,20 @@ def test_too_little_time_or_room_is_a_warning_with_the_command(
     assert remedy in finding.remedy
 
 
+def test_offsets_that_are_kept_for_less_than_an_outage_are_a_warning() -> None:
+    short = replace(HEALTHY, of_brokers={"offsets.retention.minutes": "60"})
+
+    assert "offsets.retention.minutes" in the_bad_one(_findings(short)).remedy
+    assert bad(_findings(replace(HEALTHY, of_brokers={"offsets.retention.minutes": "10080"}))) == []
+
+
+def test_how_long_an_outage_may_last_is_for_the_reader_to_say() -> None:
+    found = check_broker(HEALTHY, "kafka:9092", named=True, outage_budget_hours=8 * 24)
+
+    assert [finding.level for finding in bad(found)] == [Level.WARNING] * len(HEALTHY.topics)
+    assert all("retention.ms=691200000" in finding.remedy for finding in bad(found))
+
+
 def test_a_topic_that_keeps_for_ever_keeps_long_enough() -> None:
     assert not isinstance(HEALTHY.configs, Unanswered)
     for_ever = {**HEALTHY.configs, "agent-runs.v1": {"retention.ms": "-1"}}
@@ -97,7 +116,7 @@ def test_a_topic_that_keeps_for_ever_keeps_long_enough() -> None:
     assert bad(_findings(replace(HEALTHY, configs=for_ever))) == []
 
 
-@pytest.mark.parametrize("part", ["idempotent", "configs", "group", "lag"])
+@pytest.mark.parametrize("part", ["idempotent", "configs", "group", "lag", "of_brokers"])
 def test_one_question_without_an_answer_leaves_the_others(part: str) -> None:
     spoilt: dict[str, Unanswered] = {part: Unanswered("not authorized")}
 

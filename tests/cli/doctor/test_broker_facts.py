@@ -8,9 +8,11 @@ from cli.doctor.examples import bad
 from runtally.connection import KafkaConnection
 from runtally.kafka_producer import start_producer
 from runtally_cli.doctor.broker_checks import check_broker
-from runtally_cli.doctor.broker_facts import BrokerFacts, TopicFacts, TopicLag, broker_facts
-from runtally_cli.doctor.findings import Level, Unanswered
+from runtally_cli.doctor.broker_facts import BrokerFacts, TopicLag, broker_facts
+from runtally_cli.doctor.unanswered import Unanswered
 from runtally_cli.local.kafka import KafkaBroker
+from runtally_clickhouse.findings import Level
+from runtally_consumer.topic_facts import TopicFacts
 from runtally_consumer.topics import ALL_TOPICS, TopicLayout, create_topics
 
 GROUP = "runtally"
@@ -56,7 +58,7 @@ def test_apache_kafka(private_kafka: KafkaBroker) -> None:
     assert full.lag["agent-runs.v1"] == TopicLag(behind=3)
     assert not isinstance(full.configs, Unanswered)
     assert full.configs["agent-runs.v1.dlq"]["max.message.bytes"] == "4194304"
-    (nobody,) = bad(check_broker(full, private_kafka.bootstrap, named=True))
+    (nobody,) = bad(check_broker(full, private_kafka.bootstrap, named=True, outage_budget_hours=24))
     assert (nobody.area, nobody.level, nobody.remedy) == ("group", Level.ERROR, "`runtally consume`")
     # Asking about a topic must not make it.
     assert set(ALL_TOPICS) - set(less.topics) == {"user-activity.v1.dlq"}

@@ -6,7 +6,8 @@ from pathlib import Path
 from cli.doctor.test_running import AREAS
 from runtally_cli.doctor.broker_checks import LONG_LAG
 from runtally_cli.doctor.machine_checks import BROKER_WARNING, GIB
-from runtally_cli.doctor.store_checks import LITTLE_DISK, NO_DISK, OLDEST, TESTED
+from runtally_cli.doctor.store_checks import LITTLE_DISK, NO_DISK
+from runtally_clickhouse.store_checks import OLDEST, TESTED
 
 TEXT = (Path(__file__).parents[3] / "docs" / "doctor.md").read_text()
 

@@ -14,12 +14,13 @@ import pytest
 from backends.waiting import eventually
 from cli.doctor.examples import bad, the_bad_one
 from runtally_cli.doctor import machine_facts
-from runtally_cli.doctor.findings import Finding, Level, Unanswered, error, ok, unknown, warning
 from runtally_cli.doctor.machine_checks import GIB, MIB, check_memory, check_ports, check_ready
 from runtally_cli.doctor.machine_facts import Process, Ready, ask_ready, disk_space, memory_of_machine
 from runtally_cli.doctor.probing import Probe
 from runtally_cli.doctor.report import Report
+from runtally_cli.doctor.unanswered import Unanswered
 from runtally_cli.local import ports
+from runtally_clickhouse.findings import Finding, Level, error, ok, unknown, warning
 
 NODE = Process(2, "node", 400 * MIB)
 

@@ -24,8 +24,8 @@ from runtally_clickhouse.migrations import migrate
 
 Found = dict[str, Any]
 AREAS = {
-    "settings", "stack", "broker", "topics", "group", "lag", "store", "schema", "writes", "tables", "freshness",
-    "services", "memory", "disk",
+    "settings", "stack", "broker", "topics", "group", "lag", "store", "schema", "writes", "profile", "tables",
+    "freshness", "services", "memory", "disk",
 }  # fmt: skip
 
 
@@ -141,9 +141,9 @@ def test_where_nobody_holds_the_folder_the_command_opens_it_and_tells_the_same(t
     assert not alone["ok"]
     assert _levels(alone, "broker") == {"error"}
     assert _levels(alone, "topics", "group", "lag") == {"unknown"}
-    assert _levels(alone, "store", "schema", "writes", "tables", "freshness", "ports") == {"ok"}
+    assert _levels(alone, "store", "schema", "writes", "profile", "tables", "freshness", "ports") == {"ok"}
     assert "opened by this command" in _of(alone, "store")[0]["message"]
-    for area in ("schema", "writes", "tables"):
+    for area in ("schema", "writes", "profile", "tables"):
         assert _of(alone, area) == _of(held, area)
     assert owner_of(tmp_path) is None
 

@@ -2,9 +2,9 @@
 
 import pytest
 from cli.doctor.examples import bad, the_bad_one
-from runtally_cli.doctor.findings import Level
 from runtally_cli.doctor.settings_checks import check_settings, known_variables, readable_settings
 from runtally_cli.local.settings import LocalSettings
+from runtally_clickhouse.findings import Level
 
 pytestmark = pytest.mark.usefixtures("no_variables")
 

@@ -1,25 +1,29 @@
 """The store, example by example."""
 
 from datetime import timedelta
+from importlib import resources
 from typing import Any
 
 import pytest
 from cli.doctor.examples import NOW, bad, the_bad_one, value
-from runtally_cli.doctor.findings import Finding, Level, Unanswered
 from runtally_cli.doctor.store_checks import GIB, check_space, check_store
-from runtally_cli.doctor.tables import actual_shape, expected_shapes
-from runtally_clickhouse.migrations import Migration, known_migrations
+from runtally_cli.doctor.unanswered import Unanswered
+from runtally_clickhouse.findings import Finding, Level
+from runtally_clickhouse.migrations import known_migrations
+from runtally_clickhouse.profiles import READ, WRITE
+
+SCHEMA = (resources.files("runtally_clickhouse") / "schema.sql").read_text()
 
 
-def _row(name: str) -> dict[str, Any]:
-    shape = expected_shapes(known_migrations())[name]
-    return {
-        "name": name,
-        "engine": shape.engine,
-        "engine_full": f"{shape.engine}({shape.arguments}) ORDER BY x SETTINGS index_granularity = 8192",
-        "partition_key": shape.partition,
-        "sorting_key": shape.order,
-    }
+def _rows(**changed: tuple[str, str]) -> list[dict[str, Any]]:
+    """Rows of the query `table_statements`; `changed` replaces a text by another in one table's statement."""
+    rows = []
+    for statement in SCHEMA.strip().split("\n\n"):
+        name = statement.split()[2]
+        old, new = changed.get(name, ("", ""))
+        assert old in statement
+        rows.append({"name": name, "engine": "", "statement": statement.replace(old, new, 1)})
+    return rows
 
 
 def _facts(**changed: Any) -> dict[str, Any]:
@@ -27,7 +31,9 @@ def _facts(**changed: Any) -> dict[str, Any]:
         "version": "26.9.2.1",
         "embedded": False,
         "missing": value([]),
-        "tables": value([_row(name) for name in expected_shapes(known_migrations())]),
+        "tables": value(_rows()),
+        "write_settings": value([{"name": name, "value": str(at)} for name, at in WRITE.items()]),
+        "read_settings": value([{"name": name, "value": str(at)} for name, at in READ.items()]),
         "disks": value([{"name": "default", "free": 50 * GIB, "total": 100 * GIB}]),
         "data_as_of": value((NOW - timedelta(seconds=3)).isoformat()),
         "writes": value(None),
@@ -42,7 +48,7 @@ def _findings(*, named: bool = True, **changed: Any) -> list[Finding]:
 def test_a_healthy_store_has_nothing_to_mend() -> None:
     assert bad(_findings()) == []
     areas = {finding.area for finding in _findings()}
-    assert areas == {"store", "schema", "writes", "tables", "freshness", "disk"}
+    assert areas == {"store", "schema", "writes", "profile", "tables", "freshness", "disk"}
 
 
 @pytest.mark.parametrize(
@@ -111,48 +117,73 @@ def test_a_user_who_may_not_write_leaves_it_unknown() -> None:
 
 
 @pytest.mark.parametrize(
-    "changed",
+    ("old", "new", "told"),
     [
-        {"engine": "MergeTree", "engine_full": "MergeTree ORDER BY x"},
-        {"engine_full": "ReplacingMergeTree(version) ORDER BY x"},
-        {"sorting_key": "workspace_id, run_id"},
-        {"partition_key": "toYYYYMMDD(started_at)"},
+        ("ReplacingMergeTree(version, is_deleted)", "MergeTree", "is MergeTree()"),
+        ("(version, is_deleted)", "(version)", "ReplacingMergeTree(version)"),
+        ("ORDER BY (workspace_id, started_at, run_id)", "ORDER BY (workspace_id, run_id)", "ORDER BY"),
+        ("toYYYYMM(started_at)", "toYYYYMMDD(started_at)", "PARTITION BY"),
+        ("\nSETTINGS", "\nTTL toDateTime(started_at) + toIntervalDay(30)\nSETTINGS", "TTL"),
+        ("    `cost_usd` Nullable(Decimal(18, 9)),\n", "", "lacks column cost_usd"),
+        ("`cost_usd` Nullable(Decimal(18, 9))", "`cost_usd` Nullable(Float64)", "Float64"),
+        ("`user_id` String", "`user_id` String TTL toDateTime(started_at)", "user_id"),
+        ("non_replicated_deduplication_window = 0", "non_replicated_deduplication_window = 100", "= 100"),
+        ("index_granularity", "allow_experimental_replacing_merge_with_cleanup = 1, index_granularity", "cleanup"),
+        ("\n)\nENGINE", ",\n    PROJECTION p\n    (\n        SELECT count()\n    )\n)\nENGINE", "projection p"),
     ],
 )
-def test_a_table_that_would_not_merge_rightly_is_an_error(changed: dict[str, str]) -> None:
-    rows = [_row(name) | (changed if name == "agent_runs" else {}) for name in expected_shapes(known_migrations())]
-
-    finding = the_bad_one(_findings(tables=value(rows)))
+def test_a_table_on_which_exactness_cannot_rest_is_an_error(old: str, new: str, told: str) -> None:
+    finding = the_bad_one(_findings(tables=value(_rows(agent_runs=(old, new)))))
 
     assert (finding.area, finding.level) == ("tables", Level.ERROR)
     assert "agent_runs" in finding.message
+    assert told in finding.message
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("`user_id` String", "`user_id` String COMMENT 'who asked' CODEC(ZSTD(3))"),
+        ("index_granularity = 8192", "index_granularity = 4096, storage_policy = 'cold'"),
+        ("ReplacingMergeTree(", "ReplicatedReplacingMergeTree('/tables/{uuid}/{shard}', '{replica}', "),
+        ("ReplacingMergeTree(version, is_deleted)", "Distributed('c', 'd', 'agent_runs_local', rand())"),
+        ("INDEX session_id_filter session_id TYPE bloom_filter(0.01)", "INDEX other session_id TYPE set(10)"),
+    ],
+)
+def test_what_an_administrator_may_change_is_no_fault(old: str, new: str) -> None:
+    assert bad(_findings(tables=value(_rows(agent_runs=(old, new))))) == []
+
+
+def test_a_column_of_somebody_elses_is_a_warning() -> None:
+    rows = _rows(agent_runs=("`user_id` String", "`user_id` String,\n    `mine` String"))
+
+    finding = the_bad_one(_findings(tables=value(rows)))
+
+    assert (finding.level, "mine" in finding.message) == (Level.WARNING, True)
 
 
 def test_a_table_that_is_gone_is_an_error() -> None:
-    rows = [_row(name) for name in expected_shapes(known_migrations()) if name != "ingest_ledger"]
+    rows = [row for row in _rows() if row["name"] != "ingest_ledger"]
 
     assert "ingest_ledger" in the_bad_one(_findings(tables=value(rows))).message
 
 
-def test_a_replicated_engine_and_a_distributed_table_are_as_expected() -> None:
-    row = _row("agent_runs")
-    replicated = row | {
-        "engine": "ReplicatedReplacingMergeTree",
-        "engine_full": "ReplicatedReplacingMergeTree('/tables/{uuid}/{shard}', '{replica}', version, is_deleted) ORDER",
-    }
-    distributed = row | {"engine": "Distributed", "engine_full": "Distributed('c', 'd', 'agent_runs_local', rand())"}
+@pytest.mark.parametrize(
+    ("name", "at", "level"), [("final", "0", Level.ERROR), ("use_skip_indexes_if_final", "0", Level.WARNING)]
+)
+def test_a_setting_that_is_not_in_force_is_told(name: str, at: str, level: Level) -> None:
+    settings = [{"name": one, "value": at if one == name else str(pinned)} for one, pinned in READ.items()]
 
-    assert actual_shape(replicated) == actual_shape(row)
-    rows = [distributed, *(_row(name) for name in expected_shapes(known_migrations()) if name != "agent_runs")]
-    assert bad(_findings(tables=value(rows))) == []
+    finding = the_bad_one(_findings(read_settings=value(settings)))
+
+    assert (finding.area, finding.level) == ("profile", level)
+    assert name in finding.message
 
 
-def test_a_later_migration_may_drop_a_table() -> None:
-    made = "CREATE TABLE IF NOT EXISTS t ${ON_CLUSTER} (a UInt8)\nENGINE = ${REPLICATED}MergeTree\nORDER BY tuple();\n"
-    migrations = [Migration(1, "0001_a.sql", made), Migration(2, "0002_b.sql", "DROP TABLE IF EXISTS t;\n")]
+def test_a_client_that_may_not_pin_its_settings_is_an_error() -> None:
+    finding = the_bad_one(_findings(write_settings={"why": "setting async_insert should not be changed"}))
 
-    assert str(expected_shapes(migrations[:1])["t"]) == "MergeTree() ORDER BY ()"
-    assert expected_shapes(migrations) == {}
+    assert (finding.level, "async_insert" in finding.message) == (Level.ERROR, True)
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,11 @@
-"""What a check says, and what a probe gives it."""
+"""What a check says: `runtally doctor` reports it, and the consumer starts by it."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class Level(StrEnum):
-    """How bad it is. Unknown: the probe did not tell, which alone is no error."""
+    """How bad it is. Error: a consumer must not write. Unknown: nobody would tell, which alone is no error."""
 
     OK = "ok"
     WARNING = "warning"
@@ -25,15 +25,6 @@ class Finding:
     def __post_init__(self) -> None:
         if (self.level is Level.OK) == bool(self.remedy):
             raise ValueError(f"{self.area}: a finding has a remedy exactly when it is not ok")
-
-
-@dataclass(frozen=True, slots=True)
-class Unanswered:
-    """In a fact's place: why a probe has none, the exception's name, and its code where it has one."""
-
-    why: str
-    kind: str = ""
-    code: int = 0
 
 
 def ok(area: str, message: str) -> Finding:
