@@ -117,7 +117,7 @@ def data_as_of(reader: Reader) -> datetime | None:
 def ingested_ranges(
     reader: Reader, stream: str, topic: str, first_offsets: Mapping[int, int]
 ) -> dict[int, list[tuple[int, int]]]:
-    """The ranges (first, last) that the ledger has of each partition from an offset on, in order."""
+    """What the ledger has of each partition from an offset on: stretches (first, last) without gaps, in order."""
     partitions = sorted(first_offsets)
     rows = reader.query(
         query_text("ingested_offsets"),
@@ -131,7 +131,7 @@ def ingested_ranges(
     )
     found: dict[int, list[tuple[int, int]]] = {partition: [] for partition in partitions}
     for row in rows:
-        found[row["partition"]].append((row["first_offset"], row["last_offset"]))
+        found[row["partition"]].append((row["first"], row["last"]))
     return found
 
 
@@ -150,7 +150,7 @@ def all_ingested(reader: Reader, stream: str, topic: str, offsets: Mapping[int, 
     )
     covered: dict[int, list[range]] = {}
     for row in rows:
-        covered.setdefault(row["partition"], []).append(range(row["first_offset"], row["last_offset"] + 1))
+        covered.setdefault(row["partition"], []).append(range(row["first"], row["last"] + 1))
     return all(
         any(offset in ingested for ingested in covered.get(partition, ()))
         for partition, wanted in offsets.items()

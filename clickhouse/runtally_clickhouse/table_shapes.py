@@ -92,6 +92,7 @@ def compare_shapes(
         return
     if actual.merging != expected.merging:
         yield error("tables", f"{name} is {actual}, expected {expected}", _RESTORE)
+        return
     if actual.ttl != expected.ttl:
         message = f"{name} has TTL {actual.ttl}: what it removes is missing, and a replay brings older versions back"
         yield error("tables", message, f"`ALTER TABLE {name} REMOVE TTL`, then `runtally replay` of what is missing")

@@ -8,15 +8,18 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 from runtally.connection import KafkaConnection
 from runtally.kafka_producer import start_producer
 from runtally.streams import present_streams
+from runtally_clickhouse.catalogue import ingested_ranges
 from runtally_clickhouse.client import Store
 from runtally_clickhouse.store_facts import examine_store, require_fit
 
 from runtally_consumer.dead_letter_limits import DeadLetterLimit
 from runtally_consumer.engine import Engine
+from runtally_consumer.gap_watch import KafkaCommittedLog, LedgerGapWatch
 from runtally_consumer.kafka import KafkaDeadLetterTopic, KafkaSource
 from runtally_consumer.metrics import ConsumerMetrics
 from runtally_consumer.placing import ledger_of
@@ -80,6 +83,12 @@ async def compose_consumer(
             settings.drain_seconds,
             StoreStopRegister(store, lambda topic: source.streams.get(topic, stream), lambda: datetime.now(UTC)),
             StoreWatch(lambda: examine_store(store), settings.store_check_seconds),
+            LedgerGapWatch(
+                KafkaCommittedLog(connection, source),
+                partial(ingested_ranges, store),
+                metrics,
+                settings.store_check_seconds,
+            ),
         )
         source.on_lost = consumer.stop_at_loss
         source.on_made_anew = lambda topic: metrics.topics_made_anew.labels(topic).inc()

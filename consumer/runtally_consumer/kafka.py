@@ -66,7 +66,7 @@ class KafkaSource:
 
     Assigned partitions are paused until they are placed: where to begin is decided by `placement`, never by the
     client, which would skip what retention took without a word. `on_lost` is told of such a loss, `on_made_anew` of
-    a topic that was. `streams` has the present stream of each topic that was placed.
+    a topic that was. `streams` has the present stream of each topic that was placed, `topic_ids` its id or "".
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class KafkaSource:
         self.on_lost: Callable[[Partition, Lost], None] = _log_loss
         self.on_made_anew: Callable[[str], None] = lambda topic: None
         self.streams: dict[str, str] = {}
-        self._topic_ids: dict[str, str] = {}
+        self.topic_ids: dict[str, str] = {}
         self._told_anew: set[str] = set()
         self._unplaced: set[TopicPartition] = set()
         self._beyond_since: dict[Partition, float] = {}
@@ -127,6 +127,11 @@ class KafkaSource:
         self._answered_at = self._monotonic()
         consumer.subscribe(list(topics), listener=_Listener(forget_positions, place_anew))
 
+    @property
+    def client(self) -> Any:
+        """The AIOKafkaConsumer, once started, for questions beside the polls."""
+        return self._consumer
+
     async def poll(self, wait_ms: int, most: int) -> dict[Partition, Sequence[Record]]:
         if self._is_outdated:
             await self._begin_anew()
@@ -156,7 +161,7 @@ class KafkaSource:
             async with asyncio.timeout(COMMIT_SECONDS):
                 await self._consumer.commit(
                     # The id says which life of the topic it is an offset of.
-                    {TopicPartition(*p): (offset, self._topic_ids.get(p.topic, "")) for p, offset in offsets.items()}
+                    {TopicPartition(*p): (offset, self.topic_ids.get(p.topic, "")) for p, offset in offsets.items()}
                 )
         except (KafkaError, TimeoutError) as error:
             raise CommitRefused(_told(error), needs_person=isinstance(error, _NEEDS_PERSON)) from error
@@ -239,12 +244,12 @@ class KafkaSource:
 
     def _adopt(self, streams: Streams, topics: set[str]) -> None:
         for topic in sorted(topics):
-            known, present = self._topic_ids.get(topic), streams.topic_id(topic)
+            known, present = self.topic_ids.get(topic), streams.topic_id(topic)
             if known and known != present:
                 self._tell_made_anew(topic, present)
                 placed = self._consumer.assignment() - self._unplaced
                 self._is_outdated |= any(tp.topic == topic for tp in placed)
-            self._topic_ids[topic] = present
+            self.topic_ids[topic] = present
             self.streams[topic] = streams.of(topic)
 
     def _begin(self, partition: Partition, placement: Placement) -> None:
@@ -252,7 +257,7 @@ class KafkaSource:
         self._unplaced.discard(tp)
         self._beyond_since.pop(partition, None)
         if placement.made_anew:
-            self._tell_made_anew(partition.topic, self._topic_ids[partition.topic])
+            self._tell_made_anew(partition.topic, self.topic_ids[partition.topic])
         self._consumer.seek(tp, placement.offset)
         self._positions[partition] = placement.offset
         if placement.lost is not None:
@@ -307,8 +312,8 @@ class KafkaSource:
                     present = await ask_streams(self._consumer._client, topics)
             except (KafkaError, OSError, TimeoutError):
                 continue  # polling tells of it
-            known = {topic: present.topic_id(topic) for topic in self._topic_ids}
-            self._is_outdated |= any(id and id != self._topic_ids[topic] for topic, id in known.items())
+            known = {topic: present.topic_id(topic) for topic in self.topic_ids}
+            self._is_outdated |= any(id and id != self.topic_ids[topic] for topic, id in known.items())
 
     def _note_answers(self) -> None:
         assigned = self._consumer.assignment()

@@ -77,6 +77,12 @@ class ConsumerMetrics:
             ["topic"],
             registry=self.registry,
         )
+        self.ledger_gaps = Gauge(
+            "runtally_consumer_ledger_gaps",
+            "Ranges of committed offsets of our partitions that the ledger does not cover, also those removed since.",
+            ["topic"],
+            registry=self.registry,
+        )
         self.topics_made_anew = Counter(
             "runtally_consumer_topics_made_anew",
             "Times that a topic was found deleted and made again: its records are read from the first on.",

@@ -8,6 +8,7 @@ import structlog
 from runtally_consumer.dead_letter_limits import TooManyDeadLetters
 from runtally_consumer.engine import Engine
 from runtally_consumer.failures import FailureClass, classify
+from runtally_consumer.gap_watch import LedgerGapWatch
 from runtally_consumer.gauges import gauge_state
 from runtally_consumer.metrics import ConsumerMetrics
 from runtally_consumer.placement import Lost
@@ -43,6 +44,7 @@ class Consumer:
         drain_seconds: float,
         stop_register: StopRegister | None = None,
         store_watch: StoreWatch | None = None,
+        gap_watch: LedgerGapWatch | None = None,
     ) -> None:
         self._source = source
         self._engine = engine
@@ -55,6 +57,7 @@ class Consumer:
         self._standstill = StandstillWatch()
         self._resumes = ResumeWatch(stop_register)
         self._store_watch = store_watch
+        self._gap_watch = gap_watch
         self._writes: set[asyncio.Task[None]] = set()
         self._commit_lock = asyncio.Lock()
         self._committing: asyncio.Task[None] | None = None
@@ -142,7 +145,8 @@ class Consumer:
         if outage := self._outage():
             return outage
         stopped = self._engine.stopped
-        return "; ".join(stopped[partition] for partition in sorted(stopped))[:500] or None
+        told = "; ".join(stopped[partition] for partition in sorted(stopped))[:500]
+        return told or (self._gap_watch.reason if self._gap_watch is not None else None)
 
     @property
     def _drift(self) -> str | None:
@@ -191,6 +195,8 @@ class Consumer:
         self._release_resumed()
         if self._store_watch is not None:
             self._store_watch.tick(now)
+        if self._gap_watch is not None and self._engine.is_admitting:
+            self._gap_watch.tick(now, self._engine.partitions)
         self._start_due_writes(now)
         self._start_due_commit(now)
         if now >= self._next_watch:
@@ -345,6 +351,8 @@ class Consumer:
         await self._resumes.leave()
         if self._store_watch is not None:
             await self._store_watch.leave()
+        if self._gap_watch is not None:
+            await self._gap_watch.leave()
         await self._source.stop()
         running = [polling, *self._writes, *([self._committing] if self._committing else [])]
         for task in running:

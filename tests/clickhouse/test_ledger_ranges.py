@@ -5,7 +5,7 @@ import random
 import pyarrow as pa
 import pytest
 from clickhouse.runs import NOW
-from runtally_clickhouse.catalogue import ledger_ranges
+from runtally_clickhouse.catalogue import all_ingested, ingested_ranges, ledger_ranges
 from runtally_clickhouse.client import Row, Store
 
 Range = tuple[int, int, int, int]
@@ -91,3 +91,16 @@ def test_any_ranges_fold_into_the_same_coverage_and_counts(store: Store, seed: i
     for one in folded:
         if one[4] > 1:
             assert one[2] == one[1] - one[0] + 1
+
+
+def test_what_is_ingested_is_stretches_without_gaps_from_an_offset_on(store: Store) -> None:
+    _write(store, [(0, 9, 10, 0), (10, 19, 10, 0), (15, 24, 10, 0), (0, 4, 5, 0), (26, 29, 4, 0), (30, 30, 1, 0)])
+    _write(store, [(5, 6, 2, 0)], partition=1)
+    _write(store, [(25, 25, 1, 0)], stream="other")
+
+    found = ingested_ranges(store, "s", "t", {0: 0, 1: 0, 2: 0})
+    assert found == {0: [(0, 24), (26, 30)], 1: [(5, 6)], 2: []}
+    assert ingested_ranges(store, "s", "t", {0: 20})[0] == [(15, 24), (26, 30)]
+    assert ingested_ranges(store, "s", "t", {0: 31})[0] == []
+    assert all_ingested(store, "s", "t", {0: [3, 22], 1: [5]})
+    assert not all_ingested(store, "s", "t", {0: [3, 25]})

@@ -1,22 +1,19 @@
 """What `verify` asks of the broker: the group's offsets, which offsets there are, and which of them hold records."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import OffsetOutOfRangeError
 from runtally.connection import KafkaConnection
 from runtally.streams import Streams, present_streams
+from runtally_consumer.intervals import Interval
+from runtally_consumer.log_reading import records_in
 from runtally_consumer.records import Partition
 from runtally_consumer.topics import EVENT_TOPICS
 
-from runtally_cli.verification.intervals import Interval, of_offsets, union
-
-SILENT_SECONDS: Final = 10.0
 REACH_SECONDS: Final = 10.0
 
 
@@ -41,24 +38,7 @@ class Broker:
 
     async def records_in(self, partition: Partition, offsets: Interval) -> list[Interval] | None:
         """Which of the offsets hold records; None when the broker stops giving them. Raises `KafkaError`."""
-        there = TopicPartition(*partition)
-        self._consumer.assign([there])
-        self._consumer.seek(there, offsets.first)
-        found: list[Interval] = []
-        position, moved_at = offsets.first, time.monotonic()
-        while position <= offsets.last:
-            try:
-                fetched = await self._consumer.getmany(there, timeout_ms=500)
-            except OffsetOutOfRangeError:  # retention was quicker
-                return None
-            numbers = [record.offset for record in fetched.get(there, ())]
-            found += of_offsets(number for number in numbers if number <= offsets.last)
-            reached = await self._consumer.position(there)
-            if reached > position:
-                position, moved_at = reached, time.monotonic()
-            elif time.monotonic() - moved_at > SILENT_SECONDS:
-                return None
-        return union(found)
+        return await records_in(self._consumer, partition, offsets)
 
 
 @asynccontextmanager

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from runtally.connection import KafkaConnection
 from runtally.streams import Streams
+from runtally_consumer.intervals import Interval
 from runtally_consumer.records import Partition
 from runtally_consumer.settings import ConsumerSettings
 
@@ -14,7 +15,6 @@ from runtally_cli.local.admin import StoreAccess, read_announcement, store_acces
 from runtally_cli.local.settings import LocalSettings
 from runtally_cli.local.stack import owner_of
 from runtally_cli.verification.broker import Broker, open_broker
-from runtally_cli.verification.intervals import Interval
 from runtally_cli.verification.judgement import PartitionLedger, Place, Verdict, judge, to_look_at
 from runtally_cli.verification.operation import partitions_of
 from runtally_cli.verification.report import Report

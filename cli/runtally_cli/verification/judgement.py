@@ -5,8 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from runtally.streams import LOCAL_PREFIX
-
-from runtally_cli.verification.intervals import Counted, Interval, count_once, missing, union
+from runtally_consumer.intervals import Counted, Interval, count_once, missing, split_at, union
 
 # Offsets of the local broker are dense: it knows neither transactions nor compaction. Its streams are named so.
 Found = Mapping[Interval, Sequence[Interval]]
@@ -124,14 +123,13 @@ def _judge_hole(hole: Interval, ledger: PartitionLedger, place: Place | None, fo
     if place is None:
         verdict.untold.append((hole, "no broker has this stream any more"))
         return
-    if hole.first < place.begin:
-        removed = Interval(hole.first, min(hole.last, place.begin - 1))
+    removed, rest = split_at(hole, place.begin)
+    if removed is not None:
         if hole.first == 0:
             verdict.untold.append((removed, "removed by retention before the ledger's first range, or never read"))
         else:
             verdict.findings.append(Finding(Fault.REMOVED, removed))
-    rest = Interval(max(hole.first, place.begin), hole.last)
-    if rest.first > rest.last or rest.first >= place.end:
+    if rest is None or rest.first >= place.end:
         return
     if rest in found:
         verdict.findings += [Finding(Fault.NOT_IN_LEDGER, one, 0, one.width) for one in found[rest]]

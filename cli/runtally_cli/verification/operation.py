@@ -6,8 +6,8 @@ from typing import Any
 
 from runtally_clickhouse.catalogue import ledger_ranges
 from runtally_clickhouse.client import Store
+from runtally_consumer.intervals import Counted
 
-from runtally_cli.verification.intervals import Counted
 from runtally_cli.verification.judgement import PartitionLedger
 
 

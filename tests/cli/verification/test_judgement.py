@@ -2,8 +2,8 @@
 
 from hypothesis import given
 from hypothesis import strategies as st
-from runtally_cli.verification.intervals import Counted, Interval, of_offsets
 from runtally_cli.verification.judgement import Fault, Finding, PartitionLedger, Place, Verdict, judge, to_look_at
+from runtally_consumer.intervals import Counted, Interval, of_offsets
 
 LOCAL, KAFKA = "local-1", "kafka-cluster"
 

@@ -1,8 +1,8 @@
 """What people and programs read."""
 
-from runtally_cli.verification.intervals import Counted
 from runtally_cli.verification.judgement import PartitionLedger, Place, Verdict, judge
 from runtally_cli.verification.report import Report
+from runtally_consumer.intervals import Counted
 
 
 def _verdict(stream: str, place: Place | None, *ranges: Counted) -> Verdict:

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
-from runtally_cli.verification.intervals import Counted, Interval, count_once, missing, of_offsets, union
+from runtally_consumer.intervals import Counted, Interval, count_once, missing, of_offsets, union
 
 INTERVALS = st.builds(lambda first, width: Interval(first, first + width), st.integers(0, 40), st.integers(0, 12))
 

@@ -61,6 +61,13 @@ def missing(covered: Sequence[Interval], first: int, last: int) -> list[Interval
     return holes
 
 
+def split_at(interval: Interval, offset: int) -> tuple[Interval | None, Interval | None]:
+    """The part below the offset, and the part from it on; None for a part without offsets."""
+    below = Interval(interval.first, min(interval.last, offset - 1))
+    above = Interval(max(interval.first, offset), interval.last)
+    return (below if below.first <= below.last else None), (above if above.first <= above.last else None)
+
+
 def of_offsets(offsets: Iterable[int]) -> list[Interval]:
     """These offsets as intervals."""
     return union(Interval(offset, offset) for offset in offsets)
