@@ -6,7 +6,20 @@ from uuid import UUID
 
 import pytest
 from consumer.fakes import FakeDeadLetterTopic, FakeStore
-from consumer.samples import F0, NOT_JSON, P0, P1, RUNS, feedback_value, numbered, run_value
+from consumer.samples import (
+    ACTIVITY,
+    F0,
+    LIFECYCLE,
+    NOT_JSON,
+    P0,
+    P1,
+    RUNS,
+    activity_value,
+    feedback_value,
+    lifecycle_value,
+    numbered,
+    run_value,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 from runtally_clickhouse.errors import StoreRefused, StoreUnavailable
@@ -102,15 +115,22 @@ def test_a_lone_row_in_a_table_that_refuses_everything_is_not_blamed() -> None:
     assert desk.write(run_value(0)).accepted == 1
 
 
-def test_where_any_row_would_be_seen_a_lone_bad_row_waits_for_a_good_one() -> None:
+@pytest.mark.parametrize(
+    ("table", "partition", "value"),
+    [
+        ("agent_feedback", F0, feedback_value(0)),
+        ("agent_lifecycle", Partition(LIFECYCLE, 0), lifecycle_value(0)),
+        ("user_activity", Partition(ACTIVITY, 0), activity_value(0)),
+    ],
+)
+def test_each_table_has_a_control_row_in_the_workspace_that_no_question_reads(
+    table: str, partition: Partition, value: bytes
+) -> None:
     desk = Desk()
-    desk.store.poison = lambda row: row.get("rating") == 1
-    bad = feedback_value(0).replace(b'"rating": 5', b'"rating": 1')
-    with pytest.raises(NotBadData, match="has taken none yet"):
-        desk.write(bad, id=1, partition=F0)
-    assert (desk.dead(), desk.store.tables["agent_feedback"]) == ([], [])
-    desk.write(feedback_value(1), id=2, partition=F0)
-    assert desk.write(bad, id=1, partition=F0).dead == {"store": 1}
+    desk.store.poison = lambda row: row.get("workspace_id") == "acme"
+    assert desk.write(value, partition=partition).dead == {"store": 1}
+    (control,) = desk.store.tables[table]
+    assert control["workspace_id"] == ""
 
 
 def test_a_table_that_refuses_everything_makes_no_dead_letters() -> None:

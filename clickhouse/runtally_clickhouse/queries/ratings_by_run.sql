@@ -1,4 +1,5 @@
--- What users said of each run, by the id that its producer gave: how many ratings of each kind.
+-- What users said of each run, by the id that its producer gave: how many ratings of each kind. The workspace without
+-- a name holds the row that the consumer tries the table with.
 SELECT
     workspace_id,
     run_id AS external_id,
@@ -8,5 +9,7 @@ SELECT
     countIf(rating = 4) AS ratings_4,
     countIf(rating = 5) AS ratings_5
 FROM agent_feedback FINAL
-WHERE {sees_all_workspaces:UInt8} = 1 OR workspace_id IN {visible_workspaces:Array(String)}
+WHERE
+    workspace_id != ''
+    AND ({sees_all_workspaces:UInt8} = 1 OR workspace_id IN {visible_workspaces:Array(String)})
 GROUP BY workspace_id, external_id
