@@ -114,6 +114,10 @@ class Engine:
         oldest = [mark.oldest for partition, mark in self._watermarks.items() if partition.topic == topic]
         return min((record.timestamp for record in oldest if record is not None), default=None)
 
+    def newest_timestamps_ms(self, topic: str) -> dict[Partition, int | None]:
+        """For each of our partitions of the topic, when the broker got the newest record that was read."""
+        return {p: mark.newest_timestamp_ms for p, mark in self._watermarks.items() if p.topic == topic}
+
     @property
     def is_idle(self) -> bool:
         """Whether nothing is buffered, waiting or in flight."""

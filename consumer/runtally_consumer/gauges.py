@@ -7,9 +7,17 @@ from runtally_consumer.engine import Engine
 from runtally_consumer.metrics import ConsumerMetrics
 from runtally_consumer.source import Source
 from runtally_consumer.topics import EVENT_TOPICS
+from runtally_consumer.unread import UnreadWatch
 
 
-def gauge_state(metrics: ConsumerMetrics, engine: Engine, source: Source, unix_seconds: Callable[[], float]) -> None:
+def gauge_state(
+    metrics: ConsumerMetrics,
+    engine: Engine,
+    source: Source,
+    unread: UnreadWatch,
+    unix_seconds: Callable[[], float],
+    monotonic: Callable[[], float],
+) -> None:
     """From now on the gauges show what the engine and the source say. Show them in the consumer's event loop."""
 
     def is_open(topic: str) -> float:
@@ -20,8 +28,14 @@ def gauge_state(metrics: ConsumerMetrics, engine: Engine, source: Source, unix_s
 
     def age_seconds(topic: str) -> float:
         oldest = engine.oldest_timestamp_ms(topic)
-        # A sender's clock may be ahead.
-        return 0.0 if oldest is None else max(0.0, unix_seconds() - oldest / 1000)
+        # A sender's clock may be ahead, ours may be set back.
+        ages = [0.0 if oldest is None else max(0.0, unix_seconds() - oldest / 1000)]
+        lag = source.lag()
+        for partition, newest in engine.newest_timestamps_ms(topic).items():
+            if lag.get(partition):
+                read_age = None if newest is None else unix_seconds() - newest / 1000
+                ages.append(unread.age_seconds(partition, read_age, monotonic()))
+        return max(ages)
 
     for topic in EVENT_TOPICS:
         metrics.breaker_open.labels(topic).set_function(partial(is_open, topic))

@@ -56,7 +56,7 @@ class ConsumerMetrics:
         )
         self.lag_seconds = Gauge(
             "runtally_consumer_lag_seconds",
-            "Age of the oldest record that was read and is not yet durable, by the broker's time stamp.",
+            "Age of the oldest record that is not yet durable; of unread ones an upper bound.",
             ["topic"],
             registry=self.registry,
         )

@@ -19,6 +19,7 @@ from runtally_consumer.source import CommitRefused, Source
 from runtally_consumer.standstill import StandstillWatch
 from runtally_consumer.store_watch import StoreWatch
 from runtally_consumer.topics import EVENT_TOPICS
+from runtally_consumer.unread import UnreadWatch
 from runtally_consumer.writing import BatchWriter, Written
 
 TICK_SECONDS = 0.05
@@ -67,7 +68,8 @@ class Consumer:
         self._next_watch = 0.0
         self._polled_seconds: dict[str, float] = {}
         self._without_partitions_since = monotonic()
-        gauge_state(metrics, engine, source, writer.unix_seconds)
+        self._unread = UnreadWatch()
+        gauge_state(metrics, engine, source, self._unread, writer.unix_seconds, monotonic)
 
     def stop(self) -> None:
         """Leave: admit nothing more, write and commit what was read, then let `run` return."""
@@ -146,7 +148,8 @@ class Consumer:
             return outage
         stopped = self._engine.stopped
         told = "; ".join(stopped[partition] for partition in sorted(stopped))[:500]
-        return told or (self._gap_watch.reason if self._gap_watch is not None else None)
+        gaps = self._gap_watch.reason if self._gap_watch is not None else None
+        return told or self.stuck_reason() or gaps
 
     @property
     def _drift(self) -> str | None:
@@ -208,6 +211,7 @@ class Consumer:
         """Those whose records wait for their turn, here or for memory, move whenever the store answers anyone."""
         pending = self._engine.pending
         unread = {partition for partition, lag in self._source.lag().items() if lag}
+        self._unread.observe(self._engine.partitions, unread, now)
         queued = pending | (unread if self._poller.is_paused else set())
         answers = self._writer.answers
         places: dict[Partition, Hashable] = {
@@ -325,6 +329,7 @@ class Consumer:
         self._engine.assign(partitions)
         self._writer.dead_letter_policy.forget(self._engine.epoch)
         self._poller.assigned()
+        self._unread.assigned()
         self._writer.keep_only(self._engine.open_batches)
         self._commit_failure = None
         self._metrics.rebalances.inc()

@@ -22,6 +22,8 @@ class Watermark:
         self._next_offset: int | None = None
         self._lowest_offset = 0
         self._pending_records = 0
+        self.newest_timestamp_ms: int | None = None
+        """When the broker got the newest record that was admitted; None without any."""
 
     @property
     def next_offset(self) -> int | None:
@@ -64,6 +66,7 @@ class Watermark:
                 f"after {self._lowest_offset - 1}"
             )
         self._lowest_offset = piece.next_offset
+        self.newest_timestamp_ms = piece.records[-1].timestamp
         self._open.append(piece)
         self._pending_records += len(piece.records)
 

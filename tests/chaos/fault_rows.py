@@ -216,6 +216,8 @@ ROWS = (
         (
             SERVICE + "test_a_deciding_task_that_stands_still_is_not_alive",
             "consumer/test_standstill.py::test_a_process_that_slept_does_not_blame_its_partitions",
+            "consumer/test_health_states.py"
+            "::test_an_event_loop_that_stands_still_answers_nobody_and_goes_on_exactly_where_it_was",
         ),
     ),
     FaultRow(
@@ -232,8 +234,12 @@ ROWS = (
         "DNS failures and hosts with IPv6 only are not made here",
     ),
     FaultRow(
-        31, "the wall clock jumps", ("consumer/test_engine.py::test_a_batch_forms_when_it_has_waited_long_enough",),
-        remark="no clock is turned here: the engine is told the time, by a monotonic clock; a row asks for none",
+        31, "the wall clock jumps",
+        (
+            "consumer/test_health_states.py::test_wall_clock_jumps_of_a_day_move_no_timer_and_make_no_age_negative",
+            "consumer/test_engine.py::test_a_batch_forms_when_it_has_waited_long_enough",
+        ),
+        remark="the consumer's wall clock, by a day at each look; its timers go by the monotonic one, and a row by none",
     ),
     FaultRow(
         32, "questions during all of that",
