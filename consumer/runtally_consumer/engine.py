@@ -167,8 +167,7 @@ class Engine:
         self._drop_unsent()
 
     def offer(self, partition: Partition, records: Sequence[Record], now: float) -> None:
-        """Admit records of a partition, in ascending order of offsets. Those that are not ours are ignored, and those
-        of a stopped partition: they are read again.
+        """Admit records in ascending order of offsets; of partitions stopped or not ours they are ignored.
 
         Raises `OffsetsRepeated` when they do not lie above all that came before in this epoch.
         """
@@ -212,8 +211,7 @@ class Engine:
 
     def written(self, batch_id: int) -> None:
         """The batch is durable: its rows in the store, its dead letters acknowledged. Late reports are ignored."""
-        opened = self._in_flight.pop(batch_id, None)
-        if opened is None:
+        if (opened := self._in_flight.pop(batch_id, None)) is None:
             return
         self._held_bytes -= opened.batch.size_bytes
         if opened.batch.epoch == self._epoch:

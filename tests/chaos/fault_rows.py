@@ -239,7 +239,7 @@ ROWS = (
             "consumer/test_health_states.py::test_wall_clock_jumps_of_a_day_move_no_timer_and_make_no_age_negative",
             "consumer/test_engine.py::test_a_batch_forms_when_it_has_waited_long_enough",
         ),
-        remark="the consumer's wall clock, by a day at each look; its timers go by the monotonic one, and a row by none",
+        remark="the consumer's wall clock, by a day at each look; timers go by the monotonic one, a row by none",
     ),
     FaultRow(
         32, "questions during all of that",
