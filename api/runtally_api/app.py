@@ -14,7 +14,19 @@ from runtally_api.metrics import ApiMetrics
 from runtally_api.middleware import HeadAsGet, Observed
 from runtally_api.problems import install_problem_handlers
 from runtally_api.publishing import KafkaPublisher
-from runtally_api.routes import agents, errors, health, ingest, integrity, query, runs, usage
+from runtally_api.routes import (
+    agents,
+    comparisons,
+    errors,
+    executions,
+    health,
+    ingest,
+    integrity,
+    performance,
+    query,
+    runs,
+    usage,
+)
 from runtally_api.settings import ApiSettings
 
 DESCRIPTION = "Exact, fast answers about fleets of AI agents. Every accepted run counts once in every answer."
@@ -49,7 +61,20 @@ def make_app(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]]) -
     app.add_middleware(Observed, metrics=app.state.metrics)
     app.add_middleware(HeadAsGet)
     install_problem_handlers(app)
-    routers = [module.router for module in (agents, usage, errors, integrity, query, ingest, runs, health)]
+    modules = (
+        agents,
+        usage,
+        errors,
+        integrity,
+        query,
+        performance,
+        executions,
+        comparisons,
+        ingest,
+        runs,
+        health,
+    )
+    routers = [module.router for module in modules]
     for router in routers:
         app.include_router(router)
     describe(app, routers)

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Annotated
+from datetime import datetime, timedelta
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
 
 from fastapi import Depends, Query, Request
 from runtally.fields import STATUSES
@@ -15,6 +16,7 @@ from runtally_api.publishing import Publisher
 from runtally_api.ranges import TimeRange, resolve_open_range, resolve_range
 from runtally_api.settings import ApiSettings
 
+RECENT = timedelta(minutes=5)
 FILTERABLE_STATUSES = (*STATUSES, "stalled")
 
 
@@ -143,7 +145,21 @@ def _unranged(
     return _bound_query(parts, workspaces, filters, time, now)
 
 
+def _momentary(parts: Parts, workspaces: VisibleWorkspaces, filters: Filters) -> RunQuery:
+    now = parts.now()
+    return _bound_query(parts, workspaces, filters, TimeRange(now - RECENT, now, ZoneInfo("UTC")), now)
+
+
 RangedQuery = Annotated[RunQuery, Depends(_ranged)]
 RangedQueryWithAliases = Annotated[RunQuery, Depends(_ranged_with_aliases)]
 OpenQuery = Annotated[RunQuery, Depends(_unranged)]
+RecentQuery = Annotated[RunQuery, Depends(_momentary)]
+Steps = Annotated[
+    Literal["auto", "minute", "quarter_hour", "hour", "day", "week", "month"],
+    Query(alias="granularity", description="The steps of the series; auto fits the range."),
+]
+Compare = Annotated[
+    Literal["previous_period", "previous_week", "previous_year"],
+    Query(description="The range that the totals are compared with."),
+]
 AgentLimit = Annotated[int, Query(ge=1, le=1000, description="Agents listed; the others are folded into one row.")]

@@ -6,6 +6,8 @@ from typing import Any
 from runtally_clickhouse.measures.definitions import MEASURES
 
 from runtally_api import agent_parts
+from runtally_api import execution_answers as executions
+from runtally_api import use_answers as use
 from runtally_api.agent_list import AGENT_MEASURES
 from runtally_api.examples import META, PROBLEMS, Example
 from runtally_api.saved_questions import with_status_counts
@@ -54,6 +56,8 @@ def _typical(name: str) -> Any:
     measure = MEASURES[name]
     if measure.type == "decimal":
         return "0.5"
+    if measure.type == "datetime":
+        return "2026-11-21T09:29:58Z"
     return 12 if measure.type == "integer" else 0.5 if measure.unit == "fraction" else 1.5
 
 
@@ -111,3 +115,78 @@ AGENT_ANALYTICS: Example = {
     "meta": NAMED_META,
 }
 NO_AGENT: Example = {**PROBLEMS[404], "detail": "no agent 'coder'"}
+_OF_AGENT: Example = {"workspace_id": "acme", "agent_id": "planner", "other": False}
+_TIME = "2026-11-21T00:00:00Z"
+
+
+def _compared(measures: Sequence[str]) -> Example:
+    then = measured_example(measures)
+    changes = {name: None for name in measures if name in ("first_run_at", "last_run_at")}
+    return {**then, "compare": then, "change": {**dict.fromkeys(measures, 0.0), **changes}}
+
+
+PERFORMANCE: Example = {
+    "totals": _compared(executions.PERFORMANCE),
+    "series": [{"time": _TIME, **measured_example(executions.PERFORMANCE)}],
+    "by_agent": [{**_OF_AGENT, **measured_example(executions.PERFORMANCE)}],
+    "meta": NAMED_META,
+}
+STATS: Example = {"totals": _compared(executions.STATS), "meta": NAMED_META}
+_EXECUTIONS_OF: Example = {"other": False, **measured_example(executions.EXECUTIONS_OF), "share": 1.0}
+EXECUTIONS: Example = {
+    "totals": measured_example(executions.EXECUTIONS),
+    "by_status": [{"status": "succeeded", **_EXECUTIONS_OF}],
+    "by_trigger": [{"trigger": "schedule", **_EXECUTIONS_OF}],
+    "by_environment": [{"environment": "production", **_EXECUTIONS_OF}],
+    "series": [{"time": _TIME, **measured_example(executions.EXECUTIONS)}],
+    "meta": NAMED_META,
+}
+EXECUTION_METRICS: Example = {
+    "totals": _compared(executions.EXECUTION_METRICS),
+    "by_agent": [{**_OF_AGENT, **measured_example(executions.EXECUTION_METRICS)}],
+    "meta": NAMED_META,
+}
+REALTIME: Example = {
+    "now": {"queued": 3, "running": 12, "stalled": 1},
+    "last_minute": measured_example(executions.RECENT),
+    "last_five_minutes": measured_example(executions.RECENT),
+    "meta": NAMED_META,
+}
+THROUGHPUT: Example = {
+    "totals": _compared(executions.THROUGHPUT),
+    "peak": {"time": _TIME, "runs": 12, "runs_per_minute": 0.008333333333333333},
+    "granularity": "day",
+    "series": [{"time": _TIME, **measured_example(executions.THROUGHPUT)}],
+    "meta": NAMED_META,
+}
+_BARS: list[Example] = [{"from_ms": 0, "to_ms": 1, "runs": 2}, {"from_ms": 1000, "to_ms": 1220, "runs": 236}]
+LATENCY: Example = {
+    "runs": 240,
+    "duration": {**measured_example(executions.DURATIONS), "known_runs": 238, "histogram": _BARS},
+    "queue": {**measured_example(executions.QUEUE_TIMES), "known_runs": 0, "histogram": []},
+    "by_agent": [
+        {**_OF_AGENT, **measured_example(("runs", *executions.DURATIONS, *executions.QUEUE_TIMES))},
+    ],
+    "meta": NAMED_META,
+}
+MODELS: Example = {
+    "models": [
+        {
+            "model": "claude-sonnet-4",
+            "model_name": "Claude Sonnet 4",
+            "other": False,
+            **_compared(use.MODEL_MEASURES),
+            "share_of_runs": 1.0,
+            "share_of_cost": 1.0,
+        }
+    ],
+    "totals": measured_example(use.MODEL_MEASURES),
+    "meta": NAMED_META,
+}
+SESSIONS: Example = {
+    "data": [{"workspace_id": "acme", "session_id": "s-7", **measured_example(use.SESSION_MEASURES)}],
+    "totals": measured_example(use.SESSION_TOTALS),
+    "next_cursor": None,
+    "has_more": False,
+    "meta": NAMED_META,
+}

@@ -53,6 +53,8 @@ OF_THE_CATALOGUE: dict[str, list[str]] = {
     "run_cells": ["FROM merged_runs"],
     "run_facts": ["FROM run_cells"],
     "ratings_by_run": [],
+    "duration_histogram": [],
+    "queue_histogram": [],
     "followed_handoffs": ["agent_runs", "FROM merged_runs"],
 }
 # Read without FINAL: what is physically there.

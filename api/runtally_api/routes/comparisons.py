@@ -1,0 +1,87 @@
+"""`/models/compare` and `/sessions` under `/api/v1`: models beside each other, and sessions page by page."""
+
+from dataclasses import replace
+from decimal import Decimal
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from runtally_clickhouse.measures.question import Filter
+
+from runtally_api import examples_named as examples
+from runtally_api import use_answers as answers
+from runtally_api.dependencies import Compare, Parts, RangedQuery
+from runtally_api.documentation import documented
+from runtally_api.formats import ratio
+from runtally_api.group_pages import GroupCursor, page
+from runtally_api.meta import read_freshness
+from runtally_api.saved_questions import answer_question, make_question, named_meta, rows, shown
+from runtally_api.usage import model_name
+
+router = APIRouter(prefix="/api/v1", tags=["analytics"])
+WITH_MODEL = Filter("model", "not_in", ("",))
+IN_SESSION = Filter("session_id", "not_in", ("",))
+
+
+@router.get("/models/compare", response_model=answers.MODELS_ANSWER, responses=documented(examples.MODELS, 422, 503))
+def compare_models(
+    parts: Parts,
+    query: RangedQuery,
+    compare: Compare = "previous_period",
+    limit: Annotated[int, Query(ge=1, le=1000, description="Models listed; the others are folded into one row.")] = 100,
+) -> dict[str, Any]:
+    """Models beside each other: outcomes, durations, tokens and cost, and how each changed."""
+    freshness = read_freshness(parts.reader, query.now)
+    question = make_question(
+        query, answers.MODEL_MEASURES, dimensions=("model",), filters=(WITH_MODEL,), limit=limit, compare=compare
+    )
+    answer = answer_question(parts, question, query.scope)
+    cost = answer.totals["cost_usd"]
+    models = [
+        {
+            **row,
+            "model_name": None if row["other"] else model_name(row["model"]),
+            "share_of_runs": ratio(row["runs"], answer.runs),
+            "share_of_cost": _share(row["cost_usd"], cost if isinstance(cost, Decimal) else None),
+        }
+        for row in rows(answer, answers.MODEL_MEASURES)
+    ]
+    return {
+        "models": models,
+        "totals": shown(answer.totals, answers.MODEL_MEASURES),
+        "meta": named_meta(parts, query, freshness, answer, truncated=answer.truncated),
+    }
+
+
+def _share(cost: str | None, total: Decimal | None) -> float | None:
+    return None if cost is None or not total else float(Decimal(cost) / total)
+
+
+@router.get("/sessions", response_model=answers.SESSIONS_ANSWER, responses=documented(examples.SESSIONS, 422, 503))
+def sessions(
+    parts: Parts,
+    query: RangedQuery,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    cursor: Annotated[str | None, Query(description="next_cursor of the page before; its range counts.")] = None,
+) -> dict[str, Any]:
+    """Sessions of runs, those with the most runs first, page by page; and what all of them come to."""
+    place = GroupCursor.decode(cursor, 2, parts.settings.max_range) if cursor else None
+    query = place.applied(query) if place else query
+    freshness = read_freshness(parts.reader, query.now)
+    totals = answer_question(parts, make_question(query, answers.SESSION_TOTALS), query.scope)
+    question = make_question(
+        query,
+        answers.SESSION_MEASURES,
+        dimensions=("workspace_id", "session_id"),
+        filters=(IN_SESSION,),
+        limit=limit + 1,
+        other=False,
+    )
+    answer = answer_question(parts, replace(question, after=place.after if place else None), query.scope)
+    groups, following = page(answer, query, limit)
+    listed = rows(replace(answer, rows=list(groups)), answers.SESSION_MEASURES)
+    return {
+        "data": [{name: value for name, value in row.items() if name != "other"} for row in listed],
+        "totals": shown(totals.totals, answers.SESSION_TOTALS),
+        **following,
+        "meta": named_meta(parts, query, freshness, totals),
+    }
