@@ -236,6 +236,13 @@ class QueryMeta(Answer):
     granularity: str
     approximate: Annotated[dict[str, str], Field(description="The measures that are not exact.")]
     relation: Annotated[str, Field(description="`run_facts` are cells of runs, `run_cells` single runs; both exact.")]
+    source: Annotated[
+        str,
+        Field(
+            description="Whether cells came out of rollups, merged raw rows, or both; all exact.",
+            json_schema_extra={"enum": ["rollup", "raw", "mixed"]},
+        ),
+    ]
     compare: ComparedRange | None = None
 
 

@@ -298,6 +298,7 @@ QUERY: Example = {
         "approximate": {},
         "coverage": {"cost_usd": {"known": 231, "runs": 240}},
         "relation": "run_facts",
+        "source": "mixed",
         "compare": {"from": "2026-09-22T22:00:00Z", "to": "2026-10-22T22:00:00Z"},
     },
 }

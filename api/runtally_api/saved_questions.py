@@ -64,7 +64,8 @@ def bounded_steps(time: TimeRange, granularity: Granularity | None, most_rows: i
 
 def answer_question(parts: ApiParts, question: Question, scope: RunScope) -> Answer:
     """Ask within the limits of the settings. Blocks; raises `InvalidQuery` when the answer takes more than it may."""
-    limits = Limits(parts.settings.max_query_memory_bytes, parts.settings.max_query_rows)
+    settings = parts.settings
+    limits = Limits(settings.max_query_memory_bytes, settings.max_query_rows, settings.rollup_rows)
     try:
         return ask_question(parts.reader, question, scope, limits)
     except TooManyRows as error:

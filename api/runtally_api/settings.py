@@ -17,6 +17,9 @@ class ApiSettings(BaseSettings):
     max_query_seconds: int = Field(30, ge=1, description="Longest time that a question may take.")
     max_query_memory_bytes: int = Field(2 * 1024**3, ge=1, description="Most memory of the store for a question.")
     max_query_rows: int = Field(100_000, ge=1, description="Most rows that an answer of /query may have.")
+    rollup_rows: int = Field(
+        500_000, ge=0, description="Stored rows in a question's range from which on rollups are read, not single runs."
+    )
     stalled_after_hours: float = Field(24.0, gt=0, description="A run still running after this counts as stalled.")
     publish_seconds: float = Field(10.0, gt=0, description="How long a POST waits for the broker.")
 

@@ -108,6 +108,13 @@ def stored_rows(store: Store, scope: RunScope) -> Row:
     return store.unmerged(query_text("stored_rows"), bound)[0]
 
 
+def estimated_rows(reader: Reader, scope: RunScope) -> int:
+    """About how many rows the scope's workspaces have in its range, by the index; other filters do not count."""
+    sql = query_text("estimated_rows")
+    bound = {name: value for name, value in scope.parameters().items() if name in placeholders(sql)}
+    return int(reader.query(sql, bound)[0]["estimated_rows"])
+
+
 def data_as_of(reader: Reader) -> datetime | None:
     """When the store last acknowledged a batch, None in an empty store. Ask it before the answer it describes."""
     acknowledged: datetime | None = reader.query(query_text("data_as_of"), {})[0]["data_as_of"]

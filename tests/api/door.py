@@ -100,7 +100,8 @@ def build_app(store: Store, publisher: Publisher, door: list[Door]) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         readiness = (publisher.not_ready_reason,)
-        app.state.parts = ApiParts(ApiSettings(), store, publisher, readiness, lambda: door[0].now if door else NOW)
+        settings = ApiSettings(rollup_rows=0)  # what few runs would not need
+        app.state.parts = ApiParts(settings, store, publisher, readiness, lambda: door[0].now if door else NOW)
         yield
 
     return make_app(lifespan)

@@ -52,6 +52,8 @@ OF_THE_CATALOGUE: dict[str, list[str]] = {
     "merged_runs": ["agent_runs"],
     "run_cells": ["FROM merged_runs"],
     "run_facts": ["FROM run_cells"],
+    "bucket_state": [],
+    "estimated_rows": ["agent_runs"],
     "ratings_by_run": [],
     "duration_histogram": [],
     "queue_histogram": [],

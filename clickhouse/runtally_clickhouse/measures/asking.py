@@ -1,21 +1,23 @@
 """Ask a question, and shape its answer: dense rows in order, compared where that is asked."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
-from runtally_clickhouse.catalogue import RunScope
+from runtally_clickhouse.catalogue import RunScope, estimated_rows
 from runtally_clickhouse.client import Reader, Row
-from runtally_clickhouse.measures.composition import RUNS_COUNT, Composed, Limits, Relation, compose
+from runtally_clickhouse.measures.composition import RUNS_COUNT, Composed, Limits, Relation, cells_relation, compose
 from runtally_clickhouse.measures.forms import Value
 from runtally_clickhouse.measures.question import TIME, Question
 from runtally_clickhouse.measures.time_steps import TimeSteps, earlier
 
 Key = tuple[str | int, ...]
+Source = Literal["rollup", "raw", "mixed"]
 Values = dict[str, Value]
 _CHANGE_PLACES = 6
+LONGEST_OF_BUCKETS = timedelta(days=1000)
 
 
 class TooManyRows(ValueError):
@@ -49,7 +51,8 @@ class AnswerRow:
 @dataclass(frozen=True, slots=True)
 class Answer:
     """`totals` are over all groups and the whole range; `known` counts the runs behind each measure that may be
-    unknown. `compared` are the steps that `then` of a row is about.
+    unknown. `compared` are the steps that `then` of a row is about. `source` says what the answer was read from:
+    rollups, merged raw rows, or both; it is exact either way.
     """
 
     question: Question
@@ -59,6 +62,7 @@ class Answer:
     known: dict[str, int]
     truncated: bool
     relation: Relation
+    source: Source
     compared: TimeSteps | None = None
 
     @property
@@ -73,6 +77,7 @@ class _Table:
 
     totals: Values = field(default_factory=dict)
     runs: int = 0
+    source: Source = "raw"
     known: dict[str, int] = field(default_factory=dict)
     groups: dict[Group, Values] = field(default_factory=dict)
     sizes: dict[Group, int] = field(default_factory=dict)
@@ -85,12 +90,13 @@ def ask_question(reader: Reader, question: Question, scope: RunScope, limits: Li
     Blocks; raises as `Reader.query`, and `TooManyRows`.
     Each chosen group has a row for every step of time, dates ascending and groups in order within them.
     """
-    composed = compose(question, scope, limits)
+    sparse = is_sparse(reader, question, scope, limits)
+    composed = compose(question, scope, limits, is_sparse=sparse)
     now = _table(question, composed, question.steps, reader.query(composed.sql, composed.parameters))
     compared, then = None, None
     if question.compare:
         compared = earlier(question.steps, question.compare)
-        composed_then = compose(question, scope, limits, compared)
+        composed_then = compose(question, scope, limits, compared, is_sparse=sparse)
         rows = reader.query(composed_then.sql, composed_then.parameters)
         then = _table(question, composed_then, compared, rows)
     groups = _in_order(question, now)
@@ -104,7 +110,22 @@ def ask_question(reader: Reader, question: Question, scope: RunScope, limits: Li
         now.known,
         any(group.key is None for group in now.groups) and bool(question.keys),
         composed.relation,
+        now.source if then is None or then.source == now.source else "mixed",
         compared,
+    )
+
+
+def is_sparse(reader: Reader, question: Question, scope: RunScope, limits: Limits) -> bool:
+    """Whether so few rows are stored of the workspaces and the range that reading them all is quicker than cells.
+
+    So it is with a range of ever so many buckets, too. Only the index is read: the answer is the same either way.
+    """
+    if question.steps.end - question.steps.start > LONGEST_OF_BUCKETS:
+        return True
+    if not limits.rollup_rows or cells_relation(question, scope, question.steps) is Relation.SINGLE_RUNS:
+        return False
+    return (
+        estimated_rows(reader, replace(scope, start=question.steps.start, end=question.steps.end)) < limits.rollup_rows
     )
 
 
@@ -113,6 +134,8 @@ def _table(question: Question, composed: Composed, steps: TimeSteps, rows: Itera
     places = {start: place for place, start in enumerate(steps.starts_ms)}
     keys = range(len(question.keys))
     for row in rows:
+        if composed.relation is Relation.CELLS:
+            table.source = _source(row["rolled_up_buckets"], row["raw_buckets"])
         if row["is_total"]:
             table.totals = _finished(question, composed, row, steps.minutes(None))
             table.runs = int(row[composed.part_names[RUNS_COUNT]])
@@ -131,6 +154,10 @@ def _table(question: Question, composed: Composed, steps: TimeSteps, rows: Itera
     if not keys:
         table.groups.setdefault(Group(()), table.totals)
     return table
+
+
+def _source(rolled_up: int, raw: int) -> Source:
+    return "mixed" if rolled_up and raw else "rollup" if rolled_up else "raw"
 
 
 def _finished(question: Question, composed: Composed, row: Mapping[str, Any], minutes: float) -> Values:

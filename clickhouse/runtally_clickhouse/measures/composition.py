@@ -11,8 +11,9 @@ from enum import StrEnum
 from runtally_clickhouse.catalogue import RunScope
 from runtally_clickhouse.measures.dimensions import Dimension
 from runtally_clickhouse.measures.question import TIME, Filter, Order, Question
-from runtally_clickhouse.measures.relations import CHOICE_PREFIX, relation_tables
+from runtally_clickhouse.measures.relations import CHOICE_PREFIX, STATE, relation_tables
 from runtally_clickhouse.measures.time_steps import CELL_MS, TimeSteps, zone_offsets
+from runtally_clickhouse.rollups import ROLLUP_LAYOUT
 
 RUNS_COUNT = "sum(runs)"
 _ARRAY_TYPES = {"string": "String", "integer": "Int64", "boolean": "UInt8", "number": "Float64", "decimal": "String"}
@@ -33,10 +34,11 @@ class Relation(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much of the store a question may use."""
+    """How much of the store a question may use, and from how many stored rows in its range on rollups pay."""
 
     max_memory_bytes: int
     max_rows: int
+    rollup_rows: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +53,20 @@ class Composed:
     part_names: dict[str, str]
 
 
-def compose(question: Question, scope: RunScope, limits: Limits, compared: TimeSteps | None = None) -> Composed:
-    """The statement of a question; of its answer over another range, for the same groups, when `compared` is given."""
+def compose(
+    question: Question,
+    scope: RunScope,
+    limits: Limits,
+    compared: TimeSteps | None = None,
+    *,
+    is_sparse: bool = False,
+) -> Composed:
+    """The statement of a question; of its answer over another range, for the same groups, when `compared` is given.
+
+    Where the range is sparse, single runs are quicker to read than cells, and give the same answer.
+    """
     steps = compared or question.steps
-    relation = _relation(question, steps)
+    relation = Relation.SINGLE_RUNS if is_sparse else cells_relation(question, scope, steps)
     part_names = _part_names(question)
     parts = [f"{sql} AS {name}" for sql, name in part_names.items()]
     keys = [f"key_{place}" for place in range(len(question.keys))]
@@ -70,6 +82,8 @@ def compose(question: Question, scope: RunScope, limits: Limits, compared: TimeS
         total = "grouping(is_other)" if keys else "grouping(step_ms)"
         other = ["is_other", *keys] if keys else ["0 AS is_other"]
         columns = [f"{total} AS is_total", "grouping(step_ms) AS is_whole_range", *other, "step_ms"]
+    if relation is Relation.CELLS:
+        columns += [f"length({STATE}.1) AS rolled_up_buckets", f"length({STATE}.2) AS raw_buckets"]
     source = f"SELECT {', '.join(inner)} FROM {_source(question, relation)}{_where(question)}"
     compares = compared is not None
     choice = _choice(question, relation, CHOICE_PREFIX if compares else "") if keys else None
@@ -92,12 +106,12 @@ def compose_data_range(question: Question, scope: RunScope) -> tuple[str, dict[s
     return sql, {**scope.without_range().parameters(), **_filter_parameters(question)}
 
 
-def _relation(question: Question, steps: TimeSteps) -> Relation:
+def cells_relation(question: Question, scope: RunScope, steps: TimeSteps) -> Relation:
     """Cells, unless something is asked that they do not hold."""
     dimensions = [*question.keys, *(dimension for dimension, _ in question.filtered)]
     local = any(dimension.is_local_time for dimension in dimensions)
     hold = all(dimension.in_cells for dimension in dimensions) and steps.fits_cells
-    hold &= not any(measure.of_single_runs for measure in question.asked)
+    hold &= not any(measure.of_single_runs for measure in question.asked) and not scope.filters.user_id
     hold &= not local or all(start % CELL_MS == 0 for start in zone_offsets(steps.zone)[0])
     return Relation.CELLS if hold else Relation.SINGLE_RUNS
 
@@ -113,8 +127,8 @@ def _with(statement: str, choice: str | None, *, compares: bool) -> str:
     tables = relation_tables(f"{statement} {'' if compares else choice}", for_choice=False)
     if choice is not None:
         tables += relation_tables(choice, for_choice=True) if compares else []
-        tables.append(("chosen", choice))
-    return ",\n".join(f"{name} AS (\n{text}\n)" for name, text in tables)
+        tables.append(f"chosen AS (\n{choice}\n)")
+    return ",\n".join(tables)
 
 
 def _source(question: Question, relation: Relation, prefix: str = "") -> str:
@@ -221,7 +235,7 @@ def _zone_parameters(steps: TimeSteps) -> dict[str, object]:
 
 
 def _parameters(question: Question, scope: RunScope, steps: TimeSteps, *, compares: bool) -> dict[str, object]:
-    parameters = {**scope.parameters(), **_filter_parameters(question)}
+    parameters = {**scope.parameters(), **_filter_parameters(question), "rollup_layout": ROLLUP_LAYOUT}
     keys = question.keys
     if keys:
         parameters["limit"] = question.limit

@@ -316,12 +316,10 @@ _OF_CELLS = [
     *_COST,
     *_WORK,
     *_OUTCOMES,
+    _moment("first_run_at", "When the first of the runs started.", "min(first_at_ms)"),
+    _moment("last_run_at", "When the last of the runs started.", "max(last_at_ms)"),
 ]
-_MOMENTS = [
-    _moment("first_run_at", "When the first of the runs started.", "min(at_ms)"),
-    _moment("last_run_at", "When the last of the runs started.", "max(at_ms)"),
-]
-_OF_SINGLE_RUNS = [*_MOMENTS, *_PEOPLE, *_ITERATION, *_RATINGS]
+_OF_SINGLE_RUNS = [*_PEOPLE, *_ITERATION, *_RATINGS]
 MEASURES: dict[str, Measure] = {
     measure.name: measure
     for measure in (*_OF_CELLS, *(replace(measure, of_single_runs=True) for measure in _OF_SINGLE_RUNS))

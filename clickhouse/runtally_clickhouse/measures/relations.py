@@ -9,6 +9,8 @@ from functools import cache
 from runtally_clickhouse.catalogue import query_text
 
 CHOICE_PREFIX = "chosen_"
+STATE = "state"
+_UNION = "\nUNION ALL\n"
 _LAYERS = ("run_facts", "run_cells", "merged_runs")
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _ITEM = re.compile(r"\n    (?=\S)(?!\))")
@@ -27,8 +29,8 @@ _COLUMNS_OF_RUNS = frozenset(
 _ALWAYS = frozenset({"workspace_id", "run_id", "started_at"})
 
 
-def relation_tables(reading: str, *, for_choice: bool) -> list[tuple[str, str]]:
-    """Name and text of each relation that a statement reads by name, in the order of their use.
+def relation_tables(reading: str, *, for_choice: bool) -> list[str]:
+    """The definition of each relation that a statement reads by name, in the order of their use.
 
     With `for_choice` they are the same relations over the range whose groups are chosen, by names with a prefix.
     """
@@ -42,12 +44,19 @@ def relation_tables(reading: str, *, for_choice: bool) -> list[tuple[str, str]]:
         if name == "run_facts" and f"FROM {prefix}run_facts" not in reading:
             continue
         tables.append((name, _pruned(query_text(name), text)))
-        text += tables[-1][1]
+        text += tables[-1][1].rpartition(_UNION)[2]
+    if "run_facts" in dict(tables):
+        tables.append((STATE, query_text("bucket_state")))
     found = [(name, _for_choice(table) if for_choice else table) for name, table in reversed(tables)]
     found = [(f"{prefix}{name}", table) for name, table in found]
     if "ratings_by_run" in reading and not for_choice:
         found.append(("ratings_by_run", query_text("ratings_by_run")))
-    return found
+    return [_defined(name, table) for name, table in found]
+
+
+def _defined(name: str, text: str) -> str:
+    """As WITH has it: the state of the buckets is one value, everything else a table."""
+    return f"(\n{text}\n) AS {name}" if name.endswith(STATE) else f"{name} AS (\n{text}\n)"
 
 
 def _for_choice(text: str) -> str:
@@ -55,7 +64,7 @@ def _for_choice(text: str) -> str:
         text = text.replace(f"{{{bound}:", f"{{{CHOICE_PREFIX}{bound}:")
     for table in _LAYERS:
         text = text.replace(f"FROM {table}", f"FROM {CHOICE_PREFIX}{table}")
-    return text
+    return text.replace(f"({STATE}.", f"({CHOICE_PREFIX}{STATE}.")
 
 
 @cache
@@ -67,15 +76,32 @@ def _items(text: str) -> dict[str, str]:
 
 
 def _pruned(text: str, reading: str) -> str:
-    """The same SELECT with the columns that are read, and those that these are made of."""
-    items = _items(text)
-    tail = text[text.index("\nFROM ") :]
-    needed = set(_WORD.findall(f"{reading} {tail}")) | _ALWAYS
+    """The same SELECT with the columns that are read, and those that these are made of; of a union, each the same."""
+    selects = text.split(_UNION)
+    if len(selects) == 1:
+        return _with_columns(text, _needed(text, f"{reading} {_tail(text)}"))
+    kept = set[str]().union(*(_needed(select, reading) for select in selects))
+    return _UNION.join(_with_columns(select, kept) for select in selects)
+
+
+def _tail(select: str) -> str:
+    return select[select.index("\nFROM ") :]
+
+
+def _needed(select: str, reading: str) -> set[str]:
+    """The columns of a SELECT that are read, those that these are made of, and the words beside them."""
+    items = _items(select)
+    needed = set(_WORD.findall(reading)) | _ALWAYS
     kept: set[str] = set()
     while more := {name for name in items if name in needed} - kept:
         kept |= more
         needed |= {word for name in more for word in _WORD.findall(items[name])}
-    own = [item for name, item in items.items() if name in kept]
-    stars = sorted((needed & _COLUMNS_OF_RUNS) - kept) if "*" in items else []
+    return needed
+
+
+def _with_columns(select: str, needed: set[str]) -> str:
+    items = _items(select)
+    own = [item for name, item in items.items() if name in needed]
+    stars = sorted((needed & _COLUMNS_OF_RUNS) - set(items)) if "*" in items else []
     columns = [f"`{name}`" for name in stars] + own
-    return f"SELECT\n    {f',{chr(10)}    '.join(columns)}{tail}"
+    return f"SELECT\n    {f',{chr(10)}    '.join(columns)}{_tail(select)}"
