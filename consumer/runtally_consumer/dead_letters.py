@@ -20,6 +20,7 @@ TOLD_CHARACTERS = 2048
 # Existing dead-letter browsers read Kafka Connect's header names.
 _CONNECT = "__connect.errors."
 _OWN = "runtally.errors."
+STREAM_HEADER = _OWN + "stream"
 _CONTRACT_FIELDS = {event.topic: frozenset(event.model_fields) for event in EVENTS}
 
 
@@ -32,12 +33,13 @@ class RefusedBy(Enum):
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A record that was refused, and why. `violations` is never empty."""
+    """A record that was refused, and why. `violations` is never empty; `stream` is what its offset is an offset in."""
 
     partition: Partition
     record: Record
     violations: tuple[Violation, ...]
     refused_by: RefusedBy = RefusedBy.CONTRACT
+    stream: str = ""
 
     @property
     def topic(self) -> str:
@@ -95,6 +97,7 @@ class DeadLetter:
             _CONNECT + "stage": stage,
             _CONNECT + "exception.class.name": error_class,
             _CONNECT + "exception.message": self.message,
+            STREAM_HEADER: self.stream,
             _OWN + "field": _text(first.field),
             _OWN + "message": _text(first.message),
             _OWN + "remedy": _text(first.remedy),

@@ -1,5 +1,6 @@
 """Where to begin reading a partition, and which records are gone before anybody read them. Pure."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -63,6 +64,15 @@ class Placement:
 
 RETENTION = "were removed from the topic before they were read"
 TRUNCATED = "were read and committed, and the topic now ends before them: new records would take their offsets"
+
+
+_TOLD = re.compile(rf"offsets (\d+)\.\.(\d+) {re.escape(TRUNCATED)}")
+
+
+def committed_before_truncation(told: str) -> int | None:
+    """What the group had committed when `Lost.told` told of a truncation; None when it told of something else."""
+    found = _TOLD.search(told)
+    return int(found[2]) + 1 if found else None
 
 
 def place(facts: PartitionFacts) -> Placement:

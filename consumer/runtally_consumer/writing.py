@@ -146,7 +146,10 @@ class BatchWriter:
         decoded = decoder.decode([record.value for record in batch.records])
         if decoded.rejected:
             places = _places(batch)
-            progress.dead = {item.index: DeadLetter(*places[item.index], item.violations) for item in decoded.rejected}
+            progress.dead = {
+                item.index: DeadLetter(*places[item.index], item.violations, stream=progress.stream)
+                for item in decoded.rejected
+            }
         return Insertion(decoder.table, decoded)
 
     async def _insert(self, batch: Batch, progress: _Progress, insertion: Insertion) -> None:
@@ -159,7 +162,7 @@ class BatchWriter:
             refused = await self._inserter.insert(insertion, None if policy.is_off else stops)
         except TooManyRefused as error:
             raise TooManyDeadLetters(stops(error.rows)) from error
-        dead = progress.dead | _refused_by_store(batch, insertion, refused)
+        dead = progress.dead | _refused_by_store(batch, insertion, refused, progress.stream)
         policy.let_through(batch, dead)
         progress.dead = dead
         progress.is_stored = True
@@ -224,7 +227,9 @@ def _places(batch: Batch) -> list[tuple[Partition, Record]]:
     return [(piece.partition, record) for piece in batch.slices for record in piece.records]
 
 
-def _refused_by_store(batch: Batch, insertion: Insertion, refused: Mapping[int, str]) -> dict[int, DeadLetter]:
+def _refused_by_store(
+    batch: Batch, insertion: Insertion, refused: Mapping[int, str], stream: str
+) -> dict[int, DeadLetter]:
     """The dead letters of rows, by the index of their records."""
     if not refused:
         return {}
@@ -233,5 +238,5 @@ def _refused_by_store(batch: Batch, insertion: Insertion, refused: Mapping[int, 
     for row, reason in refused.items():
         index = int(insertion.decoded.rows[row])
         violation = Violation("", f"was refused by the store: {reason}", "mend the sender or the table, then replay")
-        letters[index] = DeadLetter(*places[index], (violation,), RefusedBy.STORE)
+        letters[index] = DeadLetter(*places[index], (violation,), RefusedBy.STORE, stream)
     return letters

@@ -23,7 +23,8 @@ AT = datetime(2026, 11, 21, 10, tzinfo=timezone(timedelta(hours=1)))
 
 
 def letter(*violations: Violation, **record: object) -> DeadLetter:
-    return DeadLetter(P0, StoredRecord(42, **record), violations or (MISSING,))  # type: ignore[arg-type] # fields vary
+    record_at_42 = StoredRecord(42, **record)  # type: ignore[arg-type] # fields vary
+    return DeadLetter(P0, record_at_42, violations or (MISSING,), stream="cluster#topic")
 
 
 def test_headers_are_kafka_connects_and_our_own_after_the_records() -> None:
@@ -39,6 +40,7 @@ def test_headers_are_kafka_connects_and_our_own_after_the_records() -> None:
         ("__connect.errors.stage", b"VALUE_CONVERTER"),
         ("__connect.errors.exception.class.name", b"runtally.violations.InvalidEvent"),
         ("__connect.errors.exception.message", b"agent_id is required; cost_usd must be a number"),
+        ("runtally.errors.stream", b"cluster#topic"),
         ("runtally.errors.field", b"agent_id"),
         ("runtally.errors.message", b"is required"),
         ("runtally.errors.remedy", b"add the field"),

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing
+from datetime import UTC, datetime
 
 import pytest
 from aiokafka import TopicPartition
@@ -13,12 +14,15 @@ from consumer.samples import P0, RUNS
 from consumer.stack import Stack, until
 from runtally.connection import KafkaConnection
 from runtally.streams import present_streams
+from runtally_cli.dlq.resuming import is_standing
 from runtally_cli.local.kafka import KafkaBroker
 from runtally_clickhouse.client import Store
 from runtally_clickhouse.location import StoreLocation
 from runtally_clickhouse.migrations import migrate
+from runtally_clickhouse.partition_stops import PartitionStop, ResumeRequest, last_stops, request_resumes
 from runtally_consumer import kafka
 from runtally_consumer.composition import ConsumerParts
+from runtally_consumer.kafka import KafkaSource
 from runtally_consumer.settings import ConsumerSettings
 from runtally_consumer.topics import TopicLayout, create_topics
 
@@ -218,3 +222,59 @@ def _metrics(parts: ConsumerParts) -> bytes:
     from prometheus_client import generate_latest
 
     return generate_latest(parts.metrics.registry)
+
+
+async def _request(stack: Stack, parts: ConsumerParts, end: int) -> None:
+    """As `runtally dlq resume` leaves it."""
+    source = parts.consumer._source
+    assert isinstance(source, KafkaSource)
+    request = ResumeRequest(source.streams[RUNS], RUNS, 0, end)
+    await asyncio.to_thread(request_resumes, stack.store, [request], datetime.now(UTC))
+
+
+async def _stop_of(stack: Stack) -> PartitionStop:
+    (stop,) = await asyncio.to_thread(last_stops, stack.store, list(streams(stack)))
+    return stop
+
+
+def test_a_loss_is_accepted_through_the_register(stack: Stack) -> None:
+    async def story() -> None:
+        await stack.produce(RUNS, stack.runs(0, 10))
+        await consume_all(stack)
+        await stack.produce(RUNS, stack.runs(10, 30))
+        await remove_before(stack, 25)
+        async with stack.consumer() as parts:
+            await told(parts, "offsets 10..24 were removed")
+            await until(lambda: parts.consumer._resumes._untold == [], "the stop told")
+            stop = await _stop_of(stack)
+            assert (stop.stopped_offset, is_standing(stop, 10), is_standing(stop, 25)) == (10, True, False)
+            await _request(stack, parts, 30)
+            await until(lambda: stack.stored_runs() == 15, "the rest in the store")
+            await until(lambda: parts.consumer.not_ready_reason() is None, "ready again")
+        assert await stack.committed() == {P0: 30}
+
+    asyncio.run(story())
+
+
+def test_a_truncation_is_told_as_standing_until_it_was_accepted(stack: Stack) -> None:
+    async def story() -> None:
+        await stack.produce(RUNS, stack.runs(0, 10))
+        await consume_all(stack)
+        async with stack._client() as client:
+            client.assign([TopicPartition(*P0)])
+            await client.commit({TopicPartition(*P0): 20})  # as if ten more had been there
+        async with stack.consumer() as parts:
+            await told(parts, "offsets 10..19 were read and committed, and the topic now ends before them")
+            await until(lambda: parts.consumer._resumes._untold == [], "the stop told")
+            stop = await _stop_of(stack)
+            assert is_standing(stop, (await stack.committed())[P0])
+            await _request(stack, parts, 11)
+            await until(lambda: parts.consumer.not_ready_reason() is None, "ready again")
+            await until(lambda: parts.consumer._engine._committed.get(P0) == 10, "the place committed")
+            committed = (await stack.committed())[P0]
+            assert (committed, is_standing(stop, committed)) == (10, False)  # without a new record
+            await stack.produce(RUNS, stack.runs(10, 15))
+            await until(lambda: stack.stored_runs() == 15, "what comes now")
+        assert not is_standing(stop, (await stack.committed())[P0])
+
+    asyncio.run(story())

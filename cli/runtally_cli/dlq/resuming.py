@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 from runtally_clickhouse.partition_stops import PartitionStop, ResumeRequest
+from runtally_consumer.placement import committed_before_truncation
 from runtally_consumer.records import Partition
 from runtally_consumer.settings import ConsumerSettings
 
@@ -89,8 +90,14 @@ async def _standing(access: StoreAccess, broker: Broker) -> list[PartitionStop]:
         for stop in stops
         if _place(stop) in committed
         and stop.stream == broker.streams.of(stop.topic)
-        and (committed[_place(stop)] or 0) <= stop.stopped_offset
+        and is_standing(stop, committed[_place(stop)] or 0)
     ]
+
+
+def is_standing(stop: PartitionStop, committed: int) -> bool:
+    """Whether the group has not gone on since. From a truncation it goes on backwards, to the topic's end."""
+    before_truncation = committed_before_truncation(stop.reason)
+    return committed <= stop.stopped_offset if before_truncation is None else committed == before_truncation
 
 
 async def _resume(

@@ -8,7 +8,7 @@ from typing import Any, Final
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from runtally.connection import KafkaConnection
-from runtally_consumer.dead_letters import DEAD_LETTER_SUFFIX
+from runtally_consumer.dead_letters import DEAD_LETTER_SUFFIX, STREAM_HEADER
 
 from runtally_cli.dlq.letters import Kept, Place
 
@@ -21,16 +21,22 @@ _OURS: Final = "runtally.errors."
 async def find_letters(
     connection: KafkaConnection, streams: Collection[str], places: Collection[Place]
 ) -> dict[Place, Kept]:
-    """Those of the places that the dead-letter topics still have, whole, with all headers. Raises `KafkaError`."""
-    wanted = {place for place in places if place.stream in streams}
+    """Those of the places that the dead-letter topics still have, whole, with all headers. Raises `KafkaError`.
+
+    `streams` are the present ones. A letter tells its stream; one of an earlier version of Runtally does not, and
+    counts as of the topic's present life.
+    """
+    clusters = {_cluster(stream) for stream in streams}
+    wanted = {place for place in places if _cluster(place.stream) in clusters}
     found: dict[Place, Kept] = {}
     for topic in sorted({place.topic for place in wanted}):
-        found |= await _find(connection, topic, {place for place in wanted if place.topic == topic})
+        of_topic = {place for place in wanted if place.topic == topic}
+        present = next((place.stream for place in of_topic if place.stream in streams), "")
+        found |= await _find(connection, topic, of_topic, present)
     return found
 
 
-async def _find(connection: KafkaConnection, topic: str, wanted: set[Place]) -> dict[Place, Kept]:
-    stream = next(iter(wanted)).stream
+async def _find(connection: KafkaConnection, topic: str, wanted: set[Place], present: str) -> dict[Place, Kept]:
     found: dict[Place, Kept] = {}
     async with _reader(connection, topic + DEAD_LETTER_SUFFIX) as consumer:
         heard_at = time.monotonic()
@@ -38,10 +44,14 @@ async def _find(connection: KafkaConnection, topic: str, wanted: set[Place]) -> 
             for records in (await consumer.getmany(timeout_ms=200)).values():
                 heard_at = time.monotonic()
                 for record in records:
-                    place = _origin(stream, record)
-                    if place in wanted:
+                    place = origin(record, present)
+                    if place is not None and place in wanted:
                         found[place] = Kept(record.key, record.value, True, record.headers)
     return found
+
+
+def _cluster(stream: str) -> str:
+    return stream.partition("#")[0]
 
 
 @asynccontextmanager
@@ -61,11 +71,12 @@ async def _reader(connection: KafkaConnection, topic: str) -> AsyncIterator[Any]
         await admin.close()
 
 
-def _origin(stream: str, record: Any) -> Place | None:
+def origin(record: Any, present: str) -> Place | None:
+    """Where a record of a dead-letter topic came from; `present` is the stream of one that does not tell its own."""
     headers = dict(record.headers)
     try:
         return Place(
-            stream,
+            (headers.get(STREAM_HEADER) or b"").decode() or present,
             headers[_CONNECT + "topic"].decode(),
             int(headers[_CONNECT + "partition"]),
             int(headers[_CONNECT + "offset"]),

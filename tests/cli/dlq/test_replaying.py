@@ -4,11 +4,16 @@ import asyncio
 import base64
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
-from consumer.samples import NOT_JSON, RUNS, run_value
+from consumer.samples import NOT_JSON, RUNS, StoredRecord, run_value
+from runtally.violations import Violation
 from runtally_cli.dlq.letters import Kept, Letter, Place, kept_of
 from runtally_cli.dlq.replaying import CHUNK, Replayed, replay
+from runtally_cli.dlq.topic_search import origin
+from runtally_consumer.dead_letters import STREAM_HEADER, DeadLetter
+from runtally_consumer.records import Partition
 
 Sent = tuple[str, bytes | None, bytes | None, list[tuple[str, bytes | None]]]
 
@@ -106,3 +111,14 @@ def test_no_value_an_empty_one_and_a_cut_one_are_not_whole() -> None:
     assert not kept_of(_row(0, b"x", value_bytes=2)).is_whole
     assert not kept_of(_row(0, b"x", b"k" * 65536)).is_whole
     assert kept_of(_row(0, b"x")) == Kept(b"k", b"x", True)
+
+
+def test_a_letter_of_an_earlier_life_of_its_topic_is_not_taken_for_one_of_this() -> None:
+    violation = Violation("cost_usd", "must be a number", "send null")
+    letter = DeadLetter(Partition(RUNS, 2), StoredRecord(7), (violation,), stream="cluster#old")
+    record = SimpleNamespace(headers=letter.headers())
+    of_before = SimpleNamespace(headers=[one for one in letter.headers() if one[0] != STREAM_HEADER])
+
+    assert origin(record, "cluster#new") == Place("cluster#old", RUNS, 2, 7)
+    assert origin(of_before, "cluster#new") == Place("cluster#new", RUNS, 2, 7)
+    assert origin(SimpleNamespace(headers=[]), "cluster#new") is None
