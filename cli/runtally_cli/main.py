@@ -6,13 +6,15 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from runtally_cli.console import fail, plain_errors, say
+from runtally_cli.rollup.verbs import rollup
 
 if TYPE_CHECKING:
     from runtally_cli.fleet import FleetPlan
@@ -24,46 +26,10 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help="Exact, fast 
 
 dlq = typer.Typer(no_args_is_help=True, help="The records that were refused, why, and publishing them again.")
 app.add_typer(dlq, name="dlq")
+app.add_typer(rollup, name="rollup")
 LetterTopic = Annotated[str | None, typer.Option("--topic", help="Only those that were refused from this topic.")]
 LetterField = Annotated[str | None, typer.Option("--field", help="Only those with this field at fault, or `record`.")]
 LetterSince = Annotated[datetime | None, typer.Option("--since", help="Only those refused since this instant, UTC.")]
-
-
-def say(text: str) -> None:
-    typer.echo(text)
-    sys.stdout.flush()
-
-
-@contextmanager
-def plain_errors() -> Iterator[None]:
-    """End with one clear sentence instead of a stack where the reason is known."""
-    from aiokafka.errors import KafkaError
-    from pydantic import ValidationError
-    from runtally.connection import InvalidConnection
-    from runtally_clickhouse.errors import StoreError
-    from runtally_clickhouse.location import InvalidLocation
-
-    try:
-        yield
-    except typer.Exit:  # a RuntimeError, but a command's own answer
-        raise
-    except ValidationError as error:
-        lines = [
-            f"RUNTALLY_{'_'.join(map(str, item['loc'])).upper()}: {item['msg']}, got {item['input']!r}"
-            for item in error.errors()
-        ]
-        _fail("; ".join(lines))
-    except ModuleNotFoundError as error:
-        _fail(f"{error.name} is not installed: pip install 'runtally[all]' brings what every command needs")
-    except KafkaError as error:
-        _fail(f"Kafka: {type(error).__name__}: {error}")
-    except (StoreError, InvalidConnection, InvalidLocation, RuntimeError, OSError) as error:
-        _fail(str(error))
-
-
-def _fail(sentence: str) -> None:
-    typer.echo(f"runtally: {sentence}", err=True)
-    raise typer.Exit(1)
 
 
 @app.command()
@@ -108,7 +74,7 @@ def down() -> None:
             return
         os.kill(owner, signal.SIGTERM)
         if not _wait_until(lambda: owner_of(folder) is None, STOP_SECONDS):
-            _fail(f"process {owner} still drains after {STOP_SECONDS} s")
+            fail(f"process {owner} still drains after {STOP_SECONDS} s")
         say("stopped")
 
 

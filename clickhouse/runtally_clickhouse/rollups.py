@@ -11,7 +11,7 @@ from functools import cache
 from typing import Protocol
 
 from runtally_clickhouse.catalogue import FIRST_INSTANT, LAST_INSTANT, query_text, unix_ms
-from runtally_clickhouse.client import Reader, Writer
+from runtally_clickhouse.client import Reader, Row, Writer
 from runtally_clickhouse.profiles import READ
 
 BUCKET_SECONDS = 900
@@ -46,13 +46,31 @@ class RecomputeLimits:
     max_threads: int
 
 
-def dirty_buckets(reader: Reader, limit: int, before_s: int | None = None) -> list[DirtyBucket]:
-    """The marked or published buckets that are not up to date, newest first, those before an instant if one is given.
+@dataclass(frozen=True, slots=True)
+class DirtyBuckets:
+    """Those of a range that are not up to date, newest first, and how many there are beside those listed."""
+
+    listed: list[DirtyBucket]
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Superseded:
+    """A bucket's generations below its current one."""
+
+    start_s: int
+    current: int
+    generations: tuple[int, ...]
+
+
+def dirty_buckets(reader: Reader, limit: int, before_s: int | None = None, from_s: int | None = None) -> DirtyBuckets:
+    """The marked or published buckets that are not up to date, of a range that begins and ends with a bucket.
 
     Blocks; raises as `Reader.query`.
     """
-    bound = {"before_s": _END_S if before_s is None else before_s, "layout": ROLLUP_LAYOUT, "limit": limit}
-    return [DirtyBucket(row["bucket_s"], row["changes"]) for row in reader.query(query_text("dirty_buckets"), bound)]
+    bound = {**_range(from_s, before_s, "before_s"), "layout": ROLLUP_LAYOUT, "limit": limit}
+    rows = reader.query(query_text("dirty_buckets"), bound)
+    return DirtyBuckets([DirtyBucket(row["bucket_s"], row["changes"]) for row in rows], rows[0]["dirty"] if rows else 0)
 
 
 def new_generation(reader: Reader, buckets: Sequence[int], random_bits: Callable[[int], int]) -> int:
@@ -81,6 +99,47 @@ def publish(writer: Writer, seen: Mapping[int, int], generation: int) -> None:
         "layout": ROLLUP_LAYOUT,
     }
     writer.command(query_text("publish_rollups"), bound)
+
+
+def sync_replica(reader: Reader, writer: Writer) -> None:
+    """On a replicated table, wait for the rows of all that was marked: tables reach a replica independently.
+
+    Call it between reading the sums of marks and reading the runs. Blocks; raises as both.
+    """
+    if reader.query(query_text("is_replicated"), {})[0]["is_replicated"]:
+        writer.command("SYSTEM SYNC REPLICA agent_runs LIGHTWEIGHT")
+
+
+def superseded_generations(reader: Reader, limit: int) -> list[Superseded]:
+    """What could be dropped once nobody reads it any more, the oldest buckets first. Raises as `Reader.query`."""
+    rows = reader.query(query_text("superseded_generations"), {"limit": limit})
+    return [Superseded(row["bucket_s"], row["current_generation"], tuple(row["superseded"])) for row in rows]
+
+
+def drop_generations(writer: Writer, generations: Sequence[tuple[int, int]]) -> None:
+    """Drop these (bucket, generation), at most `BUCKETS_AT_ONCE`. Blocks until they are gone; as `Writer.command`."""
+    buckets, numbers = (list(column) for column in zip(*generations, strict=True))
+    for table in ("bucket_rollups", "run_rollup"):
+        bound = {"table": table, "buckets": buckets, "generations": numbers}
+        writer.command(query_text("drop_generations"), bound)
+
+
+def mark_buckets(writer: Writer, from_s: int | None = None, to_s: int | None = None) -> None:
+    """Put every bucket of a range out of date, as whoever changed its runs by SQL must, afterwards.
+
+    Blocks for a read of the range's starts; raises as `Writer.command`. Safe to repeat.
+    """
+    writer.command(query_text("mark_buckets"), {**_range(from_s, to_s, "to_s"), "unmarked_only": 0})
+
+
+def mark_unmarked_buckets(writer: Writer) -> None:
+    """Mark the buckets that hold runs and bear no mark, as runs from before there were marks. As `mark_buckets`."""
+    writer.command(query_text("mark_buckets"), {**_range(None, None, "to_s"), "unmarked_only": 1})
+
+
+def rollup_status(reader: Reader) -> Row:
+    """How far the rollups are: the columns of rollup_status.sql. Blocks; raises as `Reader.query`."""
+    return reader.query(query_text("rollup_status"), {"layout": ROLLUP_LAYOUT})[0]
 
 
 def rolled_up_cells() -> str:
@@ -141,4 +200,6 @@ def recompute_parameters(buckets: Sequence[int], generation: int) -> dict[str, o
     return {**rolled_up_parameters(buckets), "generation": generation}
 
 
-_FIRST_S, _END_S = unix_ms(FIRST_INSTANT) // 1000, unix_ms(LAST_INSTANT) // 1000
+def _range(from_s: int | None, to_s: int | None, end: str) -> dict[str, object]:
+    first_s, end_s = unix_ms(FIRST_INSTANT) // 1000, unix_ms(LAST_INSTANT) // 1000
+    return {"from_s": first_s if from_s is None else from_s, end: end_s if to_s is None else to_s}

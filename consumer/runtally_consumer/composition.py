@@ -24,6 +24,7 @@ from runtally_consumer.kafka import KafkaDeadLetterTopic, KafkaSource
 from runtally_consumer.metrics import ConsumerMetrics
 from runtally_consumer.placing import ledger_of
 from runtally_consumer.resuming import StoreStopRegister
+from runtally_consumer.rollups.composition import rollups_kept
 from runtally_consumer.service import Consumer
 from runtally_consumer.settings import ConsumerSettings
 from runtally_consumer.start_checks import examine_keeping, log_findings
@@ -92,7 +93,8 @@ async def compose_consumer(
         )
         source.on_lost = consumer.stop_at_loss
         source.on_made_anew = lambda topic: metrics.topics_made_anew.labels(topic).inc()
-        yield ConsumerParts(consumer, metrics)
+        async with rollups_kept(store, settings, metrics, consumer.owns):
+            yield ConsumerParts(consumer, metrics)
     finally:
         # It waits for what it still holds; those letters were not acknowledged, so their records are read again.
         with contextlib.suppress(TimeoutError):

@@ -95,3 +95,29 @@ class ConsumerMetrics:
             ["topic"],
             registry=self.registry,
         )
+        self.rollup_seconds = Counter(
+            "runtally_consumer_rollup_seconds",
+            "Time spent on rollups: `look` for what is out of date, `refresh`, `drop` of generations nobody reads.",
+            ["step"],
+            registry=self.registry,
+        )
+        self.rollup_refreshed = Counter(
+            "runtally_consumer_rollup_refreshed_buckets",
+            "Buckets that were recomputed and published.",
+            registry=self.registry,
+        )
+        self.rollup_dropped = Counter(
+            "runtally_consumer_rollup_dropped_generations",
+            "Generations of buckets that were dropped, as nobody reads them any more.",
+            registry=self.registry,
+        )
+        self.rollup_failures = Counter(
+            "runtally_consumer_rollup_failures",
+            "Times that looking, refreshing or dropping failed; it goes again.",
+            registry=self.registry,
+        )
+        self.rollup_dirty_buckets = Gauge(
+            "runtally_consumer_rollup_dirty_buckets",
+            "Buckets whose rollup was not up to date at the last look, so that their runs are read.",
+            registry=self.registry,
+        )

@@ -111,6 +111,10 @@ class Consumer:
         """The partitions that stand still until someone resumes them, each with the reason."""
         return self._engine.stopped
 
+    def owns(self, partition: Partition) -> bool:
+        """Whether the group has given us this partition, as far as we know; not while we leave."""
+        return self._engine.is_admitting and partition in self._engine.partitions and not self._stopping.is_set()
+
     def stop_at_loss(self, partition: Partition, lost: Lost) -> None:
         """The broker has lost records that come next: the partition stands still, and once resumed goes on after them.
 

@@ -24,6 +24,12 @@ class ConsumerSettings(BaseSettings):
         30.0, gt=0, description="How often the store's tables and settings are looked at."
     )
     outage_budget_hours: float = Field(24.0, gt=0, description="The longest outage that must lose nothing.")
+    rollup_hot_seconds: float = Field(45.0, ge=1, description="A bucket is recomputed at most this often.")
+    rollup_share: float = Field(0.1, gt=0, le=1, description="Share of the time spent on rollups, at most.")
+    rollup_keep_seconds: float = Field(300.0, ge=1, description="Longer than any question runs.")
+    rollup_memory_bytes: int = Field(
+        1024 * 1024 * 1024, ge=16 * 1024 * 1024, description="Memory of the store that a recomputation may take."
+    )
 
     def limits(self) -> EngineLimits:
         return EngineLimits(

@@ -43,9 +43,14 @@ OF_INGESTION = {
 # Rollups as they are kept; what is in them is made of the catalogue's relations.
 OF_ROLLUPS: dict[str, list[str]] = {
     "dirty_buckets": [],
+    "drop_generations": [],
     "greatest_generation": [],
+    "is_replicated": ["agent_runs"],
+    "mark_buckets": ["agent_runs"],
     "publish_rollups": [],
     "rolled_up_cells": ["FROM run_cells"],
+    "rollup_status": ["agent_runs"],
+    "superseded_generations": [],
 }
 # What the questions of the catalogue are composed of, and what each of it reads; tests/clickhouse/measures asks them.
 OF_THE_CATALOGUE: dict[str, list[str]] = {

@@ -35,6 +35,7 @@ from runtally_cli.local.ports import LOOPBACK
 from runtally_cli.local.settings import LocalSettings
 from runtally_cli.local.stack import owned_folder, owner_of
 from runtally_cli.replay.operations import replay_records
+from runtally_cli.rollup.operations import rollup_mark, rollup_refresh, rollup_status
 from runtally_cli.verification.operation import ledger
 
 Parameters = Mapping[str, Any]
@@ -49,6 +50,9 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "partition_stops": partition_stops,
     "replay_records": replay_records,
     "request_resumes": request_resumes,
+    "rollup_mark": rollup_mark,
+    "rollup_refresh": rollup_refresh,
+    "rollup_status": rollup_status,
     "store_facts": store_facts,
 }
 TOKEN_HEADER: Final = "x-runtally-admin"

@@ -1,0 +1,1 @@
+"""`runtally rollup`: how far the rollups are, and making them anew."""

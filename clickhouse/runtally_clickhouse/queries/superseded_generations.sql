@@ -1,0 +1,14 @@
+-- Buckets with generations below their current one: rows that no question reads any more, once those that run are over.
+SELECT
+    toUnixTimestamp(bucket) AS bucket_s,
+    max(published) AS current_generation,
+    arraySort(arrayFilter(one -> one < current_generation, groupUniqArray(generation))) AS superseded
+FROM (
+    SELECT bucket, generation, generation AS published FROM bucket_rollups
+    UNION ALL
+    SELECT bucket, generation, toUInt64(0) FROM (SELECT DISTINCT bucket, generation FROM run_rollup)
+)
+GROUP BY bucket
+HAVING notEmpty(superseded)
+ORDER BY bucket
+LIMIT {limit:UInt32}
