@@ -34,11 +34,13 @@ OF_INGESTION = {
     "data_as_of",
     "dead_letter_values",
     "dead_letters_newest_first",
+    "effective_settings",
     "ingested_offsets",
     "ledger_ranges",
     "partition_resumes",
     "partition_stops",
     "stored_versions",
+    "table_statements",
 }
 # Rollups as they are kept; what is in them is made of the catalogue's relations.
 OF_ROLLUPS: dict[str, list[str]] = {
