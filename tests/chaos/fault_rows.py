@@ -260,7 +260,7 @@ ROWS = (
     ),
     FaultRow(
         35, "CLEANUP or a TTL, then a replay",
-        ("cli/doctor/test_store_checks.py::test_a_table_that_would_not_merge_rightly_is_an_error",),
+        ("cli/doctor/test_store_checks.py::test_a_table_on_which_exactness_cannot_rest_is_an_error",),
     ),
     FaultRow(
         36, "power lost: pages that were not on disk", (),
@@ -283,17 +283,17 @@ ROWS = (
 
 # Row -> the count of the simulation's seeds in which that fault struck.
 SIMULATED = {
-    1: "fault_member_killed",
-    2: "fault_member_stopped",
-    3: "fault_member_leaves",
-    4: "fault_member_joins",
-    5: "fault_inserts_late",
-    7: "fault_broker_away",
-    8: "fault_polls_fail",
-    9: "fault_commits_fail",
-    11: "fault_store_away",
-    13: "fault_answers_lost",
-    17: "fault_store_refuses",
-    22: "fault_letters_fail",
-    31: "fault_wall_clock_jumps",
+    1: "member killed",
+    2: "member stopped",
+    3: "member leaves",
+    4: "member joins",
+    5: "inserts late",
+    7: "broker away",
+    8: "polls fail",
+    9: "commits fail",
+    11: "store away",
+    13: "answers lost",
+    17: "store refuses",
+    22: "letters fail",
+    31: "wall clock jumps",
 }

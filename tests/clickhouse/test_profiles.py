@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -106,6 +107,13 @@ def test_reads_merge_and_unmerged_reads_do_not(store: Store) -> None:
         assert store.unmerged("SELECT count() AS runs FROM agent_runs") == [{"runs": 3}]
     finally:
         store.command("SYSTEM START MERGES agent_runs")
+
+
+def test_versions_months_apart_are_one_run(store: Store) -> None:
+    """FINAL merges within partitions only, so no version may land in another one."""
+    for month in (8, 11):
+        insert(store, snapshot("a", updated_at=datetime(2026, month, 1, tzinfo=UTC)))
+    assert store.query("SELECT toMonth(updated_at) AS month FROM agent_runs", {}) == [{"month": 11}]
 
 
 def test_equal_blocks_are_kept_apart(store: Store) -> None:

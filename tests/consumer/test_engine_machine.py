@@ -40,6 +40,7 @@ class EngineMachine(RuleBasedStateMachine):
         self.admitting = True
         self.owned = owned
         self.stopped: set[Partition] = set()
+        self.losses: dict[Partition, int] = {}  # where those go on that stopped because records are gone
         self.refusals = {RUNS: [], FEEDBACK: []}  # systemic ones since the last success
         self.broken: set[str] = set()
         self.admitted: dict[Partition, list[int]] = {partition: [] for partition in owned}
@@ -129,7 +130,20 @@ class EngineMachine(RuleBasedStateMachine):
         self.engine.stop(batch.id, {partition: "a bad deploy"}, self.now)
         if batch.epoch == self.epoch:
             self.stopped.add(partition)
+            self.losses.pop(partition, None)
         assert set(self.engine.stopped) == self.stopped
+
+    @precondition(lambda self: self.admitting)
+    @rule(partition=st.sampled_from(PARTITIONS), lost=st.integers(1, 3))
+    def retention_takes_what_comes_next(self, partition: Partition, lost: int) -> None:
+        if partition in self.stopped:
+            return  # nobody reads it
+        goes_on_at = self.position.get(partition, 0) + lost
+        self.engine.stop_at_loss(partition, "gone", goes_on_at)
+        if partition in self.owned:
+            self.stopped.add(partition)
+            self.losses[partition] = goes_on_at
+        assert self.engine.stopped_at_loss == self.losses.keys()
 
     @rule(partition=st.sampled_from(PARTITIONS))
     def resume(self, partition: Partition) -> None:
@@ -144,15 +158,22 @@ class EngineMachine(RuleBasedStateMachine):
             self.stopped.remove(partition)
             prefix = [one for one in self.admitted[partition] if one < offset]
             assert set(prefix) <= self.durable[partition]
+            if partition in self.losses:  # once all before it is durable; what is gone counts as accepted
+                assert prefix == self.admitted[partition]
+                assert offset == self.losses.pop(partition)
+                prefix = [*prefix, offset - 1]
             self.admitted[partition] = prefix
             self.durable[partition] = set(prefix)
             self.position[partition] = offset
 
-    @rule(acknowledged=st.booleans())
-    def commit(self, acknowledged: bool) -> None:
+    @rule(fate=st.sampled_from(["acknowledged", "answer lost", "lost"]))
+    def commit(self, fate: str) -> None:
         offsets = self.engine.committable()
+        if fate == "lost":
+            assert self.engine.committable() == offsets
+            return
         self.broker.update(offsets)
-        if acknowledged:
+        if fate == "acknowledged":
             self.engine.committed(offsets)
             assert self.engine.committable() == {}
 
@@ -186,6 +207,20 @@ class EngineMachine(RuleBasedStateMachine):
         ) + sum(buffer.size_bytes for buffer in self.engine._buffers.values())
         assert self.engine.held_bytes >= 0
         assert self.engine.is_idle == (self.engine.held_bytes == 0)
+
+    @invariant()
+    def who_holds_less_than_a_share_of_the_last_quarter_is_read(self) -> None:
+        crowded = self.engine.crowded(frozenset())
+        assert crowded <= set(self.owned)
+        held = dict.fromkeys(self.owned, 0)
+        slices = [piece for batch in self._held_batches() for piece in batch.slices]
+        slices += [piece for buffer in self.engine._buffers.values() for piece in buffer.slices]
+        for piece in slices:
+            if piece.partition in held:
+                held[piece.partition] += piece.size_bytes
+        share = LIMITS.buffer_bytes // 4 // len(self.owned)
+        is_full = self.engine.held_bytes >= LIMITS.buffer_bytes * 3 // 4
+        assert crowded == {partition for partition in self.owned if is_full and held[partition] >= share}
 
     @invariant()
     def every_admitted_record_is_durable_or_held(self) -> None:

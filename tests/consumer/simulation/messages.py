@@ -17,9 +17,10 @@ from uuid import UUID
 
 import numpy as np
 import pyarrow as pa
-from consumer.samples import FEEDBACK, NOT_JSON, RUNS, feedback_value
+from consumer.samples import FEEDBACK, NOT_JSON, RUNS, StoredRecord, feedback_value
 from consumer.simulation.store import KEYS, StoredKey
 from runtally_consumer.decoding import DECODERS, Decoded, Decoder, Rejected
+from runtally_consumer.records import record_bytes
 
 START: Final = datetime(2026, 8, 1, tzinfo=UTC)
 RUN_IDS: Final = 48
@@ -52,6 +53,7 @@ class Catalogue:
     good: Mapping[str, Sequence[bytes]]
     stored: Mapping[bytes, tuple[StoredKey, int]]  # where a merged read finds a message, and its version
     decoders: Mapping[str, Decoder]
+    heaviest: int  # bytes that a record of these weighs at most
 
 
 @cache
@@ -66,7 +68,9 @@ def catalogue() -> Catalogue:
         stored |= {value: (key, _meaning(topic, value).version) for value, key in keys.items()}
     pairs = {(_meaning(topic, value).key, stored[value][0]) for topic, values in good.items() for value in values}
     assert len(pairs) == len({key for key, _ in pairs}) == len({key for _, key in pairs}), "an identity is one key"
-    return Catalogue(good, stored, decoders)
+    all_values = [*BAD, *(value for values in good.values() for value in values)]
+    heaviest = max(record_bytes(StoredRecord(0, value)) for value in all_values)
+    return Catalogue(good, stored, decoders, heaviest)
 
 
 def _snapshots(number: int) -> list[bytes]:

@@ -15,16 +15,14 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from multiprocessing import get_context
-from pathlib import Path
 
 import structlog
+from chaos.facts import Facts
 from consumer.simulation.messages import catalogue
 from consumer.simulation.story import Told, play
 
 CHUNK = 25
-ARTIFACTS = Path(__file__).parents[3] / "artifacts" / "faults"
 
 
 @dataclass
@@ -57,14 +55,14 @@ class Tally:
 
     def counts(self) -> dict[str, int]:
         """For the table of faults."""
-        told = {"seeds": self.stories, "records": self.records, "virtual_seconds": round(self.virtual_seconds)}
-        return told | {f"fault_{name}": count for name, count in sorted(self.faults.items())}
+        told = {"stories": self.stories, "records": self.records, "virtual seconds": round(self.virtual_seconds)}
+        return told | {name.replace("_", " "): count for name, count in sorted(self.faults.items())}
 
 
 def play_many(seeds: Iterable[int]) -> Tally:
     """Play the stories one by one, quietly; a failure is noted and the next goes on."""
     tally = Tally()
-    with _quiet():
+    with quiet():
         for seed in seeds:
             try:
                 tally.add(play(seed))
@@ -84,11 +82,11 @@ def play_in_processes(first: int, stories: int, processes: int) -> Tally:
     return tally
 
 
-def write_counts(suite: str, counts: dict[str, int]) -> None:
-    """Leave what really ran for the table of faults, which is made of all suites' files."""
-    ARTIFACTS.mkdir(parents=True, exist_ok=True)
-    told = {"suite": suite, "date": datetime.now(UTC).date().isoformat(), "counts": counts}
-    (ARTIFACTS / f"{suite}.json").write_text(json.dumps(told, indent=2) + "\n")
+def write_counts(counts: dict[str, int]) -> None:
+    """Leave what really ran for the table of faults."""
+    facts = Facts("simulation")
+    facts.counts.update(counts)
+    facts.write()
 
 
 def _prepare() -> None:
@@ -99,7 +97,8 @@ def _prepare() -> None:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
+    """Nobody reads what thousands of stories log."""
     before = structlog.get_config()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     try:
@@ -122,7 +121,7 @@ def main() -> int:
     began = time.monotonic()
     tally = play_in_processes(chosen.first, chosen.seeds, chosen.processes)
     counts = tally.counts() | {"failures": len(tally.failures), "seconds": round(time.monotonic() - began)}
-    write_counts("simulation", counts)
+    write_counts(counts)
     sys.stdout.write(json.dumps(counts) + "\n")
     if tally.failures:
         sys.stdout.write(tally.complaint() + "\n")

@@ -21,9 +21,15 @@ LEAVE_SECONDS = 2.0
 
 
 class SimulatedSource:
-    """One member of the group. `fetch_most` bounds what one poll brings of a partition."""
+    """One member of the group. `fetch_most` bounds what one poll brings of a partition; `polling` is told of each."""
 
-    def __init__(self, broker: SimulatedBroker, fetch_most: Callable[[], int] = lambda: 1000) -> None:
+    def __init__(
+        self,
+        broker: SimulatedBroker,
+        fetch_most: Callable[[], int] = lambda: 1000,
+        polling: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._polling = polling
         self._broker = broker
         self._fetch_most = fetch_most
         self._name = ""
@@ -92,6 +98,7 @@ class SimulatedSource:
         self._positions = {}
 
     async def _poll(self, wait_seconds: float, most: int) -> dict[Partition, Sequence[Record]]:
+        self._polling()
         await self._settled.wait()
         if self.is_broken:
             raise SourceBroken("a record is too large to be read")

@@ -19,6 +19,7 @@ _Act = Callable[[], None]
 
 RECOVERY_SECONDS = 120.0
 LEAVING_SECONDS = 30.0
+TRUTH_SECONDS = 15.0
 LOOK_SECONDS = 0.25
 REAL_DECODER_EVERY = 100
 
@@ -75,6 +76,7 @@ class _Story:
             self._world.join()
         for moment, act in self._plan():
             await self._wait_until(moment)
+            self._look_at_liveness()
             act()
         await self._wait_until(self._chaos_seconds)
         self._nemesis.relent()
@@ -129,9 +131,16 @@ class _Story:
         """I6, I7: soon all is committed, everybody is alive and ready. A person resumes what was stopped."""
         loop = self._world.loop
         deadline = loop.time() + RECOVERY_SECONDS
-        while lags := self._unready():
+        lags, since = self._world.broker.lags(), loop.time()
+        while reasons := self._unready():
+            if lags != self._world.broker.lags():
+                lags, since = self._world.broker.lags(), loop.time()
+            if lags and not any(m.consumer.not_ready_reason() for m in self._world.alive):
+                standing = loop.time() - since
+                if standing > TRUTH_SECONDS:
+                    raise Broken(f"I7: all say that they are ready, and for {standing:g} s nothing moves: {lags}")
             if loop.time() > deadline:
-                raise Broken(f"I6: not recovered within {RECOVERY_SECONDS:g} s: {lags}")
+                raise Broken(f"I6: not recovered within {RECOVERY_SECONDS:g} s: {reasons}")
             await asyncio.sleep(LOOK_SECONDS)
 
     def _unready(self) -> list[str]:
@@ -152,6 +161,12 @@ class _Story:
             if self._world.loop.time() > deadline:
                 raise Broken(f"{[member.process.name for member in self._world.alive]} did not leave")
             await asyncio.sleep(LOOK_SECONDS)
+
+    def _look_at_liveness(self) -> None:
+        """I7: no outage is a reason to be restarted."""
+        for member in self._world.alive:
+            if not member.process.is_halted and (reason := member.consumer.stuck_reason()):
+                self._world.promises.wrongs.append(f"I7: {member.process.name} is not live: {reason}")
 
     def _look_at_errors(self) -> None:
         wrongs = self._world.promises.wrongs

@@ -5,7 +5,7 @@ import random
 import sys
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from hashlib import sha256
 
 from consumer.samples import FEEDBACK, RUNS
@@ -18,6 +18,7 @@ from consumer.simulation.virtual_time import Process, VirtualLoop
 from runtally_consumer.dead_letter_limits import NEVER_STOPPED, DeadLetterLimit
 from runtally_consumer.engine import Engine, EngineLimits
 from runtally_consumer.metrics import ConsumerMetrics
+from runtally_consumer.polling import FEWEST_RECORDS
 from runtally_consumer.records import Partition
 from runtally_consumer.service import Consumer
 from runtally_consumer.source import SourceBroken
@@ -98,8 +99,8 @@ class World:
     def join(self) -> Member:
         """A new process joins the group."""
         process = Process(f"process {len(self.members) + 1}")
-        source = SimulatedSource(self.broker, lambda: self.fetch_most)
         engine = Engine(self.limits, self.draws.random)
+        source = SimulatedSource(self.broker, lambda: self.fetch_most, partial(self._check_memory, engine))
         writer = BatchWriter(
             self.store,
             self.dead_letters,
@@ -121,6 +122,12 @@ class World:
             self.tell(f"{process.name} ends")
         except SourceBroken:
             self.tell(f"{process.name} gives up")
+
+    def _check_memory(self, engine: Engine) -> None:
+        """I5: no more than the budget, and what one poll brings of each partition."""
+        single_polls = len(self.broker.partitions) * min(self.fetch_most, FEWEST_RECORDS) * self.catalogue.heaviest
+        if engine.held_bytes > self.limits.buffer_bytes + single_polls:
+            self.promises.wrongs.append(f"I5: {engine.held_bytes} bytes held of {self.limits.buffer_bytes}")
 
     @property
     def alive(self) -> list[Member]:
