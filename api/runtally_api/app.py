@@ -26,6 +26,7 @@ from runtally_api.routes import (
     query,
     runs,
     usage,
+    workspaces,
 )
 from runtally_api.settings import ApiSettings
 
@@ -63,6 +64,7 @@ def make_app(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]]) -
     install_problem_handlers(app)
     modules = (
         agents,
+        workspaces,
         usage,
         errors,
         integrity,

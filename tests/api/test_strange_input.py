@@ -39,6 +39,7 @@ GETS = [
     "/api/v1/errors",
     "/api/v1/errors/patterns",
     "/api/v1/integrity",
+    "/api/v1/workspaces",
     "/api/v1/runs",
     "/api/v1/runs/none",
 ]
