@@ -9,6 +9,7 @@ from runtally_clickhouse.catalogue import RunScope, query_text
 from runtally_clickhouse.client import Reader
 from runtally_clickhouse.measures.forms import BIN_RATIO
 from runtally_clickhouse.measures.relations import relation_tables
+from runtally_clickhouse.rollups import ROLLUP_LAYOUT
 
 HistogramName = Literal["duration_histogram", "queue_histogram"]
 
@@ -25,9 +26,11 @@ class Bucket:
 def ask_histogram(reader: Reader, name: HistogramName, scope: RunScope) -> dict[int, int]:
     """How many of the scope's runs are in each bin that holds any. Blocks; raises as `Reader.query`."""
     statement = query_text(name)
-    tables = relation_tables(statement, for_choice=False)
-    relations = ",\n".join(f"{table} AS (\n{text}\n)" for table, text in tables)
-    rows = reader.query(f"WITH {relations}\n{statement}", scope.parameters())
+    if scope.filters.user_id:  # which rollups do not hold
+        statement = statement.replace("FROM run_facts", "FROM run_cells")
+    relations = ",\n".join(relation_tables(statement, for_choice=False))
+    bound = {**scope.parameters(), "rollup_layout": ROLLUP_LAYOUT}
+    rows = reader.query(f"WITH {relations}\n{statement}", bound)
     return {int(row["bin"]): int(row["runs"]) for row in rows}
 
 
