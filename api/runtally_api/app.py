@@ -8,10 +8,11 @@ from fastapi import FastAPI
 from runtally.connection import KafkaConnection
 from runtally_clickhouse.client import Store
 
+from runtally_api.answer_cache import AnswerCache
 from runtally_api.dependencies import ApiParts
 from runtally_api.documentation import describe
 from runtally_api.metrics import ApiMetrics
-from runtally_api.middleware import HeadAsGet, Observed
+from runtally_api.middleware import HeadAsGet, Observed, Validated
 from runtally_api.problems import install_problem_handlers
 from runtally_api.publishing import KafkaPublisher
 from runtally_api.routes import (
@@ -46,7 +47,9 @@ def create_app(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         publisher = KafkaPublisher(connection, settings.publish_seconds)
         await publisher.start()
-        app.state.parts = ApiParts(settings, store, publisher, (publisher.not_ready_reason, *readiness), now)
+        cache = AnswerCache(settings.answer_cache_bytes) if settings.answer_cache_bytes else None
+        reasons = (publisher.not_ready_reason, *readiness)
+        app.state.parts = ApiParts(settings, store, publisher, reasons, now, cache)
         try:
             yield
         finally:
@@ -59,6 +62,7 @@ def make_app(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]]) -
     """The application around a lifespan that puts `ApiParts` into the application's state."""
     app = FastAPI(title="Runtally", version="1", description=DESCRIPTION, lifespan=lifespan)
     app.state.metrics = ApiMetrics()
+    app.add_middleware(Validated)
     app.add_middleware(Observed, metrics=app.state.metrics)
     app.add_middleware(HeadAsGet)
     install_problem_handlers(app)

@@ -1,7 +1,7 @@
 """What endpoints ask for: the parts made at start, and the question that a request's parameters mean."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
@@ -11,6 +11,7 @@ from runtally.fields import STATUSES
 from runtally_clickhouse.catalogue import RunFilters, RunScope
 from runtally_clickhouse.client import Reader, Store
 
+from runtally_api.answer_cache import AnswerCache, AnsweringReader
 from runtally_api.problems import FieldError, InvalidRequest
 from runtally_api.publishing import Publisher
 from runtally_api.ranges import TimeRange, resolve_open_range, resolve_range
@@ -22,22 +23,29 @@ FILTERABLE_STATUSES = (*STATUSES, "stalled")
 
 @dataclass(frozen=True, slots=True)
 class ApiParts:
-    """What the composition root made; every request reads it from the application's state."""
+    """What the composition root made, and for a request what it asks with."""
 
     settings: ApiSettings
     store: Store
     publisher: Publisher
     readiness: tuple[Callable[[], str | None], ...]
     now: Callable[[], datetime]
+    cache: AnswerCache | None = None
+    answers: AnsweringReader | None = None
 
     @property
     def reader(self) -> Reader:
-        return self.store
+        """What questions are asked with."""
+        return self.answers or self.store
 
 
 def _parts(request: Request) -> ApiParts:
     parts: ApiParts = request.app.state.parts
-    return parts
+    if parts.cache is None:
+        return parts
+    answers = AnsweringReader(parts.store, parts.cache)
+    request.state.answers = answers
+    return replace(parts, answers=answers)
 
 
 Parts = Annotated[ApiParts, Depends(_parts)]

@@ -1,11 +1,14 @@
 """The `meta` of an answer: what it was asked, what it holds, how fresh it is."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
-from runtally_clickhouse.catalogue import RunFilters, RunQuestion, ask, data_as_of
+from runtally_clickhouse.catalogue import RunFilters, RunScope, data_as_of
 from runtally_clickhouse.client import Reader
+from runtally_clickhouse.measures.data_range import ask_data_range
+from runtally_clickhouse.measures.question import Question
+from runtally_clickhouse.measures.time_steps import make_steps
 
 from runtally_api.dependencies import RunQuery
 from runtally_api.formats import instant
@@ -34,11 +37,14 @@ def hides_failures(filters: RunFilters) -> bool:
 
 def read_data_range(reader: Reader, query: RunQuery) -> dict[str, str | None] | None:
     """The first and last start among the runs that match the filters in any range; None when there is none."""
-    row = ask(reader, RunQuestion.DATA_RANGE, query.scope.without_range())[0]
-    if not row["runs"]:
-        return None
-    first, last = (row[name].replace(tzinfo=UTC) for name in ("first", "last"))
-    return {"first": instant(first), "last": instant(last)}
+    steps = make_steps(query.time.start, query.time.end, query.time.zone, "none")
+    return data_range_of(reader, Question(("runs",), steps), query.scope)
+
+
+def data_range_of(reader: Reader, question: Question, scope: RunScope) -> dict[str, str | None] | None:
+    """As `read_data_range`, of the runs that pass the question's filters as well."""
+    found = ask_data_range(reader, question, scope)
+    return None if found is None else {"first": instant(found[0]), "last": instant(found[1])}
 
 
 def build_meta(

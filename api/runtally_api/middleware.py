@@ -1,5 +1,6 @@
 """Around every request: an id, the time it took, a count of it, and an answer whatever happens."""
 
+import hashlib
 import re
 import time
 import traceback
@@ -61,6 +62,53 @@ class Observed:
             method = scope["method"] if scope["method"] in _METHODS else "other"
             self._metrics.requests.labels(method, route, status or 500).inc()
             self._metrics.request_seconds.labels(method, route).observe(self._monotonic() - started)
+
+
+class Validated:
+    """Gives each answer to a GET the validator of what was read for it, and 304 to whoever has that answer already.
+
+    The validator is weak: the age of the data (`freshness_seconds`) goes on, and is not what is compared.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] != "GET":
+            await self._app(scope, receive, send)
+            return
+        given = Headers(scope=scope)
+        is_known = False
+
+        async def validate(message: Message) -> None:
+            nonlocal is_known
+            if message["type"] == "http.response.start" and message["status"] == 200:
+                answers = scope.get("state", {}).get("answers")
+                validator = answers.validator if answers is not None else None
+                if validator is not None:
+                    headers = MutableHeaders(scope=message)
+                    headers["ETag"] = tag = _entity_tag(scope, given, validator)
+                    headers["Cache-Control"] = "private, no-cache"
+                    is_known = tag in _tags(given.get("if-none-match", ""))
+                    if is_known:
+                        message = {**message, "status": 304}
+                        for name in ("content-length", "content-type"):
+                            del headers[name]
+            elif is_known and message["type"] == "http.response.body":
+                message = {**message, "body": b""}
+            await send(message)
+
+        await self._app(scope, receive, validate)
+
+
+def _entity_tag(scope: Scope, headers: Headers, validator: str) -> str:
+    """What was read, and how it is shown: two answers of the same statements may differ in what they fold."""
+    shown = "\n".join([scope["path"], scope["query_string"].decode("latin-1"), headers.get("accept", ""), validator])
+    return f'W/"{hashlib.sha256(shown.encode()).hexdigest()[:32]}"'
+
+
+def _tags(header: str) -> set[str]:
+    return {tag.strip() for tag in header.split(",")}
 
 
 class HeadAsGet:

@@ -20,6 +20,9 @@ class ApiSettings(BaseSettings):
     rollup_rows: int = Field(
         500_000, ge=0, description="Stored rows in a question's range from which on rollups are read, not single runs."
     )
+    answer_cache_bytes: int = Field(
+        64 * 1024**2, ge=0, description="Memory for answers that are given again while no data change; 0 keeps none."
+    )
     stalled_after_hours: float = Field(24.0, gt=0, description="A run still running after this counts as stalled.")
     publish_seconds: float = Field(10.0, gt=0, description="How long a POST waits for the broker.")
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 from api.asgi_client import running
 from fastapi import FastAPI
 from runtally.events import Event
+from runtally_api.answer_cache import AnswerCache
 from runtally_api.app import make_app
 from runtally_api.dependencies import ApiParts
 from runtally_api.publishing import Published, Publisher, PublishFailed
@@ -101,7 +102,9 @@ def build_app(store: Store, publisher: Publisher, door: list[Door]) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         readiness = (publisher.not_ready_reason,)
         settings = ApiSettings(rollup_rows=0)  # what few runs would not need
-        app.state.parts = ApiParts(settings, store, publisher, readiness, lambda: door[0].now if door else NOW)
+        app.state.parts = ApiParts(
+            settings, store, publisher, readiness, lambda: door[0].now if door else NOW, AnswerCache(2**20)
+        )
         yield
 
     return make_app(lifespan)

@@ -126,7 +126,7 @@ async def _queryable_within(parts: ApiParts, published: Published | None, second
 
     def ingested() -> bool:
         try:
-            return all_ingested(parts.reader, published.stream, published.topic, published.offsets)
+            return all_ingested(parts.store, published.stream, published.topic, published.offsets)
         except StoreError:
             return False
 

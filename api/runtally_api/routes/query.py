@@ -1,21 +1,17 @@
 """`POST /api/v1/query` and `GET /api/v1/meta` (CONTRACT 3.5)."""
 
 import json
-from datetime import UTC
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi import Body as RequestBody
 from runtally_clickhouse.catalogue import RunFilters, RunScope
-from runtally_clickhouse.measures.composition import compose_data_range
-from runtally_clickhouse.measures.question import Question
 
 from runtally_api import examples, query_answers, tabular
 from runtally_api.answers import Catalogue, QueryAnswer
-from runtally_api.dependencies import ApiParts, Parts, RunQuery, VisibleWorkspaces
+from runtally_api.dependencies import Parts, RunQuery, VisibleWorkspaces
 from runtally_api.documentation import documented
-from runtally_api.formats import instant
-from runtally_api.meta import build_meta, read_freshness
+from runtally_api.meta import build_meta, data_range_of, read_freshness
 from runtally_api.problems import NotAcceptable
 from runtally_api.query_body import QueryBody, resolve_query
 from runtally_api.saved_questions import answer_question
@@ -59,7 +55,7 @@ def query(request: Request, parts: Parts, workspaces: VisibleWorkspaces, body: B
     run_query = RunQuery(scope, resolved.time, now)
     freshness = read_freshness(parts.reader, now)
     answer = answer_question(parts, resolved.question, scope)
-    data_range = _data_range(parts, resolved.question, scope)
+    data_range = data_range_of(parts.reader, resolved.question, scope)
     answer_meta = {
         **build_meta(run_query, freshness, data_range, {}),
         **query_answers.query_meta(answer, request.state.request_id),
@@ -74,10 +70,3 @@ def query(request: Request, parts: Parts, workspaces: VisibleWorkspaces, body: B
     else:
         encoded = tabular.encoded(answer, media_type, answer_meta)
     return Response(encoded, media_type=media_type, headers={"Vary": "Accept"})
-
-
-def _data_range(parts: ApiParts, question: Question, scope: RunScope) -> dict[str, str | None] | None:
-    row = parts.reader.query(*compose_data_range(question, scope))[0]
-    if not row["runs"]:
-        return None
-    return {name: instant(row[name].replace(tzinfo=UTC)) for name in ("first", "last")}

@@ -1,0 +1,151 @@
+"""What the store answered, kept while its data stay as they are: a statement is asked once, however many want it.
+
+A key is a hash of the statement, its parameters (the instants, cut-offs and workspaces that the question was resolved
+to) and the data's watermark, which was read before the answer: so what is kept is never stale.
+"""
+
+import hashlib
+import json
+import pickle
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+
+from runtally_clickhouse.catalogue import query_text
+from runtally_clickhouse.client import Reader, Row
+
+AHEAD_MS = 60_000
+_STALLED = "stalled_before_ms"
+Key = bytes
+
+
+class AnswerCache:
+    """Answers by key, the least recently used dropped beyond `max_bytes`. For any number of threads."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._bytes = 0
+        self._kept: OrderedDict[Key, bytes] = OrderedDict()
+        self._under_way: dict[Key, Future[bytes]] = {}
+        self._lock = threading.Lock()
+        self.cut_offs = CutOffs()
+
+    @property
+    def size_bytes(self) -> int:
+        return self._bytes
+
+    def answer(self, key: Key, ask: Callable[[], list[Row]]) -> list[Row]:
+        """The kept answer, else that of whoever asks at this moment, else one's own. Raises what `ask` raises.
+
+        A failure is not kept, and shared only with those who already wait for it.
+        """
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return _rows(self._kept[key])
+            flight = self._under_way.get(key)
+            is_mine = flight is None
+            if flight is None:
+                flight = self._under_way[key] = Future()
+        if not is_mine:
+            return _rows(flight.result())
+        try:
+            rows = ask()
+            encoded = pickle.dumps(rows, pickle.HIGHEST_PROTOCOL)
+        except BaseException as error:
+            with self._lock:
+                del self._under_way[key]
+            flight.set_exception(error)
+            raise
+        with self._lock:
+            del self._under_way[key]
+            self._keep(key, encoded)
+        flight.set_result(encoded)
+        return rows
+
+    def _keep(self, key: Key, encoded: bytes) -> None:
+        if len(encoded) > self._max_bytes:
+            return
+        self._kept[key] = encoded
+        self._bytes += len(encoded)
+        while self._bytes > self._max_bytes:
+            _, dropped = self._kept.popitem(last=False)
+            self._bytes -= len(dropped)
+
+
+def _rows(encoded: bytes) -> list[Row]:
+    """A copy of its own for each asker."""
+    rows: list[Row] = pickle.loads(encoded)
+    return rows
+
+
+class CutOffs:
+    """Which cut-offs of stalled runs are the same question over the same data: those with no start of a running run
+    between them. Else the clock alone would make a question new each millisecond.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._watermark = ""
+        self._first_ms = self._last_ms = 0
+
+    def same_as(self, cut_off_ms: int, watermark: str, next_running: Callable[[int, int], int | None]) -> int:
+        """An earlier cut-off, or this one, that leaves the same runs on each side.
+
+        `next_running` gives the first start of a running run in a range of Unix ms, the range's end without one, and
+        None when the data are no longer those of the watermark.
+        """
+        with self._lock:
+            if watermark != self._watermark:
+                self._watermark, self._first_ms, self._last_ms = watermark, cut_off_ms, cut_off_ms
+            if cut_off_ms < self._first_ms:
+                return cut_off_ms
+            if cut_off_ms > self._last_ms:
+                until = cut_off_ms + AHEAD_MS
+                reached = next_running(self._last_ms, until)
+                if reached is not None and reached >= cut_off_ms:
+                    self._last_ms = min(reached, until)
+                else:
+                    self._first_ms = self._last_ms = cut_off_ms
+            return self._first_ms
+
+
+class AnsweringReader:
+    """The reader of one request: it answers out of the cache, as the data were when the request first asked."""
+
+    def __init__(self, reader: Reader, cache: AnswerCache) -> None:
+        self._reader = reader
+        self._cache = cache
+        self._watermark: str | None = None
+        self._asked = hashlib.sha256()
+
+    @property
+    def validator(self) -> str | None:
+        """A hash of all that the request asked and of the data's watermark; None when it asked nothing."""
+        return None if self._watermark is None else self._asked.hexdigest()
+
+    def query(self, sql: str, parameters: Mapping[str, object]) -> list[Row]:
+        if self._watermark is None:
+            self._watermark = read_watermark(self._reader)
+        bound = dict(parameters)
+        cut_off = bound.get(_STALLED)
+        if isinstance(cut_off, int):
+            bound[_STALLED] = self._cache.cut_offs.same_as(cut_off, self._watermark, self._next_running)
+        named = json.dumps([self._watermark, sql, bound], sort_keys=True, default=str).encode()
+        self._asked.update(named)
+        return self._cache.answer(hashlib.sha256(named).digest(), lambda: self._reader.query(sql, bound))
+
+    def _next_running(self, from_ms: int, to_ms: int) -> int | None:
+        """The first start of a running run in the range, its end without one; None when the data have changed."""
+        rows = self._reader.query(query_text("next_running"), {"from_ms": from_ms, "to_ms": to_ms})
+        if read_watermark(self._reader) != self._watermark:
+            return None
+        started: int = rows[0]["started_ms"]
+        return to_ms if started < 0 else started
+
+
+def read_watermark(reader: Reader) -> str:
+    """What the data are like now: another text after every change. Blocks; raises as `Reader.query`."""
+    watermark: str = reader.query(query_text("watermark"), {})[0]["watermark"]
+    return watermark

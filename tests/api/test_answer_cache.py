@@ -1,0 +1,170 @@
+"""Answers are kept while nothing changes, asked once by many at once, and never given when anything did."""
+
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from api.door import Door, run
+from clickhouse.rolling_up import merge
+from runtally_api.answer_cache import AnswerCache, AnsweringReader, CutOffs
+from runtally_clickhouse.client import Row, Store
+
+PATHS = ("/api/agents/analytics", "/api/v1/analytics/usage", "/api/v1/analytics/summary", "/api/v1/runs")
+QUERY = {"measures": ["runs", "stalled"], "dimensions": ["agent_id"]}
+
+
+class CountingStore:
+    """Lets every statement through, and counts them."""
+
+    def __init__(self, store: Store) -> None:
+        self.store, self.asked = store, 0
+
+    def query(self, sql: str, parameters: Mapping[str, object]) -> list[Row]:
+        if "system.parts" not in sql:
+            self.asked += 1
+        return self.store.query(sql, parameters)
+
+
+def counted(door: Door, ask: Callable[[], Any]) -> tuple[Any, int]:
+    """An answer, and how many statements the store had to answer for it."""
+    parts = door.app.state.parts
+    counting = CountingStore(parts.store)
+    door.app.state.parts = type(parts)(
+        parts.settings, counting, parts.publisher, parts.readiness, parts.now, parts.cache
+    )
+    try:
+        return ask(), counting.asked
+    finally:
+        door.app.state.parts = parts
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_an_unchanged_answer_is_304_and_asks_the_store_nothing(door: Door, path: str) -> None:
+    door.post(run("a"), run("b", status="running"))
+    first = door.client.get(path)
+    tag = first.headers["etag"]
+    door.now += timedelta(seconds=30)  # the clock alone makes no new question while no run stalls
+    again, asked = counted(door, lambda: door.client.get(path, headers={"If-None-Match": f'"x", {tag}'}))
+    assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
+    assert asked <= 1  # whether a run has stalled in the meantime
+    assert door.client.get(path, headers={"If-None-Match": '"x"'}).status_code == 200
+    assert door.client.get(path, params={"workspace_id": "acme"}).headers["etag"] != tag
+
+
+CHANGES: list[Callable[[Door], object]] = [
+    lambda door: door.post(run("c", cost_usd=1)),
+    lambda door: door.publisher.store.command("ALTER TABLE agent_runs DROP PARTITION 202611"),
+    lambda door: door.publisher.store.command(
+        "ALTER TABLE agent_runs UPDATE cost_usd = 7 WHERE external_id = 'a' SETTINGS mutations_sync = 1"
+    ),
+]
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("path", PATHS)
+def test_whatever_changes_the_data_changes_the_answer(door: Door, path: str, change: Callable[[Door], object]) -> None:
+    door.post(run("a", cost_usd="0.5"))
+    first = door.client.get(path)
+    change(door)
+    again = door.client.get(path, headers={"If-None-Match": first.headers["etag"]})
+    assert again.status_code == 200
+    assert again.headers["etag"] != first.headers["etag"]
+    merge(door.publisher.store, "agent_runs")
+    assert door.get(path) == again.json()
+
+
+def test_a_run_stalls_though_no_data_change(door: Door) -> None:
+    start = door.now - timedelta(hours=24) + timedelta(seconds=100)
+    door.post(run("a", status="running", started_at=start.isoformat()), run("b"))
+
+    def stalled() -> int:
+        found: int = sum(row["stalled"] for row in door.client.post("/api/v1/query", json=QUERY).json()["data"])
+        return found
+
+    turns = []
+    for seconds in (0, 5, 50, 70, 99, 100):
+        door.now = start + timedelta(hours=24) + timedelta(seconds=seconds - 100)
+        turns.append(stalled())
+    door.now += timedelta(milliseconds=1)
+    assert (turns, stalled()) == ([0] * 6, 1)
+
+
+def test_a_repeated_query_is_answered_from_memory(door: Door) -> None:
+    door.post(run("a"))
+    first = door.client.post("/api/v1/query", json=QUERY).json()
+    again, asked = counted(door, lambda: door.client.post("/api/v1/query", json=QUERY).json())
+    assert asked == 0
+    assert again["data"] == first["data"]
+
+
+def test_equal_questions_fly_once() -> None:
+    cache, asked, go = AnswerCache(1000), [], threading.Event()
+
+    def slow() -> list[Row]:
+        asked.append(1)
+        assert go.wait(10)
+        return [{"runs": 1}]
+
+    with ThreadPoolExecutor(8) as pool:
+        flights = [pool.submit(cache.answer, b"key", slow) for _ in range(8)]
+        go.set()
+        answers = [flight.result(10) for flight in flights]
+    assert answers == [[{"runs": 1}]] * 8
+    assert len(asked) == 1
+    answers[0][0]["runs"] = 2  # nobody's changes are seen by others
+    assert cache.answer(b"key", slow) == [{"runs": 1}]
+
+
+def test_a_failure_is_not_kept() -> None:
+    cache = AnswerCache(1000)
+
+    def fails() -> list[Row]:
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        cache.answer(b"key", fails)
+    assert cache.answer(b"key", list) == []
+
+
+def test_what_is_kept_has_a_bound() -> None:
+    cache = AnswerCache(1000)
+    for number in range(50):
+        cache.answer(bytes([number]), lambda: [{"text": "x" * 100}])
+        assert cache.size_bytes <= 1000
+    cache.answer(b"large", lambda: [{"text": "x" * 2000}])
+    assert 0 < cache.size_bytes <= 1000
+    assert cache.answer(bytes([49]), list) == [{"text": "x" * 100}]
+    assert cache.answer(bytes([0]), list) == []
+
+
+def test_cut_offs_are_the_same_until_a_run_stalls() -> None:
+    starts = [5_000, 200_000]
+    asked: list[tuple[int, int]] = []
+
+    def next_running(first: int, end: int) -> int | None:
+        asked.append((first, end))
+        return min((start for start in starts if first <= start < end), default=end)
+
+    cut_offs = CutOffs()
+    for at in (*range(0, 400_000, 1_500), 5_000, 5_001, 200_000, 200_001):
+        same = cut_offs.same_as(at, "w", next_running)
+        assert [start < same for start in starts] == [start < at for start in starts], at
+    assert len(asked) < 20
+    assert cut_offs.same_as(400_000, "other", next_running) == 400_000
+
+
+def test_a_request_sees_the_watermark_of_its_first_question(door: Door) -> None:
+    store = door.publisher.store
+    cache = AnswerCache(10_000)
+    count = "SELECT count() AS runs FROM agent_runs"
+    before = AnsweringReader(store, cache)
+    assert before.validator is None
+    assert before.query(count, {}) == [{"runs": 0}]
+    door.post(run("a"))
+    assert AnsweringReader(store, cache).query(count, {}) == [{"runs": 1}]
+    after = AnsweringReader(store, cache)
+    after.query(count, {})
+    assert after.validator != before.validator
