@@ -17,10 +17,10 @@ from pathlib import Path
 from random import Random
 from unittest.mock import patch
 
+from chaos.facts import Facts
 from consumer.decoding.mutations import Chunk, draw_chunk
 from consumer.decoding.oracle import check
 from consumer.samples import numbered
-from consumer.simulation.run import write_counts
 from runtally_consumer.dead_letters import DeadLetter, mirror_rows
 from runtally_consumer.decoding import DECODERS, Decoded, coalesce, runs
 from runtally_consumer.records import Partition
@@ -86,7 +86,9 @@ def main() -> int:
     began = time.monotonic()
     counts, failure = fuzz(chosen.first, chosen.chunks, chosen.seconds, chosen.trail)
     told = {**counts, "failures": int(failure is not None), "seconds": round(time.monotonic() - began)}
-    write_counts("fuzz", told)
+    facts = Facts("fuzz")
+    facts.counts.update(told)
+    facts.write()
     sys.stdout.write(json.dumps({"first_seed": chosen.first, **told}) + "\n")
     if failure:
         sys.stdout.write(failure + "\n")
