@@ -108,6 +108,6 @@ def _write(store: Store, runs: int, *, late: bool) -> None:
 def mark(store: Store) -> None:
     """A random mark for each bucket that has runs."""
     store.command(
-        "INSERT INTO bucket_changes SELECT DISTINCT toStartOfFifteenMinutes(started_at) AS bucket, rand64() "
-        "FROM agent_runs"
+        "INSERT INTO bucket_changes SELECT bucket, rand64() "
+        "FROM (SELECT DISTINCT toStartOfFifteenMinutes(started_at) AS bucket FROM agent_runs)"
     )

@@ -31,9 +31,11 @@ def mark(store: Store, starts_ms: Iterable[int], draw: random.Random) -> None:
     )
 
 
-def refresh(store: Store, draw: random.Random, until: Until = Until.PUBLISHED, share: float = 1.0) -> int:
-    """Roll up a share of the dirty buckets, month by month. How many it was about."""
-    dirty = [one for one in dirty_buckets(store, 3000).listed if draw.random() < share]
+def refresh(
+    store: Store, draw: random.Random, until: Until = Until.PUBLISHED, share: float = 1.0, most: int = 3000
+) -> int:
+    """Roll up a share of the dirty buckets, the newest `most`, month by month. How many it was about."""
+    dirty = [one for one in dirty_buckets(store, most).listed if draw.random() < share]
     by_month: dict[tuple[int, int], dict[int, int]] = {}
     for one in dirty:
         start = datetime.fromtimestamp(one.start_s, UTC)
