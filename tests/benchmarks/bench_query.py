@@ -98,7 +98,8 @@ def _bench(server: NativeClickHouse, arguments: argparse.Namespace) -> list[str]
     whole = _loaded(server, arguments.runs)
     missed: list[str] = []
     times = _measure(whole, arguments, missed)
-    missed += _clients(whole, arguments.turns)
+    slow = _clients(whole, arguments.turns)
+    missed += slow if _are_targets(arguments.runs) else []
     whole.close()
     tenth = _loaded(server, arguments.runs // 10)
     small = _measure(tenth, arguments, missed, compare=False)
