@@ -59,6 +59,16 @@ class Cell:
     files_modified: int | None = None
     is_root: bool = True
 
+    @property
+    def session_id(self) -> str:
+        """The runs of an agent's day are one session."""
+        return f"{self.agent_id}-{self.day}"
+
+    @property
+    def parent_run_id(self) -> str:
+        """Of the stub's runs, those that did not succeed were started by the one of that day that did."""
+        return "" if self.status == "succeeded" else f"{self.session_id}-succeeded"
+
 
 KINDS = (
     AgentKind("acme", "triage-bot", "Triage bot", "claude-haiku-4-5", 64, 0.028, 3.1, 0.011),

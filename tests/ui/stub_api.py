@@ -15,7 +15,7 @@ from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -28,6 +28,7 @@ Query = dict[str, list[str]]
 STATUSES = ("queued", "running", "stalled", "succeeded", "failed", "timed_out", "cancelled", "unknown")
 _FILTERS = ("workspace_id", "agent_id", "model", "status", "environment", "user_id", "error_type")
 QUERY = "/api/v1/query"
+RELATED = ("session_id", "parent_run_id")
 
 
 @dataclass
@@ -61,6 +62,8 @@ class StubApi:
             return 200, stub_query.catalogue()
         if path == "/api/v1/runs":
             return 200, self.runs(query)
+        if path.startswith("/api/v1/runs/"):
+            return self.run(unquote(path.removeprefix("/api/v1/runs/")), query)
         return 404, {"type": "about:blank", "title": "Not found", "status": 404, "detail": path}
 
     def post(self, path: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
@@ -82,13 +85,26 @@ class StubApi:
         return stub_query.answer(cells, body, {"data_as_of": as_of, "truncated": False})
 
     def runs(self, query: Query) -> dict[str, Any]:
-        """One run for each cell, the newest first: enough to look at."""
-        first, last = self._days(query)
+        """One run for each cell, the newest first: enough to look at. The cursor is a place in the list."""
+        first, last = self._days(query) if "from" in query else (date.min, date.max)
         cells = [cell for cell in self.cells if first <= cell.day <= last and _matches(cell, query)]
-        limit = int(query.get("limit", ["100"])[0])
-        shown = cells[::-1][:limit]
-        more = len(cells) > limit
-        return {"data": [_run(cell) for cell in shown], "next_cursor": None, "has_more": more, "meta": {}}
+        related = {name: query[name] for name in RELATED if name in query}
+        found = [run for run in map(_run, cells) if all(run[name] in values for name, values in related.items())]
+        found.sort(key=lambda run: str(run["started_at"]), reverse=True)
+        limit, start = int(query.get("limit", ["100"])[0]), int(query.get("cursor", ["0"])[0])
+        more = len(found) > start + limit
+        return {
+            "data": [{**run, "error_message": run["error_message"][:99] + "…" * (run["error_message"] != "")}
+                     for run in found[start : start + limit]],
+            "next_cursor": str(start + limit) if more else None, "has_more": more, "meta": {},
+        }  # fmt: skip
+
+    def run(self, run_id: str, query: Query) -> tuple[int, dict[str, Any]]:
+        for cell in self.cells:
+            run = _run(cell)
+            if run["run_id"] == run_id and cell.workspace_id in query.get("workspace_id", [cell.workspace_id]):
+                return 200, {**run, "meta": {}}
+        return 404, {"title": "Not found", "status": 404, "detail": f"no run '{run_id}'"}
 
     def analytics(self, query: Query) -> dict[str, Any]:
         first, last = self._days(query)
@@ -153,18 +169,36 @@ def _matches(cell: Cell, query: Query) -> bool:
 
 
 def _run(cell: Cell) -> dict[str, Any]:
+    run_id = f"{cell.agent_id}-{cell.day}-{cell.status}"
+    tokens = round((cell.input_tokens + cell.output_tokens) / cell.with_tokens) if cell.with_tokens else None
     return {
-        "run_id": f"{cell.agent_id}-{cell.day}-{cell.status}",
+        "run_id": run_id,
+        "id": f"key-of-{run_id}",
         "workspace_id": cell.workspace_id,
         "agent_id": cell.agent_id,
+        "agent_name": cell.agent_name,
+        "agent_version": cell.agent_version,
+        "environment": cell.environment,
+        "user_id": cell.user_id,
+        "session_id": cell.session_id,
+        "parent_run_id": cell.parent_run_id,
         "model": cell.model,
         "status": cell.status,
+        "stalled": False,
         "started_at": f"{cell.day}T{cell.hour:02}:00:00Z",
         "duration_ms": round(cell.duration_ms / cell.timed) if cell.timed else None,
+        "total_tokens": tokens,
         "llm_calls": round(cell.llm_calls / cell.runs),
+        "tool_calls": round(cell.tool_calls / cell.runs),
+        "retries": 0,
         "cost_usd": f"{cell.cost_usd / cell.priced:.6f}" if cell.priced else None,
+        "cost_source": "reported" if cell.priced else "unknown",
         "error_type": cell.error_type,
+        "error_category": cell.error_category,
+        "error_severity": cell.error_severity,
+        "recovered": cell.recovered if cell.error_type else None,
         "error_message": "It broke. " * 40 if cell.error_type else "",
+        "tags": {"team": "<b>blue</b>"},
     }
 
 

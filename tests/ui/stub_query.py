@@ -39,7 +39,7 @@ _MEASURES = {
 }
 DIMENSIONS = (
     "workspace_id", "agent_id", "agent_name", "agent_version", "model", "status", "environment", "user_id",
-    "error_type", "error_category", "error_severity", "hour", "weekday", "is_root",
+    "error_type", "error_category", "error_severity", "hour", "weekday", "is_root", "session_id", "parent_run_id",
 )  # fmt: skip
 _STEPS = {"hour": timedelta(hours=1), "quarter_hour": timedelta(minutes=15), "minute": timedelta(minutes=1)}
 
@@ -108,7 +108,7 @@ def started(cell: Cell) -> datetime:
 
 def matches(cell: Cell, body: dict[str, Any]) -> bool:
     for entry in body.get("filters", []):
-        inside = getattr(cell, entry["dimension"]) in entry["values"]
+        inside = _value(cell, entry["dimension"]) in entry["values"]
         if inside == (entry.get("op", "in") == "not_in"):
             return False
     return True
@@ -189,7 +189,12 @@ def _groups(cells: Sequence[Cell], body: dict[str, Any]) -> list[tuple[tuple[Any
 
 
 def _key(cell: Cell, names: Sequence[str]) -> tuple[Any, ...]:
-    return tuple(cell.day.isoweekday() if name == "weekday" else getattr(cell, name) for name in names)
+    return tuple(_value(cell, name) for name in names)
+
+
+def _value(cell: Cell, name: str) -> Any:
+    computed = {"weekday": cell.day.isoweekday(), "session_id": cell.session_id, "parent_run_id": cell.parent_run_id}
+    return computed[name] if name in computed else getattr(cell, name)
 
 
 def _range(asked: dict[str, str], zone: ZoneInfo) -> tuple[datetime, datetime]:

@@ -28,7 +28,7 @@ FLAGS = [
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 # On any page but the root Streamlit's client looks for its server below the page's address first.
-PROBES = re.compile(r"/(analytics|efficiency)/_stcore/(health|host-config)$")
+PROBES = re.compile(r"/(analytics|efficiency|runs)/_stcore/(health|host-config)$")
 
 
 @pytest.fixture(scope="module")
@@ -168,6 +168,16 @@ def test_a_click_on_a_bar_names_its_runs_and_narrows_to_them(visit: Callable[...
     bars.nth(3).click()
     page.locator(".st-key-only-retries button:visible").click()
     expect(page).to_have_url(re.compile(r"range=Custom&from=(\d{4}-\d\d-\d\d)&to=\1"))
+
+
+def test_a_click_on_a_bar_leads_to_the_runs_behind_it(visit: Callable[..., Page]) -> None:
+    page = visit("/efficiency")
+    bars = page.locator(".st-key-card-retries svg.marks .mark-rect path")
+    bars.nth(3).wait_for()
+    bars.nth(3).click()
+    page.get_by_role("link", name="Open the runs behind it").click()
+    expect(page).to_have_url(re.compile(r"/runs\?range=Custom&from=(\d{4}-\d\d-\d\d)&to=\1"))
+    expect(page.locator(".st-key-count")).to_contain_text("newest first")
 
 
 def test_a_drag_over_a_chart_is_the_new_range(visit: Callable[..., Page], dashboard: tuple[StubApi, str]) -> None:

@@ -205,3 +205,22 @@ class Models(Answer):
     """`GET /api/v1/analytics/models`."""
 
     models: list[Model] = Field(default_factory=list)
+
+
+class RunPage(QueryAnswer):
+    """`GET /api/v1/runs`: one row per run, every field of the contract."""
+
+    next_cursor: str | None = None
+    has_more: bool = False
+
+
+class RunRecord(Answer):
+    """`GET /api/v1/runs/{run_id}`, every field of it, those of later versions too."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    meta: QueryMeta = QueryMeta()
+
+    @property
+    def row(self) -> QueryRow:
+        return QueryRow(cells=self.model_extra or {})

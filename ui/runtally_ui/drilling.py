@@ -81,6 +81,12 @@ def runs_address(period: Period, filters: Filters) -> dict[str, str | list[str]]
     return query
 
 
+def run_address(run_id: str, workspace_id: str) -> dict[str, str | list[str]]:
+    """The query of a run's page; what else the address says stays, for the way back."""
+    kept: dict[str, str | list[str]] = {name: st.query_params.get_all(name) for name in st.query_params}
+    return {**kept, "run": run_id, "workspace_id": workspace_id}
+
+
 def runs_href(page: Page, filters: Filters, more: Mapping[str, str] | None = None) -> str:
     """The Runs page as a link of a table's cell; relative, so that it works behind any proxy."""
     return f"runs?{urlencode([*shared_link(page.asked.period, filters), *(more or {}).items()])}"

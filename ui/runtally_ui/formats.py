@@ -174,6 +174,11 @@ def cut(text: str, length: int = 100) -> str:
     return text if len(text) <= length else f"{text[: length - 1].rstrip()}…"
 
 
+def short_id(text: str) -> str:
+    """`01a1fe00…603f198db7ab`: ids of one minute differ at their ends."""
+    return text if len(text) <= 24 else f"{text[:8]}…{text[-12:]}"
+
+
 def escaped(text: str) -> str:
     """Safe as Streamlit Markdown: names come from outside, two `$` would start a formula and
     `:word:` an icon.

@@ -151,5 +151,5 @@ def _calls_against_cost(page: Page, answers: Answers) -> None:
             with slot:
                 st.page_link(
                     page.pages[drilling.RUNS_PAGE], label=f"Open run {formats.escaped(formats.cut(str(mark['run'])))}",
-                    query_params={"run": str(mark["run"]), "workspace_id": str(mark["workspace"])},
+                    query_params=drilling.run_address(str(mark["run"]), str(mark["workspace"])),
                 )  # fmt: skip

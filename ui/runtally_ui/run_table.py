@@ -1,0 +1,97 @@
+"""A table of runs, the newest first: a click on a run's id opens its page."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+import streamlit as st
+
+from runtally_ui import formats
+from runtally_ui.answers import QueryRow
+from runtally_ui.chart_data import Palette
+from runtally_ui.statuses import WORDS, status_words
+
+_ROW_HEIGHT = 32
+_SHOWN_ROWS = 20
+_STATUS_COLOURS = {text: colour for text, colour in WORDS.values()}
+_COLUMNS = (
+    "Run", "Status", "Agent", "Workspace", "Started", "Duration", "Model", "Cost", "Tokens", "LLM calls", "Error",
+    "Message",
+)  # fmt: skip
+
+
+def run_frame(runs: Sequence[QueryRow], palette: Palette, timezone: str) -> pd.DataFrame:
+    """One row per run; instants as wall-clock times of `timezone`, messages cut to 100 characters."""
+    frame = pd.DataFrame([_row(run, palette, ZoneInfo(timezone)) for run in runs], columns=list(_COLUMNS))
+    for name in ("Duration", "Cost", "Tokens", "LLM calls"):
+        frame[name] = frame[name].astype(float)
+    return frame
+
+
+def run_table(
+    key: str, runs: Sequence[QueryRow], palette: Palette, timezone: str, open_run: Callable[[QueryRow], None]
+) -> None:
+    """Draw it, scrolling beyond twenty rows. `open_run` is called with the run whose id was clicked."""
+    frame = run_frame(runs, palette, timezone)
+    column = st.column_config
+
+    def clicked() -> None:
+        open_run(runs[st.session_state[f"open-{key}"]["row"]])
+
+    st.dataframe(
+        frame,
+        key=f"table-{key}",
+        hide_index=True,
+        row_height=_ROW_HEIGHT,
+        height=_ROW_HEIGHT * min(len(frame), _SHOWN_ROWS) + 40,
+        placeholder=formats.MISSING,
+        alt=f"{len(frame)} runs, the newest first",
+        column_config={
+            "Run": column.ButtonColumn(
+                width=190, pinned=True, alignment="left", type="tertiary", key=f"open-{key}", on_click=clicked,
+                help="A click opens the run.",
+            ),
+            "Status": column.MultiselectColumn(
+                options=list(_STATUS_COLOURS), color=list(_STATUS_COLOURS.values()), width=118
+            ),
+            "Agent": column.TextColumn(width=140),
+            "Workspace": column.TextColumn(width=84),
+            "Started": column.DatetimeColumn(format="D MMM YYYY, HH:mm:ss", width=160, help=formats.escaped(timezone)),
+            "Duration": column.NumberColumn(format="%.2f s", width="small"),
+            "Model": column.TextColumn(width=140),
+            "Cost": column.NumberColumn(format="$%.4f", width="small", help="Its own, without its sub-runs'."),
+            "Tokens": column.NumberColumn(format="localized", width="small"),
+            "LLM calls": column.NumberColumn(format="localized", width="small"),
+            "Error": column.TextColumn(width=120),
+            "Message": column.TextColumn(width="medium", help="The first 100 characters; the run's page has all."),
+        },
+    )  # fmt: skip
+
+
+def _row(run: QueryRow, palette: Palette, zone: ZoneInfo) -> dict[str, Any]:
+    started = run.text("started_at")
+    duration, cost = run.number("duration_ms"), run.exact("cost_usd")
+    return {
+        "Run": formats.short_id(run.text("run_id")),
+        "Status": [status_words(run)],
+        "Agent": agent_name(run, palette),
+        "Workspace": run.text("workspace_id"),
+        "Started": datetime.fromisoformat(started).astimezone(zone).replace(tzinfo=None) if started else None,
+        "Duration": None if duration is None else duration / 1000,
+        "Model": formats.cut(run.text("model")) or None,
+        "Cost": None if cost is None else float(cost),
+        "Tokens": run.number("total_tokens"),
+        "LLM calls": run.number("llm_calls"),
+        "Error": formats.cut(run.text("error_type")) or None,
+        "Message": formats.cut(run.text("error_message")) or None,
+    }
+
+
+def agent_name(run: QueryRow, palette: Palette) -> str:
+    """The agent's name as all pages know it, else the run's own, else its id."""
+    key = (run.text("workspace_id"), run.text("agent_id"))
+    if key in palette.names:
+        return palette.names[key]
+    return formats.cut(run.text("agent_name") or run.text("agent_id"))
