@@ -15,6 +15,7 @@ import typer
 
 from runtally_cli.console import fail, plain_errors, say
 from runtally_cli.rollup.verbs import rollup
+from runtally_cli.topic_names import known_topic
 
 if TYPE_CHECKING:
     from runtally_cli.fleet import FleetPlan
@@ -27,7 +28,9 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help="Exact, fast 
 dlq = typer.Typer(no_args_is_help=True, help="The records that were refused, why, and publishing them again.")
 app.add_typer(dlq, name="dlq")
 app.add_typer(rollup, name="rollup")
-LetterTopic = Annotated[str | None, typer.Option("--topic", help="Only those that were refused from this topic.")]
+LetterTopic = Annotated[
+    str | None, typer.Option("--topic", callback=known_topic, help="Only those that were refused from this topic.")
+]
 LetterField = Annotated[str | None, typer.Option("--field", help="Only those with this field at fault, or `record`.")]
 LetterSince = Annotated[datetime | None, typer.Option("--since", help="Only those refused since this instant, UTC.")]
 
@@ -137,7 +140,11 @@ def dlq_list(
 
 
 @dlq.command("show")
-def dlq_show(topic: str, partition: int, offset: int) -> None:
+def dlq_show(
+    topic: Annotated[str, typer.Argument(callback=known_topic, help="The topic that it was refused from.")],
+    partition: Annotated[int, typer.Argument(min=0, help="Its partition there.")],
+    offset: Annotated[int, typer.Argument(min=0, help="Its offset there.")],
+) -> None:
     """Show one dead letter: headers, key, value as text or hex, the reason and the remedy."""
     with plain_errors():
         from runtally_cli.dlq.command import show_letter
@@ -172,7 +179,9 @@ def dlq_replay(
 
 @dlq.command("resume")
 def dlq_resume(
-    topic: Annotated[str | None, typer.Argument(help="The topic of one stopped partition.")] = None,
+    topic: Annotated[
+        str | None, typer.Argument(callback=known_topic, help="The topic of one stopped partition.")
+    ] = None,
     partition: Annotated[int | None, typer.Argument(min=0, help="Its number.")] = None,
     all_of_them: Annotated[bool, typer.Option("--all", help="All partitions that are stopped.")] = False,
     wait: Annotated[float, typer.Option(min=0, help="Seconds to wait until they go on.")] = 60.0,
@@ -198,17 +207,17 @@ def dlq_resume(
 def replay(
     start: Annotated[str, typer.Option("--from", help="Offset, or instant (UTC without a zone).")],
     end: Annotated[str | None, typer.Option("--to", help="The same, exclusive. Default: all that is there.")] = None,
-    topic: Annotated[str | None, typer.Option(help="Only this topic.")] = None,
+    topic: Annotated[str | None, typer.Option(callback=known_topic, help="Only this topic.")] = None,
     partition: Annotated[int | None, typer.Option(min=0, help="Only this partition.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change.")] = False,
 ) -> None:
     """Read the topics again and write what they hold; changes no answer that was right, and commits nothing."""
     with plain_errors():
         from runtally_cli.replay.command import ReplayRequest, replay
-        from runtally_cli.replay.places import NoSuchPlace, place_of
+        from runtally_cli.replay.places import NoSuchPlace, places_of
 
         try:
-            request = ReplayRequest(place_of(start), place_of(end) if end else None, topic, partition, dry_run)
+            request = ReplayRequest(*places_of(start, end), topic, partition, dry_run)
         except NoSuchPlace as error:
             raise typer.BadParameter(str(error)) from error
         counts = replay(request, tell=lambda line: typer.echo(line, err=True))

@@ -75,7 +75,7 @@ def resume(
                 tell(f"{_name(selection.partition)} is not stopped")
             if not chosen:
                 return None
-            return await _resume(access, broker, chosen, time.monotonic() + wait_seconds, tell)
+            return await resume_stopped(access, broker, chosen, time.monotonic() + wait_seconds, tell)
 
     with store_access(settings) as access:
         return asyncio.run(ask(access))
@@ -100,14 +100,17 @@ def is_standing(stop: PartitionStop, committed: int) -> bool:
     return committed <= stop.stopped_offset if before_truncation is None else committed == before_truncation
 
 
-async def _resume(
+async def resume_stopped(
     access: StoreAccess,
     broker: Broker,
     stops: Sequence[PartitionStop],
     deadline: float,
     tell: Callable[[str], None],
 ) -> list[Outcome]:
-    """What is in a partition by now passes; what comes later is judged."""
+    """Ask for them to go on, and look until each has, or was stopped again, or the deadline (monotonic) is there.
+
+    What is in a partition by now passes; what comes later is judged. Raises as `resume`.
+    """
     bounds = await broker.bounds()
     waiting = {
         _place(stop): replace(stop, judged_from=max(stop.judged_from, bounds[_place(stop)][1])) for stop in stops

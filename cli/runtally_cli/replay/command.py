@@ -94,7 +94,8 @@ async def _replay(
     async with open_broker(connection, group) as broker:  # it asks, and joins nothing
         streams, partitions = broker.streams, [one for one in broker.partitions if _is_wanted(one, request)]
     if not partitions:
-        raise NothingToReplay(f"no such partition: topic {request.topic}, partition {request.partition}")
+        wanted = " ".join(str(one) for one in (request.topic, request.partition) if one is not None)
+        raise NothingToReplay(f"the broker has no such partition: {wanted or 'none of any topic of events'}")
     counts = {one.topic: TopicCount() for one in partitions}
     is_local = streams.cluster_id.startswith(LOCAL_PREFIX)
     async with _reader(connection) as consumer:

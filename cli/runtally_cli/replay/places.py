@@ -12,7 +12,7 @@ LOCAL_PREFIX = "local-"
 
 
 class NoSuchPlace(ValueError):
-    """Neither an offset nor an instant. The message is ready to be shown to a person."""
+    """Neither an offset nor an instant, or an end not behind its start. The message may be shown to a person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,16 @@ def place_of(text: str) -> int | datetime:
     except ValueError as error:
         raise NoSuchPlace(f"{text!r} is neither an offset nor an instant such as 2026-11-20T09:00:00Z") from error
     return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
+
+
+def places_of(start: str, end: str | None) -> tuple[int | datetime, int | datetime | None]:
+    """Where to begin and where to end. Raises `NoSuchPlace`, also when nothing can lie between two of one kind."""
+    first, last = place_of(start), None if end is None else place_of(end)
+    numbers = isinstance(first, int) and isinstance(last, int) and last <= first
+    instants = isinstance(first, datetime) and isinstance(last, datetime) and last <= first
+    if numbers or instants:
+        raise NoSuchPlace(f"nothing lies between {start} and {end}: the end is exclusive, and must be later")
+    return first, last
 
 
 async def spans_of(

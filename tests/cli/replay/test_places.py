@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from runtally_cli.replay.places import NoSuchPlace, Span, place_of, spans_of
+from runtally_cli.replay.places import NoSuchPlace, Span, place_of, places_of, spans_of
 from runtally_consumer.records import Partition
 
 ONE = Partition("agent-runs.v1", 0)
@@ -69,3 +69,12 @@ def test_places_are_offsets_or_instants() -> None:
     for wrong in ("", "-1", "yesterday"):
         with pytest.raises(NoSuchPlace):
             place_of(wrong)
+
+
+def test_a_span_in_which_nothing_can_lie_is_refused_and_not_replayed_as_nothing() -> None:
+    assert places_of("3", "5") == (3, 5)
+    assert places_of("3", None) == (3, None)
+    assert places_of("2026-11-20T09:00:00", "7") == (INSTANT, 7)  # of two kinds: nobody can tell
+    for start, end in (("5", "3"), ("5", "5"), ("2026-11-21", "2026-11-20"), ("5", "")):
+        with pytest.raises(NoSuchPlace):
+            places_of(start, end)
