@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, Inexact, InvalidOperation
 from difflib import get_close_matches
 from typing import Annotated
 
@@ -25,7 +25,8 @@ from runtally_api.saved_questions import bounded_steps
 
 DIRECTIONS = ("asc", "desc")
 MOST_TEXT = 20_000  # at most twelve bytes a character in a URL, of which the store takes a megabyte
-_MONEY_PLACES = 9
+_MONEY_STEP = Decimal("0.000000001")
+_EXACT = Context(prec=28, traps=[Inexact, InvalidOperation])
 _GROUPING = tuple(name for name, dimension in DIMENSIONS.items() if dimension.groups)
 
 
@@ -225,10 +226,13 @@ def _decimal_text(value: str | int | float) -> str | None:
         number = Decimal(str(value))
     except InvalidOperation:
         return None
-    if not number.is_finite() or abs(number) >= 10**9:
+    if not number.is_finite() or number.copy_abs() >= 10**9:
         return None
-    exponent = number.normalize().as_tuple().exponent
-    return f"{number:f}" if isinstance(exponent, int) and exponent >= -_MONEY_PLACES else None
+    try:
+        # Exact or not at all: formatting as sent would write out "0e-999999999" as a gigabyte of zeros.
+        return f"{number.quantize(_MONEY_STEP, context=_EXACT):f}"
+    except (Inexact, InvalidOperation):
+        return None
 
 
 def _filter(entry: QueryFilter) -> Filter:
