@@ -100,6 +100,17 @@ def answers_live(port: int) -> bool:
     return _status(port, "/live") == 200
 
 
+def has_stored(port: int) -> bool:
+    """Whether the consumer at this port has had records of its own, and stored some."""
+    try:
+        with urllib.request.urlopen(f"http://{LOOPBACK}:{port}/metrics", timeout=2) as answer:
+            lines = answer.read().decode().splitlines()
+    except OSError:
+        return False
+    counts = [line.rsplit(" ", 1)[1] for line in lines if line.startswith("runtally_consumer_accepted_records_total{")]
+    return sum(map(float, counts)) > 0
+
+
 def _status(port: int, path: str) -> int:
     try:
         with urllib.request.urlopen(f"http://{LOOPBACK}:{port}{path}", timeout=2) as answer:

@@ -7,7 +7,7 @@ from backends.waiting import eventually
 from chaos import wire
 from chaos.facts import Facts
 from chaos.kill_points import ON_THE_WIRE, KillPoint
-from chaos.members import Doom, Member
+from chaos.members import Doom, Member, has_stored
 from chaos.pipeline import Pipeline, Story, wait_killed
 from chaos.settling import require_proven
 
@@ -47,10 +47,15 @@ def _publish_until_dead(story: Story, survivor: Member, victim: Member) -> None:
             story.fleet.publish(10, bad=2, poison=int(point is KillPoint.MID_BISECT))
         return not victim.is_alive
 
+    def reads() -> bool:
+        story.fleet.publish(10)
+        return has_stored(victim.port)
+
     story.fleet.publish(60, bad=4)
     if point is KillPoint.IN_DRAIN:
         victim.signal(signal.SIGTERM)
     if point is KillPoint.IN_REVOKE:
+        eventually(reads, 90, "records in the hands of the one that is to lose them")
         survivor.signal(signal.SIGTERM)
     eventually(dead, 90, f"the kill at {point}")
     wait_killed(victim)
