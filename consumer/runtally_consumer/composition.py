@@ -20,7 +20,8 @@ from runtally_clickhouse.store_facts import examine_store, require_fit
 from runtally_consumer.dead_letter_limits import DeadLetterLimit
 from runtally_consumer.engine import Engine
 from runtally_consumer.gap_watch import KafkaCommittedLog, LedgerGapWatch
-from runtally_consumer.kafka import KafkaDeadLetterTopic, KafkaSource
+from runtally_consumer.kafka import KafkaSource
+from runtally_consumer.kafka_dead_letters import KafkaDeadLetterTopic
 from runtally_consumer.metrics import ConsumerMetrics
 from runtally_consumer.placing import ledger_of
 from runtally_consumer.resuming import StoreStopRegister

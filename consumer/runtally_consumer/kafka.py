@@ -1,4 +1,4 @@
-"""The Kafka side of the consumer: reading partitions, committing offsets, publishing dead letters."""
+"""The Kafka side of the consumer: joining the group, reading partitions, committing offsets."""
 
 import asyncio
 import contextlib
@@ -7,41 +7,28 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import structlog
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import (
-    AuthenticationFailedError,
-    BrokerResponseError,
-    ClusterAuthorizationFailedError,
-    GroupAuthorizationFailedError,
     IllegalStateError,
     KafkaError,
-    MessageSizeTooLargeError,
     NoOffsetForPartitionError,
     OffsetOutOfRangeError,
-    RecordListTooLargeError,
     RecordTooLargeError,
-    SaslAuthenticationFailed,
-    TopicAuthorizationFailedError,
 )
 from runtally.connection import KafkaConnection
 from runtally.streams import Streams, ask_streams
 from runtally_clickhouse.errors import StoreError
 
-from runtally_consumer.dead_letters import DeadLetter
-from runtally_consumer.failures import DeadLetterTopicUnavailable
+from runtally_consumer.kafka_errors import NEEDS_PERSON, told
 from runtally_consumer.placement import RETENTION, Lost, Placement, place
 from runtally_consumer.placing import LedgerRanges, partition_facts
 from runtally_consumer.records import Partition, Record
 from runtally_consumer.settings import ConsumerSettings
 from runtally_consumer.source import Assigned, CommitRefused, PollFailed, Revoked, SourceBroken
-from runtally_consumer.topics import DEAD_LETTER_BYTES
 
 COMMIT_SECONDS = 5.0
+ASKING_ENDS_SECONDS = 3.0
 LEAVE_SECONDS = 10.0
-# A topic made by somebody else may take less than ours do: Kafka's own limit is a MiB.
-LETTER_BYTES = (DEAD_LETTER_BYTES - 64 * 1024, 900 * 1024, 64 * 1024)
-_TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)
-DEAD_LETTER_SECONDS = 30.0
 MAX_POLL_INTERVAL_MS = 300_000
 # What the client fetches ahead of the polls counts in no budget, so it is kept small.
 FETCH_BYTES = 16 * 1024 * 1024
@@ -49,14 +36,6 @@ WATCH_SECONDS = 10.0  # a topic that was made anew is noticed within this
 # A new leader may tell an older end for a moment.
 TRUNCATED_SECONDS = 10.0
 METADATA_MAX_AGE_MS = 60_000  # new partitions are noticed within this
-
-_NEEDS_PERSON: tuple[type[BrokerResponseError | KafkaError], ...] = (
-    AuthenticationFailedError,
-    ClusterAuthorizationFailedError,
-    GroupAuthorizationFailedError,
-    SaslAuthenticationFailed,
-    TopicAuthorizationFailedError,
-)
 
 log = structlog.get_logger(__name__)
 
@@ -86,6 +65,8 @@ class KafkaSource:
         self._beyond_since: dict[Partition, float] = {}
         self._rebalance = asyncio.Lock()
         self._watching: asyncio.Task[None] | None = None
+        self._asking: asyncio.Task[Any] | None = None
+        self._is_leaving = False
         self._is_outdated = False
         self._paused: set[TopicPartition] = set()
         self._monotonic = monotonic
@@ -133,6 +114,8 @@ class KafkaSource:
         return self._consumer
 
     async def poll(self, wait_ms: int, most: int) -> dict[Partition, Sequence[Record]]:
+        if self._is_leaving:
+            return {}
         if self._is_outdated:
             await self._begin_anew()
         if self._unplaced:
@@ -146,9 +129,9 @@ class KafkaSource:
             return {}
         except RecordTooLargeError as error:
             # aiokafka has moved its position past the record already: going on would lose it.
-            raise SourceBroken(_told(error)) from error
+            raise SourceBroken(told(error)) from error
         except KafkaError as error:
-            raise PollFailed(_told(error), needs_person=isinstance(error, _NEEDS_PERSON)) from error
+            raise PollFailed(told(error), needs_person=isinstance(error, NEEDS_PERSON)) from error
         self._note_answers()
         polled = {Partition(tp.topic, tp.partition): records for tp, records in fetched.items() if records}
         self._positions.update({p: records[-1].offset + 1 for p, records in polled.items()})
@@ -164,7 +147,7 @@ class KafkaSource:
                     {TopicPartition(*p): (offset, self.topic_ids.get(p.topic, "")) for p, offset in offsets.items()}
                 )
         except (KafkaError, TimeoutError) as error:
-            raise CommitRefused(_told(error), needs_person=isinstance(error, _NEEDS_PERSON)) from error
+            raise CommitRefused(told(error), needs_person=isinstance(error, NEEDS_PERSON)) from error
 
     def pause(self, partitions: Collection[Partition]) -> None:
         # In a rebalance some may be gone already.
@@ -210,6 +193,12 @@ class KafkaSource:
     async def stop(self) -> None:
         if self._consumer is None:
             return
+        self._is_leaving = True
+        if self._asking is not None:
+            # To its end: what asks a client that was closed, or is cancelled, leaves connections open.
+            await asyncio.wait({self._asking}, timeout=ASKING_ENDS_SECONDS)
+            self._asking.cancel()
+            await asyncio.gather(self._asking, return_exceptions=True)
         if self._watching is not None:
             self._watching.cancel()
             await asyncio.gather(self._watching, return_exceptions=True)
@@ -226,11 +215,12 @@ class KafkaSource:
         """Decide where the assigned partitions begin. Raises `PollFailed`; those that are left are tried again."""
         wanted = {Partition(tp.topic, tp.partition) for tp in self._unplaced}
         try:
-            streams, found = await partition_facts(
-                self._connection, self._settings.consumer_group, self._consumer, self._ledger, wanted
+            self._asking = asyncio.create_task(
+                partition_facts(self._connection, self._settings.consumer_group, self._consumer, self._ledger, wanted)
             )
+            streams, found = await asyncio.shield(self._asking)
         except (KafkaError, StoreError, OSError, TimeoutError) as error:
-            raise PollFailed(_told(error), needs_person=isinstance(error, _NEEDS_PERSON)) from error
+            raise PollFailed(told(error), needs_person=isinstance(error, NEEDS_PERSON)) from error
         if not {TopicPartition(*p) for p in wanted} <= self._unplaced & self._consumer.assignment():
             return  # they were assigned anew meanwhile
         self._adopt(streams, {partition.topic for partition in wanted})
@@ -282,7 +272,7 @@ class KafkaSource:
         try:
             begins = await self._consumer.beginning_offsets([TopicPartition(*partition) for partition in positions])
         except (KafkaError, OSError) as error:
-            raise PollFailed(_told(error)) from error
+            raise PollFailed(told(error)) from error
         assigned = self._consumer.assignment()
         for partition, position in positions.items():
             tp = TopicPartition(*partition)
@@ -354,43 +344,5 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ha
         await self._on_assigned(sorted(Partition(tp.topic, tp.partition) for tp in assigned))
 
 
-class KafkaDeadLetterTopic:
-    """The dead-letter topics behind a started producer.
-
-    The producer must not be idempotent: aiokafka's idempotent one never gives up a record, so it cannot be
-    stopped while the broker is away, and a refusal leaves a hole in its sequence that refuses all that follow.
-    """
-
-    def __init__(self, producer: AIOKafkaProducer) -> None:
-        self._producer = producer
-
-    async def publish(self, letters: Sequence[DeadLetter]) -> None:
-        """Returns once all are acknowledged. Raises `DeadLetterTopicUnavailable`."""
-        try:
-            async with asyncio.timeout(DEAD_LETTER_SECONDS):
-                await asyncio.gather(*(self._publish(letter) for letter in letters))
-        except (KafkaError, OSError, TimeoutError) as error:
-            lasting = isinstance(error, (*_NEEDS_PERSON, *_TOO_LARGE))
-            raise DeadLetterTopicUnavailable(f"dead-letter topic: {_told(error)}", needs_person=lasting) from error
-
-    async def _publish(self, letter: DeadLetter) -> None:
-        """Whole if the topic takes it, else cut to ever less: one record must not hold up all that follow."""
-        for most_bytes in LETTER_BYTES:
-            message = letter.as_message(most_bytes)
-            try:
-                acknowledged = await self._producer.send(
-                    letter.topic, value=message.value, key=message.key, headers=message.headers
-                )
-                await acknowledged
-                return
-            except _TOO_LARGE:
-                if most_bytes == LETTER_BYTES[-1]:
-                    raise
-
-
 def _log_loss(partition: Partition, lost: Lost) -> None:
     log.error("records are lost", reason=lost.told(partition.topic, partition.number))
-
-
-def _told(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"

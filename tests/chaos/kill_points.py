@@ -16,7 +16,8 @@ from runtally_clickhouse.client import Store
 from runtally_clickhouse.errors import StoreRefused
 from runtally_consumer.dead_letters import DeadLetter
 from runtally_consumer.inserting import Insertion, RowInserter
-from runtally_consumer.kafka import KafkaDeadLetterTopic, KafkaSource
+from runtally_consumer.kafka import KafkaSource
+from runtally_consumer.kafka_dead_letters import KafkaDeadLetterTopic
 from runtally_consumer.records import Partition, Record
 from runtally_consumer.source import Assigned, Revoked
 

@@ -33,6 +33,7 @@ class Member:
         self.revoked = 0
         self.offers: list[tuple[int, Partition, Record]] = []
         self.polls = 0
+        self.is_leaving = False
 
     def values(self, epoch: int | None = None) -> list[bytes | None]:
         """What was read, in the newest epoch or in another."""
@@ -50,7 +51,7 @@ class Member:
         self.assigned.append(partitions)
 
     async def poll(self) -> None:
-        while True:
+        while not self.is_leaving:
             polled = await self.source.poll(100, 1000)
             self.polls += 1
             for partition, records in polled.items():
@@ -68,7 +69,10 @@ async def joined(broker: Broker) -> AsyncIterator[Member]:
         await until(lambda: member.assigned, "an assignment")
         yield member
     finally:
+        member.is_leaving = True
         await asyncio.wait_for(member.source.stop(), WAIT_SECONDS)
+        # Cancelled while it asks where to begin, the client would leave connections open.
+        await asyncio.wait({polling}, timeout=5)
         polling.cancel()
         await asyncio.gather(polling, return_exceptions=True)
 

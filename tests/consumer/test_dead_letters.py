@@ -12,10 +12,10 @@ from aiokafka.errors import (
 )
 from consumer.samples import F0, P0, StoredRecord
 from runtally.violations import Violation
-from runtally_consumer import kafka
+from runtally_consumer import kafka_dead_letters
 from runtally_consumer.dead_letters import MIRRORED_BYTES, DeadLetter, RefusedBy, mirror_rows
 from runtally_consumer.failures import DeadLetterTopicUnavailable
-from runtally_consumer.kafka import KafkaDeadLetterTopic
+from runtally_consumer.kafka_dead_letters import KafkaDeadLetterTopic
 
 MISSING = Violation("agent_id", "is required", "add the field")
 WRONG = Violation("cost_usd", "must be a number", "send null when unknown")
@@ -161,7 +161,7 @@ def test_a_record_without_key_and_value_gets_an_empty_key_as_the_client_asks_for
 def test_a_letter_that_is_not_acknowledged_is_told(
     producer: Producer, needs_person: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kafka, "DEAD_LETTER_SECONDS", 0.01)
+    monkeypatch.setattr(kafka_dead_letters, "DEAD_LETTER_SECONDS", 0.01)
     with pytest.raises(DeadLetterTopicUnavailable, match=r"dead-letter topic: \w+") as raised:
         publish(producer, letter(), letter())
     assert raised.value.needs_person is needs_person

@@ -9,7 +9,7 @@ from aiokafka.errors import MessageSizeTooLargeError
 from runtally.violations import Violation
 from runtally_consumer.dead_letters import DeadLetter
 from runtally_consumer.failures import DeadLetterTopicUnavailable
-from runtally_consumer.kafka import LETTER_BYTES, KafkaDeadLetterTopic
+from runtally_consumer.kafka_dead_letters import LETTER_BYTES, KafkaDeadLetterTopic
 from runtally_consumer.records import Partition
 
 

@@ -13,7 +13,7 @@ from runtally_cli.local.kafka import KafkaBroker
 from runtally_clickhouse.client import Store
 from runtally_clickhouse.location import StoreLocation
 from runtally_clickhouse.migrations import migrate
-from runtally_consumer import composition, kafka, service
+from runtally_consumer import composition, service
 from runtally_consumer.settings import ConsumerSettings
 from runtally_consumer.topics import TopicLayout, create_topics
 
@@ -24,7 +24,7 @@ SETTINGS = ConsumerSettings(consumer_group="outages", linger_ms=50, session_time
 def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
     """An outage is noticed after two seconds instead of fifteen."""
     monkeypatch.setattr(service, "LIVE_SECONDS", 2.0)
-    monkeypatch.setattr(kafka, "DEAD_LETTER_SECONDS", 2.0)
+    monkeypatch.setattr(kafka_dead_letters, "DEAD_LETTER_SECONDS", 2.0)
     monkeypatch.setattr(composition, "PRODUCER_STOP_SECONDS", 3.0)
 
 
