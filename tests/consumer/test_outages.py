@@ -13,7 +13,7 @@ from runtally_cli.local.kafka import KafkaBroker
 from runtally_clickhouse.client import Store
 from runtally_clickhouse.location import StoreLocation
 from runtally_clickhouse.migrations import migrate
-from runtally_consumer import composition, service
+from runtally_consumer import composition, kafka_dead_letters, service
 from runtally_consumer.settings import ConsumerSettings
 from runtally_consumer.topics import TopicLayout, create_topics
 
