@@ -23,6 +23,7 @@ SEEDS_VARIABLE = "RUNTALLY_SIMULATION_SEEDS"
 FEW_SEEDS = 100
 
 
+@pytest.mark.timeout(1000)
 def test_the_promises_hold_in_every_story() -> None:
     seeds = int(os.environ.get(SEEDS_VARIABLE, "1000"))
     tally = play_in_processes(1, seeds, os.cpu_count() or 1)
