@@ -24,7 +24,7 @@ from runtally_ui.launch import ENTRY_SCRIPT
 from runtally_ui.ranking import ranked_bars, ranking_frame
 from runtally_ui.scatter import call_cost_chart, call_cost_frame
 from runtally_ui.trend_data import Series, trend_frame
-from runtally_ui.trends import bar_trend, line_trend
+from runtally_ui.trends import Look, bar_trend, line_trend
 from ui.fleet import KINDS, fleet
 from ui.stub_api import StubApi
 
@@ -61,7 +61,7 @@ def duration() -> Chart:
 
 def success_with_band() -> Chart:
     answer = ask(["success_rate"], granularity="day")
-    return line_trend(trend_frame(answer, RATE, NOW), RATE, rolling=True, outliers=True)
+    return line_trend(trend_frame(answer, RATE, NOW), RATE, look=Look(rolling=True, outliers=True))
 
 
 def agents() -> Chart:

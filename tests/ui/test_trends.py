@@ -12,7 +12,7 @@ from runtally_ui.answers import QueryAnswer
 from runtally_ui.chart_data import Palette
 from runtally_ui.drawing import named_spec
 from runtally_ui.trend_data import Series, rolling_mean, steps, trend_frame, two_sigma
-from runtally_ui.trends import bar_trend, line_trend
+from runtally_ui.trends import Look, bar_trend, line_trend
 
 COST = Series("cost_usd", "money", "Total cost")
 PER_RUN = Series("cost_per_run_usd", "money", "Cost per run")
@@ -84,7 +84,7 @@ def test_few_runs_the_running_step_and_chance_alone_are_no_outliers() -> None:
 @pytest.mark.parametrize("draw", [bar_trend, line_trend])
 def test_data_changes_data_and_nothing_else(draw: Any, second: Series | None) -> None:
     specs = [
-        drawn(draw(trend_frame(answer(values), COST, NOW, second), COST, second, rolling=True, outliers=True))
+        drawn(draw(trend_frame(answer(values), COST, NOW, second), COST, second, Look(rolling=True, outliers=True)))
         for values in (["1"] * 12, [None, "3"])
     ]
     assert specs[0] == specs[1]
@@ -112,9 +112,9 @@ def test_one_layer_of_a_trend_can_be_clicked_and_dragged_over() -> None:
 def test_the_band_and_the_mean_are_drawn_where_they_are_switched_on() -> None:
     frame = trend_frame(answer([0.9] * 9, "success_rate"), RATE, NOW)
     plain = len(drawn(line_trend(frame, RATE))["layer"])
-    assert len(drawn(line_trend(frame, RATE, rolling=True))["layer"]) == plain + 1
-    assert len(drawn(line_trend(frame, RATE, outliers=True))["layer"]) == plain + 2
-    assert len(drawn(line_trend(frame, RATE, target=0.4))["layer"]) == plain + 1
+    assert len(drawn(line_trend(frame, RATE, look=Look(rolling=True)))["layer"]) == plain + 1
+    assert len(drawn(line_trend(frame, RATE, look=Look(outliers=True)))["layer"]) == plain + 2
+    assert len(drawn(line_trend(frame, RATE, look=Look(target=0.4)))["layer"]) == plain + 1
 
 
 PALETTE = Palette({("acme", "a"): "Planner", ("acme", "b"): "Coder"}, {("acme", "a"): 1, ("acme", "b"): 0})

@@ -16,6 +16,8 @@ from runtally_ui.periods import Period
 from runtally_ui.trend_data import Step
 
 RUNS_PAGE = "Runs"
+Values = str | tuple[str, ...]
+"""One value of a filter, or any of several."""
 
 
 def zoomed(bounds: object, steps: list[Step], browser_zone: str | None) -> tuple[datetime, datetime] | None:
@@ -56,7 +58,7 @@ def clicked(key: str, name: str) -> Mapping[str, Any] | None:
 
 
 def runs_behind(
-    page: Page, key: str, title: str, period: Period | None = None, narrowed: Mapping[str, str] | None = None
+    page: Page, key: str, title: str, period: Period | None = None, narrowed: Mapping[str, Values] | None = None
 ) -> None:
     """What was clicked, the way to its runs, and the way to narrow the whole page to it."""
     filters = page.asked.filters
@@ -92,10 +94,10 @@ def runs_href(page: Page, filters: Filters, more: Mapping[str, str] | None = Non
     return f"runs?{urlencode([*shared_link(page.asked.period, filters), *(more or {}).items()])}"
 
 
-def with_value(filters: Filters, dimension: str, value: str) -> Filters:
-    """The filters, of one dimension only this value."""
+def with_value(filters: Filters, dimension: str, value: Values) -> Filters:
+    """The filters, of one dimension only this value, or these."""
     kept = {name: filters.values(name) for name in Filters.__dataclass_fields__ if name != "root_only"}
-    return Filters(**{**kept, dimension: (value,)}, root_only=filters.root_only)
+    return Filters(**{**kept, dimension: _several(value)}, root_only=filters.root_only)
 
 
 def step_period(key: str, steps: list[Step], timezone: str) -> Period | None:
@@ -107,11 +109,15 @@ def step_period(key: str, steps: list[Step], timezone: str) -> Period | None:
     return Period(found.start.replace(tzinfo=zone), found.end.replace(tzinfo=zone), timezone)
 
 
-def _narrow(period: Period | None, narrowed: Mapping[str, str]) -> None:
+def _narrow(period: Period | None, narrowed: Mapping[str, Values]) -> None:
     for dimension, value in narrowed.items():
-        filter_bar.narrow(dimension, value)
+        filter_bar.narrow(dimension, *_several(value))
     if period is not None:
         filter_bar.show_period(period)
+
+
+def _several(value: Values) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else value
 
 
 def _selection(key: str) -> Mapping[str, Any]:

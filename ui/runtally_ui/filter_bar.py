@@ -139,9 +139,9 @@ def clear_filter(dimension: str) -> None:
     bar_changed()
 
 
-def narrow(dimension: str, value: str) -> None:
-    """A callback: only the runs of one value."""
-    st.session_state[dimension] = [value]
+def narrow(dimension: str, *values: str) -> None:
+    """A callback: only the runs of one value, or of any of these."""
+    st.session_state[dimension] = list(values)
     bar_changed()
 
 

@@ -1,5 +1,6 @@
 """A trend in its frame: caption, switches, drawing, clicks and drags, downloads."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import altair as alt
@@ -14,7 +15,8 @@ from runtally_ui.drawing import draw_chart
 from runtally_ui.page import Page
 from runtally_ui.sentences import subtitle, trend_caption
 from runtally_ui.trend_data import Series, steps, trend_frame
-from runtally_ui.trends import HEIGHT, SELECTIONS, bar_trend, line_trend
+from runtally_ui.trends import HEIGHT, SELECTIONS, Look, bar_trend, line_trend
+from runtally_ui.version_marks import Sight, with_marks
 
 _UNITS = {"money": "USD"}
 
@@ -22,7 +24,8 @@ _UNITS = {"money": "USD"}
 @dataclass(frozen=True)
 class TrendOptions:
     """How a trend is drawn. `sums` is for measures that add up: bars, else a line; `note` ends the caption, `hides` is
-    what a status filter hides of it, such as `the cost`; `nothing` says why there may be no figure at all.
+    what a status filter hides of it, such as `the cost`; `nothing` says why there may be no figure at all. `beside`
+    are measures for the tooltip, `versions` first sights to mark (None: not even their layers are drawn).
     """
 
     sums: bool = False
@@ -34,7 +37,9 @@ class TrendOptions:
     hides: str = ""
     nothing: str = "No run in this period reports it."
     height: int = HEIGHT
-    narrowed: dict[str, str] = field(default_factory=dict)
+    narrowed: Mapping[str, drilling.Values] = field(default_factory=dict)
+    beside: tuple[str, ...] = ()
+    versions: Sequence[Sight] | None = None
 
 
 def trend_card(
@@ -65,20 +70,28 @@ def trend_card(
 def _draw(page: Page, key: str, title: str, answer: QueryAnswer, measure: str, how: TrendOptions) -> None:
     first = _series(page, measure)
     second = _series(page, how.second) if how.second else None
+    beside = [_series(page, name) for name in how.beside]
+    frame = trend_frame(answer, first, page.asked.now, second, beside)
+    if how.versions is not None:
+        frame = with_marks(frame, steps(answer.rows, answer.meta.granularity, page.asked.now), how.versions)
     rolling, outliers = (bool(st.session_state.get(f"{switch}-{key}")) for switch in ("rolling", "outliers"))
-    frame = trend_frame(answer, first, page.asked.now, second)
-    draw = bar_trend if how.sums else line_trend
-    chart = draw(
-        frame, first, second, colour=how.colour, rolling=rolling, outliers=outliers, target=how.target,
-        height=how.height,
+    look = Look(
+        how.colour, rolling, outliers, how.target, marked=how.versions is not None,
+        beside=tuple(one.title for one in beside), height=how.height,
     )  # fmt: skip
-    draw_selectable(page, key, title, chart, answer, dict(how.narrowed))
+    draw = bar_trend if how.sums else line_trend
+    draw_selectable(page, key, title, draw(frame, first, second, look), answer, how.narrowed)
     if how.switches:
         _switches(key)
 
 
 def draw_selectable(
-    page: Page, key: str, title: str, chart: alt.Chart | alt.LayerChart, answer: QueryAnswer, narrowed: dict[str, str]
+    page: Page,
+    key: str,
+    title: str,
+    chart: alt.Chart | alt.LayerChart,
+    answer: QueryAnswer,
+    narrowed: Mapping[str, drilling.Values],
 ) -> None:
     """A chart over time with the selections `step` and `zoom`; under it, what was clicked."""
     times = steps(answer.rows, answer.meta.granularity, page.asked.now)

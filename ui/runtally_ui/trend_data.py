@@ -55,18 +55,20 @@ def steps(rows: Sequence[QueryRow], granularity: str, now: datetime) -> list[Ste
 
 
 def trend_frame(
-    answer: QueryAnswer, first: Series, now: datetime, second: Series | None = None, seven_days: bool = True
+    answer: QueryAnswer, first: Series, now: datetime, second: Series | None = None, beside: Sequence[Series] = ()
 ) -> pd.DataFrame:
-    """One row per step: start, end, middle, done, value, second; `rolling` over seven days where asked; `low` and
-    `high` two sigma around the ordinary steps before; `outlier`, the value where it lies beyond them.
+    """One row per step: start, end, middle, done, value, second; `rolling`, the mean over seven days; `low` and `high`
+    two sigma around the ordinary steps before; `outlier`, the value where it lies beyond them. Of the measures
+    `beside` only the texts.
     """
     rows = [row for row in answer.rows if row.time is not None]
     times = steps(rows, answer.meta.granularity, now)
     values = [row.number(first.measure) for row in rows]
     runs = [row.number("runs") for row in rows]
     done = [step.done for step in times]
-    rolling = rolling_mean(values, done, times) if seven_days else [None] * len(rows)
+    rolling = rolling_mean(values, done, times)
     band = two_sigma(values, runs, done, is_share=first.form == "share")
+    told = [first, *([second] if second else []), *beside]
     marks = [
         {
             **_time_columns(step),
@@ -77,15 +79,14 @@ def trend_frame(
             "high": high,
             "outlier": value if beyond else None,
             "Step": step.text,
-            first.title: formats.full_figure(row.exact(first.measure), first.form),
-            **({second.title: formats.full_figure(row.exact(second.measure), second.form)} if second else {}),
+            **{one.title: formats.full_figure(row.exact(one.measure), one.form) for one in told},
             "Runs": formats.full_count(int(row.number("runs") or 0)),
             "7-day mean": formats.full_figure(mean, first.form),
         }
         for row, step, value, mean, (low, high, beyond) in zip(rows, times, values, rolling, band, strict=True)
     ]
     numbers = ["value", "second", "rolling", "low", "high", "outlier"]
-    texts = ["Step", first.title, *([second.title] if second else []), "Runs", "7-day mean"]
+    texts = ["Step", *(one.title for one in told), "Runs", "7-day mean"]
     columns = ["key", "start", "end", "bar_end", "middle", "done", *numbers, *texts]
     frame = pd.DataFrame(marks, columns=columns)
     frame[numbers] = frame[numbers].astype(float)

@@ -3,6 +3,7 @@
 The page reads the selections `zoom` and `step` back (see `drilling`).
 """
 
+from dataclasses import dataclass
 from typing import Final
 
 import altair as alt
@@ -19,6 +20,7 @@ from runtally_ui.chart_theme import (
     styled,
 )
 from runtally_ui.trend_data import Series
+from runtally_ui.version_marks import ROOM_ABOVE, mark_layers
 
 HEIGHT = 220
 WIDE_HEIGHT = 250
@@ -28,85 +30,90 @@ _AXES = {
     "money": MONEY_AXIS, "share": SHARE_AXIS, "duration": DURATION_MS_AXIS, "count": COUNT_AXIS, "number": NUMBER_AXIS,
 }  # fmt: skip
 _FADE = alt.Scale(domain=[0, 1], range=[FADED, 1])
+_GAPS: Final = "break-paths-show-domains"
 
 
-def bar_trend(
-    frame: pd.DataFrame,
-    first: Series,
-    second: Series | None = None,
-    *,
-    colour: str = "primary",
-    rolling: bool = False,
-    outliers: bool = False,
-    target: float | None = None,
-    height: int = HEIGHT,
-) -> alt.LayerChart:
+@dataclass(frozen=True)
+class Look:
+    """What is drawn besides the measures themselves. `marked` needs the columns of `version_marks.with_marks`; `beside`
+    are titles of further columns for the tooltip.
+    """
+
+    colour: str = "primary"
+    rolling: bool = False
+    outliers: bool = False
+    target: float | None = None
+    marked: bool = False
+    beside: tuple[str, ...] = ()
+    height: int = HEIGHT
+
+
+PLAIN: Final = Look()
+
+
+def bar_trend(frame: pd.DataFrame, first: Series, second: Series | None = None, look: Look = PLAIN) -> alt.LayerChart:
     """Bars from zero on the left axis; a second measure as an orange line on an axis of its own."""
-    bars = (
+    tooltip = _tooltip(first, second, look)
+    bars = _selectable(
         _timed(frame, "start")
         .mark_bar(opacity=0.55 if second else 1, cornerRadius=1)
         .encode(
             x2="bar_end:T",
             y=_measure("value", first, zero=True, one_scale=second is None),
             y2=alt.datum(0),
-            color=alt.value(colour),
+            color=alt.value(look.colour),
             opacity=alt.Opacity("done:Q", scale=_FADE, legend=None),
-            tooltip=_tooltip(first, second),
+            tooltip=tooltip,
         )
-        # Altair would name the view after its data; every filter would then rebuild the chart.
-        .properties(name="marks")
-        .add_params(*_selections())
     )
-    layers: list[alt.Chart | alt.LayerChart] = [bars, *_extras(frame, rolling, outliers, target)]
-    layers += _diamonds(frame, first, outliers)
+    sides = [alt.LayerChart(layer=[bars, *_behind(frame, look), *_above(frame, first, look)])]
     if second is None:
-        return styled(alt.LayerChart(layer=layers), height)
-    line = _timed(frame, "middle").mark_line(strokeWidth=2, invalid="break-paths-show-domains")
+        return _finished(sides[0], look)
+    line = _timed(frame, "middle").mark_line(strokeWidth=2, invalid=_GAPS)
     points = _timed(frame, "middle").mark_point(filled=True, size=22, opacity=1)
     right = [mark.encode(y=_measure("second", second, zero=True, right=True), color=alt.value("orange"),
-                         tooltip=_tooltip(first, second)) for mark in (line, points)]  # fmt: skip
-    sides = [alt.LayerChart(layer=layers), alt.LayerChart(layer=right)]
-    both: alt.LayerChart = alt.LayerChart(layer=sides).resolve_scale(y="independent")
-    return styled(both, height)
+                         tooltip=tooltip) for mark in (line, points)]  # fmt: skip
+    both: alt.LayerChart = alt.LayerChart(layer=[*sides, alt.LayerChart(layer=right)]).resolve_scale(y="independent")
+    return _finished(both, look)
 
 
-def line_trend(
-    frame: pd.DataFrame,
-    first: Series,
-    second: Series | None = None,
-    *,
-    colour: str = "primary",
-    rolling: bool = False,
-    outliers: bool = False,
-    target: float | None = None,
-    height: int = HEIGHT,
-) -> alt.LayerChart:
+def line_trend(frame: pd.DataFrame, first: Series, second: Series | None = None, look: Look = PLAIN) -> alt.LayerChart:
     """A line, gaps where nothing is known; a second measure of the same unit as an orange line."""
-    missing: Final = "break-paths-show-domains"
     done = _timed(frame, "middle").transform_filter("datum.done === 1")
     y = _measure("value", first, zero=True, one_scale=True)
     layers: list[alt.Chart] = []
     if second is not None:
         layers.append(
-            done.mark_line(strokeWidth=1.8, invalid=missing).encode(y=alt.Y("second:Q"), color=alt.value("orange"))
+            done.mark_line(strokeWidth=1.8, invalid=_GAPS).encode(y=alt.Y("second:Q"), color=alt.value("orange"))
         )
-    layers.append(done.mark_line(strokeWidth=2.2, invalid=missing).encode(y=y, color=alt.value(colour)))
+    layers.append(done.mark_line(strokeWidth=2.2, invalid=_GAPS).encode(y=y, color=alt.value(look.colour)))
     # Points are also what can be clicked and hovered; the running step is only a faded point.
-    points = (
+    points = _selectable(
         _timed(frame, "middle")
         .mark_point(filled=True, size=46)
         .encode(
             y=alt.Y("value:Q"),
-            color=alt.value(colour),
+            color=alt.value(look.colour),
             opacity=alt.Opacity("done:Q", scale=_FADE, legend=None),
-            tooltip=_tooltip(first, second),
+            tooltip=_tooltip(first, second, look),
         )
-        # Altair would name the view after its data; every filter would then rebuild the chart.
-        .properties(name="marks")
-        .add_params(*_selections())
     )
-    layers = [*_extras(frame, rolling, outliers, target), *layers, points, *_diamonds(frame, first, outliers)]
-    return styled(alt.LayerChart(layer=layers), height)
+    return _finished(alt.LayerChart(layer=[*_behind(frame, look), *layers, points, *_above(frame, first, look)]), look)
+
+
+def _finished(chart: alt.LayerChart, look: Look) -> alt.LayerChart:
+    whole = styled(chart, look.height)
+    if not look.marked:
+        return whole
+    padded: alt.LayerChart = whole.properties(padding={**whole.padding, "top": ROOM_ABOVE})
+    return padded
+
+
+def _selectable(marks: alt.Chart) -> alt.Chart:
+    """The one layer that can be clicked and dragged over."""
+    # Altair would name the view after its data; every filter would then rebuild the chart.
+    selectable: alt.Chart = marks.properties(name="marks").add_params(*_selections())
+    return selectable
 
 
 def _timed(frame: pd.DataFrame, field: str) -> alt.Chart:
@@ -128,39 +135,37 @@ def _measure(field: str, series: Series, *, zero: bool, right: bool = False, one
     return alt.Y(f"{field}:Q", axis=axis, scale=alt.Scale(zero=zero, nice=True))
 
 
-def _extras(frame: pd.DataFrame, rolling: bool, outliers: bool, target: float | None) -> list[alt.Chart]:
+def _behind(frame: pd.DataFrame, look: Look) -> list[alt.Chart]:
     """The band, the rolling mean and the target; each only where asked for."""
     layers: list[alt.Chart] = []
     middle = _timed(frame, "middle")
-    if outliers:
+    if look.outliers:
         layers.append(
-            middle.mark_area(opacity=0.12, invalid="break-paths-show-domains").encode(
-                y=alt.Y("low:Q"), y2="high:Q", color=alt.value("gray")
-            )
+            middle.mark_area(opacity=0.12, invalid=_GAPS).encode(y=alt.Y("low:Q"), y2="high:Q", color=alt.value("gray"))
         )
-    if rolling:
+    if look.rolling:
         layers.append(
-            middle.mark_line(strokeDash=[5, 3], strokeWidth=1.8, invalid="break-paths-show-domains").encode(
+            middle.mark_line(strokeDash=[5, 3], strokeWidth=1.8, invalid=_GAPS).encode(
                 y=alt.Y("rolling:Q"), color=alt.value("gray")
             )
         )
-    if target is not None:
+    if look.target is not None:
         line = alt.Chart(frame).mark_rule(strokeDash=[2, 3], strokeWidth=1.4)
-        layers.append(line.encode(y=alt.datum(target), color=alt.value("gray")))
+        layers.append(line.encode(y=alt.datum(look.target), color=alt.value("gray")))
     return layers
 
 
-def _diamonds(frame: pd.DataFrame, first: Series, outliers: bool) -> list[alt.Chart]:
-    """The points beyond the band, over everything else."""
-    if not outliers:
-        return []
-    beyond: alt.Chart = (
-        _timed(frame, "middle")
-        .transform_filter("isValid(datum.outlier)")
-        .mark_point(shape="diamond", filled=True, size=120, opacity=1)
-        .encode(y=alt.Y("outlier:Q"), color=alt.value("red"), tooltip=_tooltip(first, None))
-    )
-    return [beyond]
+def _above(frame: pd.DataFrame, first: Series, look: Look) -> list[alt.Chart]:
+    """Over everything else: the points beyond the band, and where versions were first seen."""
+    layers: list[alt.Chart] = []
+    if look.outliers:
+        layers.append(
+            _timed(frame, "middle")
+            .transform_filter("isValid(datum.outlier)")
+            .mark_point(shape="diamond", filled=True, size=120, opacity=1)
+            .encode(y=alt.Y("outlier:Q"), color=alt.value("red"), tooltip=_tooltip(first, None, look))
+        )
+    return [*layers, *(mark_layers(_timed(frame, "seen")) if look.marked else ())]
 
 
 def _selections() -> list[alt.Parameter]:
@@ -171,9 +176,9 @@ def _selections() -> list[alt.Parameter]:
     ]
 
 
-def _tooltip(first: Series, second: Series | None) -> list[alt.Tooltip]:
-    names = ["Step", first.title, *([second.title] if second else []), *(["Runs"] if first.title != "Runs" else [])]
-    return [alt.Tooltip(f"{_field(name)}:N", title=name) for name in names]
+def _tooltip(first: Series, second: Series | None, look: Look) -> list[alt.Tooltip]:
+    names = ["Step", first.title, *([second.title] if second else []), *look.beside, "Runs"]
+    return [alt.Tooltip(f"{_field(name)}:N", title=name) for name in dict.fromkeys(names)]
 
 
 def _field(name: str) -> str:
