@@ -103,6 +103,12 @@ def database(clickhouse: ClickHouseBackend, unique: Callable[[str], str]) -> Ite
         client.close()
 
 
+@pytest.fixture(scope="session")
+def native_servers(pytestconfig: pytest.Config) -> None:
+    """For tests that start native Kafka and ClickHouse themselves: skips, or fails where they are demanded."""
+    _require(pytestconfig, kafka_distribution.why_unavailable() or clickhouse_library.why_unavailable())
+
+
 @pytest.fixture
 def private_kafka(pytestconfig: pytest.Config, tmp_path: Path) -> Iterator[KafkaBroker]:
     """A native Kafka of the test's own, started; to `kill()`, `stop()` and `start()` at will."""

@@ -1,30 +1,23 @@
 """A pipeline for all stories of a file: it starts once, and only its parts are killed."""
 
 import contextlib
-import os
 import random
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from backends import clickhouse_library
-from backends.plan import DEMAND_VARIABLE, BackendMissing, Demand, read_demand
 from backends.waiting import eventually
 from chaos.facts import Facts
 from chaos.pipeline import Pipeline
-from runtally_cli.local import kafka_distribution
 
 GONE_SECONDS = 30.0
 
 
 @pytest.fixture(scope="module")
-def pipeline(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
+def pipeline(
+    native_servers: None, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Pipeline]:
     """Native Kafka and ClickHouse, the API, and no consumer yet."""
-    missing = kafka_distribution.why_unavailable() or clickhouse_library.why_unavailable()
-    if missing:
-        if read_demand(os.environ.get(DEMAND_VARIABLE)) is Demand.NATIVE:
-            raise BackendMissing(missing)
-        pytest.skip(missing)
     folder = tmp_path_factory.mktemp("chaos")
     with Pipeline(folder, random.Random(request.module.__name__)) as running:
         yield running

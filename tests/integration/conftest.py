@@ -1,13 +1,9 @@
 """Both stacks, each started once for the tests of a worker."""
 
-import os
 from collections.abc import Iterator
 
 import pytest
-from backends import clickhouse_library
-from backends.plan import BackendMissing, Demand, read_demand
 from integration.stacks import RunningStack, local_stack, server_stack
-from runtally_cli.local import kafka_distribution
 
 
 @pytest.fixture(scope="module", params=["local", "server"])
@@ -18,11 +14,6 @@ def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         with local_stack(folder) as running:
             yield running
         return
-    missing = kafka_distribution.why_unavailable() or clickhouse_library.why_unavailable()
-    if missing:
-        demand = read_demand(os.environ.get("RUNTALLY_TEST_BACKENDS"))
-        if demand is Demand.NATIVE:
-            raise BackendMissing(missing)
-        pytest.skip(missing)
+    request.getfixturevalue("native_servers")
     with server_stack(folder) as running:
         yield running

@@ -1,7 +1,6 @@
 """`runtally dlq resume` where something runs: one partition stops for its dead letters, is listed, and goes on."""
 
 import asyncio
-import os
 import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -10,12 +9,9 @@ from pathlib import Path
 import httpx
 import pytest
 from aiokafka import AIOKafkaProducer
-from backends import clickhouse_library
-from backends.plan import BackendMissing, Demand, read_demand
 from backends.waiting import eventually
 from consumer.samples import NOT_JSON, RUNS, run_value
 from integration.stacks import RUNTALLY, RunningStack, free_ports, local_stack, server_stack, start, stop, wait_ready
-from runtally_cli.local import kafka_distribution
 
 BAD = 300
 
@@ -75,12 +71,8 @@ def test_a_local_stack(tmp_path: Path) -> None:
         _stop_and_resume(stack, [stack.environment["RUNTALLY_CONSUMER_PORT"]])
 
 
+@pytest.mark.usefixtures("native_servers")
 def test_servers_with_two_consumers_one_of_which_is_asked_by_nobody(tmp_path: Path) -> None:
-    missing = kafka_distribution.why_unavailable() or clickhouse_library.why_unavailable()
-    if missing:
-        if read_demand(os.environ.get("RUNTALLY_TEST_BACKENDS")) is Demand.NATIVE:
-            raise BackendMissing(missing)
-        pytest.skip(missing)
     with server_stack(tmp_path) as stack, ExitStack() as second:
         port = free_ports(tmp_path)["RUNTALLY_CONSUMER_PORT"]
         process = start(["consume"], {**stack.environment, "RUNTALLY_CONSUMER_PORT": port}, tmp_path / "second.log")

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import closing
@@ -12,13 +11,10 @@ from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaProducer
-from backends import clickhouse_library
-from backends.plan import BackendMissing, Demand, read_demand
 from backends.waiting import eventually
 from consumer.samples import NOT_JSON, RUNS, StoredRecord, run_value
 from integration.stacks import RUNTALLY, RunningStack, local_stack, server_stack
 from runtally.violations import Violation
-from runtally_cli.local import kafka_distribution
 from runtally_clickhouse.client import Store
 from runtally_clickhouse.location import StoreLocation
 from runtally_consumer.dead_letters import DeadLetter, mirror_rows
@@ -107,12 +103,8 @@ def test_a_local_stack_then_nobody_then_the_next_start(tmp_path: Path) -> None:
         eventually(lambda: runs() == 1, 60, "the run in the answers")
 
 
+@pytest.mark.usefixtures("native_servers")
 def test_servers_take_back_what_is_accepted_now_and_count_it_once(tmp_path: Path) -> None:
-    missing = kafka_distribution.why_unavailable() or clickhouse_library.why_unavailable()
-    if missing:
-        if read_demand(os.environ.get("RUNTALLY_TEST_BACKENDS")) is Demand.NATIVE:
-            raise BackendMissing(missing)
-        pytest.skip(missing)
     with server_stack(tmp_path) as stack:
         _refused(stack)
         location = StoreLocation.server(stack.environment["RUNTALLY_CLICKHOUSE_URL"])

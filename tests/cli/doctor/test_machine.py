@@ -79,7 +79,7 @@ def test_the_children_of_a_process_and_what_they_hold(table: str) -> None:
 @pytest.mark.parametrize(
     ("command", "kind", "in_memory"),
     [
-        ("/home/a/.calfkit/bin/tansu-v0.6.0-510f3e2 broker", "broker", True),
+        ("/opt/.calfkit/bin/tansu-v0.6.0-510f3e2 broker", "broker", True),
         ("java -Xmx512m -cp /a/* kafka.Kafka /data/tansu/kafka/server.properties", "broker", False),
         ("/venv/bin/python -m runtally_cli.local.node", "node", False),
         ("/venv/bin/python -m streamlit run app.py", "dashboard", False),

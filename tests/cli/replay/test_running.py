@@ -1,7 +1,6 @@
 """`runtally replay` where something runs: no answer changes, and what was lost in the store comes back."""
 
 import asyncio
-import os
 import re
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -11,12 +10,9 @@ from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaProducer
-from backends import clickhouse_library
-from backends.plan import BackendMissing, Demand, read_demand
 from backends.waiting import eventually
 from consumer.samples import FEEDBACK, NOT_JSON, RUNS, feedback_value, run_value
 from integration.stacks import RUNTALLY, RunningStack, local_stack, server_stack
-from runtally_cli.local import kafka_distribution
 from runtally_clickhouse.client import Store
 from runtally_clickhouse.location import StoreLocation
 
@@ -79,12 +75,8 @@ def test_a_local_stack(tmp_path: Path) -> None:
         assert _run(stack.environment, "verify").returncode == 0
 
 
+@pytest.mark.usefixtures("native_servers")
 def test_servers_three_times_from_the_beginning_and_after_a_loss(tmp_path: Path) -> None:
-    missing = kafka_distribution.why_unavailable() or clickhouse_library.why_unavailable()
-    if missing:
-        if read_demand(os.environ.get("RUNTALLY_TEST_BACKENDS")) is Demand.NATIVE:
-            raise BackendMissing(missing)
-        pytest.skip(missing)
     with server_stack(tmp_path) as stack:
         before = _fill(stack)
         letters = _run(stack.environment, "dlq", "list").stdout

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import closing
@@ -11,12 +10,9 @@ from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaProducer
-from backends import clickhouse_library
-from backends.plan import BackendMissing, Demand, read_demand
 from backends.waiting import eventually
 from consumer.samples import NOT_JSON, RUNS, run_value
 from integration.stacks import RUNTALLY, free_ports, local_stack, server_stack
-from runtally_cli.local import kafka_distribution
 from runtally_clickhouse.client import Store
 from runtally_clickhouse.location import StoreLocation
 
@@ -112,12 +108,8 @@ def test_a_local_stack_held_and_not_and_a_hole_that_stays_told_after_the_next_st
     assert _findings(_partition(again, held["stream"])) == hole
 
 
+@pytest.mark.usefixtures("native_servers")
 def test_servers_control_records_are_no_gap_and_a_hole_is_one(tmp_path: Path) -> None:
-    missing = kafka_distribution.why_unavailable() or clickhouse_library.why_unavailable()
-    if missing:
-        if read_demand(os.environ.get("RUNTALLY_TEST_BACKENDS")) is Demand.NATIVE:
-            raise BackendMissing(missing)
-        pytest.skip(missing)
     with server_stack(tmp_path) as stack:
         _publish(stack.bootstrap, [run_value(number) for number in range(10)])
         _committed(stack.environment, 10)
