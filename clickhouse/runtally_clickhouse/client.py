@@ -100,11 +100,14 @@ class Store:
         with self._lock:
             client = self._idle.pop() if self._idle else None
         client = client or self._connect()
+        clean = False
         try:
             yield client
+            clean = True
         finally:
             with self._lock:
-                keep = not self._closed
+                # What the embedded engine had put out before it failed stands before its client's next answer.
+                keep = (clean or self.location.path is None) and not self._closed
                 if keep:
                     self._idle.append(client)
             if not keep:

@@ -88,13 +88,17 @@ def test_an_interrupt_to_make_alone_reaches_the_stack(tmp_path: Path) -> None:
     log = tmp_path / "make.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            ["make", "-C", str(tmp_path), "up"], env=environment, stdout=output, stderr=output, start_new_session=True
+            # A shell that starts the tests in its background makes them, and so make, ignore interrupts.
+            ["env", "--default-signal=INT", "make", "-C", str(tmp_path), "up"],
+            env=environment,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
         )
     try:
         wait_ready(process, f"http://127.0.0.1:{environment['RUNTALLY_API_PORT']}", log)
     finally:
-        os.kill(process.pid, signal.SIGINT)
-        process.wait(90)
+        stop(process, signal.SIGINT)
     eventually(lambda: not _left_behind(tmp_path / "data"), 10, f"end of {_left_behind(tmp_path / 'data')}")
 
 

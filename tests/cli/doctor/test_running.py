@@ -196,7 +196,7 @@ def test_a_server_is_asked_over_http(server_environment: dict[str, str], monkeyp
 
 def test_a_server_without_the_schema_and_then_with_it(server_environment: dict[str, str]) -> None:
     before = _examined(server_environment)
-    assert _levels(before, "store", "writes", "disk") == {"ok"}
+    assert _levels(before, "store", "writes", "disk") == {"ok"}, before
     (schema,) = _of(before, "schema")
     assert (schema["level"], schema["remedy"]) == ("error", "`runtally migrate`")
 

@@ -13,6 +13,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing import get_context
@@ -76,8 +77,9 @@ def play_in_processes(first: int, stories: int, processes: int) -> Tally:
     """As `play_many`, spread over processes."""
     chunks = [range(start, min(start + CHUNK, first + stories)) for start in range(first, first + stories, CHUNK)]
     tally = Tally()
-    with get_context("spawn").Pool(processes, _prepare) as pool:
-        for part in pool.imap_unordered(play_many, chunks):
+    # Unlike multiprocessing's Pool, which starts a dying child again for ever, this one raises.
+    with ProcessPoolExecutor(processes, get_context("spawn"), _prepare) as pool:
+        for part in pool.map(play_many, chunks):
             tally.merge(part)
     return tally
 
