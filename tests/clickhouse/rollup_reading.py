@@ -1,6 +1,7 @@
 """What a reader is told about runs by bucket: by rollups where they are up to date, by the runs where not.
 
-The reference of the sequences here: the union that DESIGN describes, over counts and costs, state read once.
+The reference of the sequences here: the union that DESIGN describes, over counts and costs, with
+the state read once and the rollups after it.
 """
 
 from decimal import Decimal
@@ -30,12 +31,16 @@ WITH (
 ) AS state
 SELECT toUnixTimestamp(bucket) AS bucket_s, sum(runs) AS runs_there, sum(cost) AS cost_there
 FROM (
-    SELECT bucket, runs, cost_usd_sum AS cost FROM run_rollup
-    WHERE (bucket, generation) IN (SELECT arrayJoin(state.1))
-    UNION ALL
-    SELECT toStartOfFifteenMinutes(started_at), 1, CAST(ifNull(cost_usd, 0), 'Decimal(38, 9)') FROM agent_runs FINAL
+    SELECT
+        toStartOfFifteenMinutes(started_at) AS bucket,
+        toUInt64(1) AS runs,
+        CAST(ifNull(cost_usd, 0), 'Decimal(38, 9)') AS cost
+    FROM agent_runs FINAL
     WHERE toStartOfFifteenMinutes(started_at) IN (SELECT arrayJoin(state.2))
         AND started_at >= toDateTime({from_s:UInt32}, 'UTC') AND started_at < toDateTime({to_s:UInt32}, 'UTC')
+    UNION ALL
+    SELECT bucket, runs, cost_usd_sum FROM run_rollup
+    WHERE (bucket, generation) IN (SELECT arrayJoin(state.1))
 )
 GROUP BY bucket
 """

@@ -44,7 +44,7 @@ def relation_tables(reading: str, *, for_choice: bool) -> list[str]:
         if name == "run_facts" and f"FROM {prefix}run_facts" not in reading:
             continue
         tables.append((name, _pruned(query_text(name), text)))
-        text += tables[-1][1].rpartition(_UNION)[2]
+        text += tables[-1][1].partition(_UNION)[0]
     if "run_facts" in dict(tables):
         tables.append((STATE, query_text("bucket_state")))
     found = [(name, _for_choice(table) if for_choice else table) for name, table in reversed(tables)]
