@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from decimal import ROUND_HALF_EVEN, Decimal
+from functools import partial
 from typing import Any, Final, Literal
 
 from runtally_clickhouse.measures.asking import Answer, Key
@@ -15,7 +16,7 @@ from runtally_api.formats import ratio
 from runtally_api.query_answers import written
 from runtally_api.saved_questions import make_question, rows, shown
 
-Ask = Callable[[Question], Answer]
+Ask = Callable[[Question, RunQuery], Answer]
 TOP: Final = 10
 PERFORMANCE: Final = (
     *("runs", "root_runs", *STATUSES, "success_rate", "success_rate_all", "runs_per_minute"),
@@ -57,32 +58,54 @@ COMPARED: Final[Mapping[str, First]] = {
 }
 
 
+def named_parts(
+    ask: Ask, own: RunQuery, workspace: RunQuery, key: Key, days: TimeSteps, most_agents: int
+) -> dict[str, Callable[[], Any]]:
+    """The parts by their names, each to be called. `own` is about the agent, `workspace` about all beside it."""
+    measures = tuple(COMPARED)
+
+    def beside_others() -> list[dict[str, Any]]:
+        by_agent = make_question(workspace, measures, dimensions=("agent_id",), limit=most_agents, other=False)
+        compared = ask(make_question(own, measures, compare="previous_period"), own)
+        return comparisons(compared, ask(by_agent, workspace), key)
+
+    return {
+        "performance": partial(performance, ask, own, days),
+        "resources": partial(resources, ask, own),
+        "errors": partial(errors, ask, own),
+        "users": partial(users, ask, own),
+        "comparisons": beside_others,
+    }
+
+
 def performance(ask: Ask, query: RunQuery, days: TimeSteps) -> dict[str, Any]:
     """Outcomes and durations over the range, and on each of its days."""
-    answer = ask(make_question(query, (*PERFORMANCE, *SERIES), days))
+    answer = ask(make_question(query, (*PERFORMANCE, *SERIES), days), query)
     return {**shown(answer.totals, PERFORMANCE), "series": rows(answer, SERIES)}
 
 
 def resources(ask: Ask, query: RunQuery) -> dict[str, Any]:
     """Tokens, cost and calls, and which models they went to."""
-    answer = ask(make_question(query, (*RESOURCES, *BY_MODEL), dimensions=("model",), limit=TOP))
+    answer = ask(make_question(query, (*RESOURCES, *BY_MODEL), dimensions=("model",), limit=TOP), query)
     return {**shown(answer.totals, RESOURCES), "models": rows(answer, BY_MODEL)}
 
 
 def errors(ask: Ask, query: RunQuery) -> dict[str, Any]:
     """What went wrong, how often, and whether runs recovered; `share` is of the runs with an error."""
-    totals = ask(make_question(query, ERRORS)).totals
+    totals = ask(make_question(query, ERRORS), query).totals
     with_error = Filter("has_error", "in", (1,))
-    answer = ask(make_question(query, BY_ERROR, dimensions=("error_type",), filters=(with_error,), limit=TOP))
+    by_type = make_question(query, BY_ERROR, dimensions=("error_type",), filters=(with_error,), limit=TOP)
+    answer = ask(by_type, query)
     types = [{**row, "share": ratio(row["runs"], answer.runs)} for row in rows(answer, BY_ERROR)]
     return {**shown(totals, ERRORS), "types": types}
 
 
 def users(ask: Ask, query: RunQuery) -> dict[str, Any]:
     """Who used the agent, in which sessions, and what they thought of it. Runs of no user are in no row."""
-    answer = ask(make_question(query, USERS))
+    answer = ask(make_question(query, USERS), query)
     known = Filter("user_id", "not_in", ("",))
-    top = ask(make_question(query, BY_USER, dimensions=("user_id",), filters=(known,), limit=TOP))
+    by_user = make_question(query, BY_USER, dimensions=("user_id",), filters=(known,), limit=TOP)
+    top = ask(by_user, query)
     return {**shown(answer.totals, USERS), "users": rows(top, BY_USER)}
 
 

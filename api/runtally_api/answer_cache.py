@@ -112,29 +112,48 @@ class CutOffs:
 
 
 class AnsweringReader:
-    """The reader of one request: it answers out of the cache, as the data were when the request first asked."""
+    """The reader of one request: it answers out of the cache, as the data were when the request first asked.
+
+    For any number of threads: the request's questions may go out together.
+    """
 
     def __init__(self, reader: Reader, cache: AnswerCache) -> None:
         self._reader = reader
         self._cache = cache
+        self._lock = threading.Lock()
         self._watermark: str | None = None
-        self._asked = hashlib.sha256()
+        self._asked: set[Key] = set()
+        self._has_failed = False
 
     @property
     def validator(self) -> str | None:
-        """A hash of all that the request asked and of the data's watermark; None when it asked nothing."""
-        return None if self._watermark is None else self._asked.hexdigest()
+        """A hash of all that the request asked and of the data's watermark, in whatever order the questions went out.
+
+        None when it asked nothing, and when a question failed: what is said without it is not what is there.
+        """
+        if self._watermark is None or self._has_failed:
+            return None
+        return hashlib.sha256(b"".join(sorted(self._asked))).hexdigest()
 
     def query(self, sql: str, parameters: Mapping[str, object]) -> list[Row]:
-        if self._watermark is None:
-            self._watermark = read_watermark(self._reader)
+        try:
+            return self._answer(sql, parameters)
+        except BaseException:
+            self._has_failed = True
+            raise
+
+    def _answer(self, sql: str, parameters: Mapping[str, object]) -> list[Row]:
+        with self._lock:
+            if self._watermark is None:
+                self._watermark = read_watermark(self._reader)
         bound = dict(parameters)
         cut_off = bound.get(_STALLED)
         if isinstance(cut_off, int):
             bound[_STALLED] = self._cache.cut_offs.same_as(cut_off, self._watermark, self._next_running)
         named = json.dumps([self._watermark, sql, bound], sort_keys=True, default=str).encode()
-        self._asked.update(named)
-        return self._cache.answer(hashlib.sha256(named).digest(), lambda: self._reader.query(sql, bound))
+        key = hashlib.sha256(named).digest()
+        self._asked.add(key)
+        return self._cache.answer(key, lambda: self._reader.query(sql, bound))
 
     def _next_running(self, from_ms: int, to_ms: int) -> int | None:
         """The first start of a running run in the range, its end without one; None when the data have changed."""

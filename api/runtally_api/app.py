@@ -1,6 +1,7 @@
 """The API's composition root: settings and a store in, an ASGI application out."""
 
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 
@@ -33,6 +34,8 @@ from runtally_api.settings import ApiSettings
 
 DESCRIPTION = "Exact, fast answers about fleets of AI agents. Every accepted run counts once in every answer."
 
+QUESTION_THREADS = 8
+
 
 def create_app(
     settings: ApiSettings,
@@ -49,10 +52,12 @@ def create_app(
         await publisher.start()
         cache = AnswerCache(settings.answer_cache_bytes) if settings.answer_cache_bytes else None
         reasons = (publisher.not_ready_reason, *readiness)
-        app.state.parts = ApiParts(settings, store, publisher, reasons, now, cache)
+        pool = ThreadPoolExecutor(QUESTION_THREADS, "question")
+        app.state.parts = ApiParts(settings, store, publisher, reasons, now, cache, pool=pool)
         try:
             yield
         finally:
+            pool.shutdown(wait=False, cancel_futures=True)
             await publisher.stop()
 
     return make_app(lifespan)

@@ -1,6 +1,7 @@
 """What endpoints ask for: the parts made at start, and the question that a request's parameters mean."""
 
 from collections.abc import Callable
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Annotated, Literal
@@ -16,6 +17,7 @@ from runtally_api.problems import FieldError, InvalidRequest
 from runtally_api.publishing import Publisher
 from runtally_api.ranges import TimeRange, resolve_open_range, resolve_range
 from runtally_api.settings import ApiSettings
+from runtally_api.timing import RequestTimes, TimedReader
 
 RECENT = timedelta(minutes=5)
 FILTERABLE_STATUSES = (*STATUSES, "stalled")
@@ -31,21 +33,25 @@ class ApiParts:
     readiness: tuple[Callable[[], str | None], ...]
     now: Callable[[], datetime]
     cache: AnswerCache | None = None
-    answers: AnsweringReader | None = None
+    pool: Executor | None = None
+    asking: Reader | None = None
+    times: RequestTimes | None = None
 
     @property
     def reader(self) -> Reader:
         """What questions are asked with."""
-        return self.answers or self.store
+        return self.asking or self.store
 
 
 def _parts(request: Request) -> ApiParts:
     parts: ApiParts = request.app.state.parts
+    times: RequestTimes = request.state.times
+    reader = TimedReader(parts.store, times)
     if parts.cache is None:
-        return parts
-    answers = AnsweringReader(parts.store, parts.cache)
+        return replace(parts, asking=reader, times=times)
+    answers = AnsweringReader(reader, parts.cache)
     request.state.answers = answers
-    return replace(parts, answers=answers)
+    return replace(parts, asking=answers, times=times)
 
 
 Parts = Annotated[ApiParts, Depends(_parts)]

@@ -13,6 +13,7 @@ from runtally_clickhouse.measures.time_steps import make_steps
 from runtally_api.dependencies import RunQuery
 from runtally_api.formats import instant
 
+DataRange = dict[str, str | None] | None
 FAILURES = frozenset({"failed", "timed_out"})
 
 
@@ -35,13 +36,13 @@ def hides_failures(filters: RunFilters) -> bool:
     return bool(filters.status) and not set(filters.status) >= FAILURES
 
 
-def read_data_range(reader: Reader, query: RunQuery) -> dict[str, str | None] | None:
+def read_data_range(reader: Reader, query: RunQuery) -> DataRange:
     """The first and last start among the runs that match the filters in any range; None when there is none."""
     steps = make_steps(query.time.start, query.time.end, query.time.zone, "none")
     return data_range_of(reader, Question(("runs",), steps), query.scope)
 
 
-def data_range_of(reader: Reader, question: Question, scope: RunScope) -> dict[str, str | None] | None:
+def data_range_of(reader: Reader, question: Question, scope: RunScope) -> DataRange:
     """As `read_data_range`, of the runs that pass the question's filters as well."""
     found = ask_data_range(reader, question, scope)
     return None if found is None else {"first": instant(found[0]), "last": instant(found[1])}
@@ -50,7 +51,7 @@ def data_range_of(reader: Reader, question: Question, scope: RunScope) -> dict[s
 def build_meta(
     query: RunQuery,
     freshness: Freshness,
-    data_range: dict[str, str | None] | None,
+    data_range: DataRange,
     coverage: dict[str, int],
     *,
     truncated: bool = False,

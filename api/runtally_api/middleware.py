@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from runtally_api.metrics import ApiMetrics
 from runtally_api.problems import InternalError, ProblemResponse
+from runtally_api.timing import RequestTimes
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -20,7 +21,7 @@ log = structlog.get_logger(__name__)
 
 
 class Observed:
-    """Gives each request an id (the caller's `X-Request-ID` when it is plain), and tells how long the answer took.
+    """Gives each request an id (the caller's `X-Request-ID` when it is plain), and tells where the time went.
 
     An error that nothing else answers becomes a problem of status 500: its cause goes to the log, never to the caller.
     """
@@ -36,7 +37,8 @@ class Observed:
             return
         given = Headers(scope=scope).get("x-request-id", "")
         request_id = given if _REQUEST_ID.fullmatch(given) else uuid4().hex
-        scope.setdefault("state", {})["request_id"] = request_id
+        times = RequestTimes(self._monotonic)
+        scope.setdefault("state", {}).update(request_id=request_id, times=times)
         started = self._monotonic()
         status: int | None = None
 
@@ -46,7 +48,7 @@ class Observed:
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-ID"] = request_id
-                headers["Server-Timing"] = f"total;dur={(self._monotonic() - started) * 1000:.1f}"
+                headers["Server-Timing"] = times.header()
             await send(message)
 
         try:

@@ -1,13 +1,15 @@
 """What a named endpoint asks the catalogue: a question made of a request, its answer within the limits, its `meta`."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from runtally_clickhouse.catalogue import RunScope
 from runtally_clickhouse.errors import StoreRefused
 from runtally_clickhouse.measures.asking import Answer, TooManyRows, Values, ask_question
 from runtally_clickhouse.measures.composition import Limits
-from runtally_clickhouse.measures.definitions import STATUSES
+from runtally_clickhouse.measures.definitions import MEASURES, STATUSES
 from runtally_clickhouse.measures.question import Filter, Order, Question
 from runtally_clickhouse.measures.time_steps import (
     Comparison,
@@ -20,9 +22,10 @@ from runtally_clickhouse.measures.time_steps import (
 
 from runtally_api import query_answers
 from runtally_api.dependencies import ApiParts, RunQuery
-from runtally_api.meta import Freshness, build_meta, read_data_range
+from runtally_api.meta import DataRange, Freshness, build_meta, read_data_range, read_freshness
 from runtally_api.problems import FieldError, InvalidQuery, exceeded_limit
 from runtally_api.ranges import TimeRange
+from runtally_api.together import all_of
 
 # What `meta.coverage` counts: a question whose answer is to have that `meta` asks for these too.
 COVERED: Final = ("cost_usd", "avg_duration_ms", "total_tokens")
@@ -80,6 +83,30 @@ def answer_question(parts: ApiParts, question: Question, scope: RunScope) -> Ans
         raise InvalidQuery(FieldError("time", f"the question needs more {limit} than one may take", remedy)) from error
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The answers to a request's questions, what was read beside them, and how the data were when they were asked."""
+
+    freshness: Freshness
+    data_range: DataRange
+    answers: tuple[Answer, ...]
+    beside: tuple[Any, ...] = ()
+
+
+def ask_together(
+    parts: ApiParts, query: RunQuery, *questions: Question, beside: Sequence[Callable[[], Any]] = ()
+) -> Told:
+    """Ask all of them at once, and what `meta` says of the data; `beside` reads what questions cannot ask.
+
+    Nothing is read before the freshness, which must not tell of more than the answer holds. Blocks and raises as
+    `answer_question`.
+    """
+    freshness = read_freshness(parts.reader, query.now)
+    tasks: list[Callable[[], Any]] = [partial(answer_question, parts, each, query.scope) for each in questions]
+    data_range, *found = all_of(parts.pool, [lambda: read_data_range(parts.reader, query), *tasks, *beside])
+    return Told(freshness, data_range, tuple(found[: len(tasks)]), tuple(found[len(tasks) :]))
+
+
 def shown(values: Values, measures: Sequence[str]) -> dict[str, Any]:
     """These measures as JSON has them; the counts of all statuses together are `status_counts`."""
     entry = {name: query_answers.written(values[name]) for name in measures}
@@ -124,13 +151,14 @@ def coverage_of(answer: Answer) -> dict[str, int]:
     }
 
 
-def named_meta(
-    parts: ApiParts, query: RunQuery, freshness: Freshness, answer: Answer, *others: Answer, truncated: bool = False
-) -> dict[str, Any]:
+def named_meta(query: RunQuery, told: Told, *, truncated: bool = False) -> dict[str, Any]:
     """The `meta` of an answer made of answers of the catalogue, the first of which is about all runs of the request."""
-    data_range = read_data_range(parts.reader, query)
-    meta = build_meta(query, freshness, data_range, coverage_of(answer), truncated=truncated)
-    approximate: dict[str, str] = {}
-    for one in (answer, *others):
-        approximate |= one.approximate
-    return {**meta, "approximate": approximate}
+    meta = build_meta(query, told.freshness, told.data_range, coverage_of(told.answers[0]), truncated=truncated)
+    return {**meta, "approximate": approximations(told.answers)}
+
+
+def approximations(answers: Iterable[Answer]) -> dict[str, str]:
+    """The measures of these answers that are not exact, and how far off each may be, in the catalogue's order."""
+    asked = {name for answer in answers for name in answer.question.measures}
+    measures = [measure for name, measure in MEASURES.items() if name in asked]
+    return {measure.name: measure.approximation for measure in measures if measure.approximation}

@@ -1,6 +1,7 @@
 """The application as its users meet it, on 21 November 2026, with a publisher that is its own consumer."""
 
 from collections.abc import AsyncIterator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -102,10 +103,11 @@ def build_app(store: Store, publisher: Publisher, door: list[Door]) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         readiness = (publisher.not_ready_reason,)
         settings = ApiSettings(rollup_rows=0)  # what few runs would not need
-        app.state.parts = ApiParts(
-            settings, store, publisher, readiness, lambda: door[0].now if door else NOW, AnswerCache(2**20)
-        )
-        yield
+        with ThreadPoolExecutor(2) as pool:
+            app.state.parts = ApiParts(
+                settings, store, publisher, readiness, lambda: door[0].now if door else NOW, AnswerCache(2**20), pool
+            )
+            yield
 
     return make_app(lifespan)
 

@@ -1,6 +1,7 @@
 """`GET /api/v1/agents` and `/api/v1/agents/{agent_id}/analytics`: what they say is what `/query` says."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,9 +9,10 @@ from api.door import Door, assert_problem, run
 from api.test_strange_input import quoted
 from runtally_api import agent_parts
 from runtally_api.agent_list import AGENT_MEASURES
+from runtally_api.answer_cache import AnswerCache
 from runtally_clickhouse.client import Row
 from runtally_clickhouse.errors import StoreRefused
-from runtally_clickhouse.measures.definitions import STATUSES
+from runtally_clickhouse.measures.definitions import MEASURES, STATUSES
 
 HOSTILE = ["a/b", "..", "100%", "%2F", "🤖", "line\nend\n", "nul\0nul", "\\N'`", "x" * 128]
 DAYS = {"from": "2026-11-20", "to": "2026-11-21", "timezone": "Europe/Berlin"}
@@ -142,6 +144,8 @@ def test_each_part_says_what_a_query_says(fleet: Door) -> None:
         return ask(fleet, measures, dimensions=[dimension], filters=[*OF_PLANNER, *filters], limit=10)
 
     assert answer["failed_parts"] == []
+    shown = {*agent_parts.PERFORMANCE, *agent_parts.SERIES, *agent_parts.COMPARED}
+    assert answer["meta"]["approximate"].keys() == {name for name in shown if MEASURES[name].approximation}
     totals("performance", agent_parts.PERFORMANCE, "series")
     assert answer["performance"]["series"] == ask(fleet, agent_parts.SERIES, filters=OF_PLANNER, time=daily)
     totals("resources", agent_parts.RESOURCES, "models")
@@ -254,11 +258,13 @@ class RefusingReader:
 def test_a_part_that_fails_leaves_the_others(fleet: Door, text: str, failed: list[str]) -> None:
     parts = fleet.app.state.parts
     reader = RefusingReader(parts.store, text)
-    fleet.app.state.parts = type(parts)(parts.settings, reader, parts.publisher, parts.readiness, parts.now)
+    fleet.app.state.parts = replace(parts, store=reader, cache=AnswerCache(2**20))
     try:
-        answer = fleet.get("/api/v1/agents/planner/analytics", **PLANNER)
+        response = fleet.client.get("/api/v1/agents/planner/analytics", params=PLANNER)
     finally:
         fleet.app.state.parts = parts
+    answer = response.json()
+    assert "etag" not in response.headers  # or whoever has it would never be told what the part says once it can
     told = [entry["part"] for entry in answer["failed_parts"]]
     assert [name for name in told if name != "comparisons"] == failed
     for name in ("performance", "resources", "errors", "users"):

@@ -1,7 +1,8 @@
 """`GET /api/agents/analytics` (CONTRACT 3.1), the list of agents, and the analytics of one."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
@@ -23,11 +24,19 @@ from runtally_api.dependencies import AgentLimit, ApiParts, Parts, RangedQuery, 
 from runtally_api.documentation import documented
 from runtally_api.folding import add_up, agent_totals, runs_per_day, split_busiest, totals
 from runtally_api.group_pages import GroupCursor, page
-from runtally_api.meta import build_meta, read_data_range, read_freshness
+from runtally_api.meta import build_meta
 from runtally_api.problems import Ambiguous, NotFound, Problem, Unavailable, store_refusal
-from runtally_api.saved_questions import answer_question, bounded_steps, make_question, named_meta, shown
+from runtally_api.saved_questions import (
+    answer_question,
+    ask_together,
+    bounded_steps,
+    make_question,
+    named_meta,
+    shown,
+)
+from runtally_api.timing import TimedRoute
 
-router = APIRouter(tags=["analytics"])
+router = APIRouter(tags=["analytics"], route_class=TimedRoute)
 _RESPONSES = documented(examples.AGENTS_ANALYTICS, 422, 503)
 
 
@@ -39,10 +48,16 @@ _RESPONSES = documented(examples.AGENTS_ANALYTICS, 422, 503)
 )
 def agents_analytics(parts: Parts, query: RangedQuery, agent_limit: AgentLimit = 100) -> dict[str, Any]:
     """Runs, outcomes, durations, tokens and cost by agent and day, the busiest agents first."""
-    freshness = read_freshness(parts.reader, query.now)
-    agents = ask(parts.reader, RunQuestion.RUNS_BY_AGENT, query.scope)
     days = query.time.days()
-    daily = ask(parts.reader, RunQuestion.RUNS_BY_AGENT_AND_DAY, query.scope, {"day_starts_ms": list(days)})
+    told = ask_together(
+        parts,
+        query,
+        beside=[
+            lambda: ask(parts.reader, RunQuestion.RUNS_BY_AGENT, query.scope),
+            lambda: ask(parts.reader, RunQuestion.RUNS_BY_AGENT_AND_DAY, query.scope, {"day_starts_ms": list(days)}),
+        ],
+    )
+    agents, daily = told.beside
     listed, rest = split_busiest(agents, agent_limit)
     everything = totals(add_up(agents))
     return {
@@ -51,8 +66,8 @@ def agents_analytics(parts: Parts, query: RangedQuery, agent_limit: AgentLimit =
         "totals": everything,
         "meta": build_meta(
             query,
-            freshness,
-            read_data_range(parts.reader, query),
+            told.freshness,
+            told.data_range,
             {"runs": everything["runs"], **everything["coverage"]},
             truncated=bool(rest),
         ),
@@ -69,16 +84,20 @@ def list_agents(
     """Agents and their metrics, the busiest first, page by page."""
     place = GroupCursor.decode(cursor, 2, parts.settings.max_range) if cursor else None
     query = place.applied(query) if place else query
-    freshness = read_freshness(parts.reader, query.now)
     question = make_question(query, AGENT_MEASURES, dimensions=("agent_id",), limit=limit + 1, other=False)
-    question = replace(question, after=place.after if place else None)
-    answer = answer_question(parts, question, query.scope)
+    told = ask_together(
+        parts,
+        query,
+        replace(question, after=place.after if place else None),
+        beside=[lambda: ask(parts.reader, RunQuestion.AGENTS_SEEN, query.scope)],
+    )
+    (answer,), (seen,) = told.answers, told.beside
     groups, following = page(answer, query, limit)
     return {
-        "data": listed_agents(groups, ask(parts.reader, RunQuestion.AGENTS_SEEN, query.scope)),
+        "data": listed_agents(groups, seen),
         "totals": shown(answer.totals, AGENT_MEASURES),
         **following,
-        "meta": named_meta(parts, query, freshness, answer),
+        "meta": named_meta(query, told),
     }
 
 
@@ -89,7 +108,6 @@ def list_agents(
 )
 def agent_analytics(parts: Parts, query: RangedQuery, agent_id: Annotated[str, Path(alias="id")]) -> dict[str, Any]:
     """One agent: performance, resources, errors, users, and how it compares; a part that fails leaves the others."""
-    freshness = read_freshness(parts.reader, query.now)
     agent = _agent(parts, query, agent_id)
     workspace_id = agent["workspace_id"]
     own, workspace = (
@@ -102,36 +120,26 @@ def agent_analytics(parts: Parts, query: RangedQuery, agent_id: Annotated[str, P
         )
         for agent_ids in ((agent_id,), ())
     )
-    whole = answer_question(parts, make_question(own, ("runs",)), own.scope)
 
-    def ask_own(question: Question) -> Answer:
-        return answer_question(parts, question, own.scope)
+    answers: list[Answer] = []
 
-    def comparisons() -> list[dict[str, Any]]:
-        measures = tuple(agent_parts.COMPARED)
-        most = parts.settings.max_query_rows
-        by_agent = make_question(workspace, measures, dimensions=("agent_id",), limit=most, other=False)
-        return agent_parts.comparisons(
-            ask_own(make_question(own, measures, compare="previous_period")),
-            answer_question(parts, by_agent, workspace.scope),
-            (workspace_id, agent_id),
-        )
+    def ask_about(question: Question, about: RunQuery) -> Answer:
+        answer = answer_question(parts, question, about.scope)
+        answers.append(answer)
+        return answer
 
     days = bounded_steps(own.time, "day", parts.settings.max_query_rows, "from")
-    found, failed = _each_part(
-        {
-            "performance": lambda: agent_parts.performance(ask_own, own, days),
-            "resources": lambda: agent_parts.resources(ask_own, own),
-            "errors": lambda: agent_parts.errors(ask_own, own),
-            "users": lambda: agent_parts.users(ask_own, own),
-            "comparisons": comparisons,
-        }
+    most = parts.settings.max_query_rows
+    named = agent_parts.named_parts(ask_about, own, workspace, (workspace_id, agent_id), days, most)
+    told = ask_together(
+        parts, own, make_question(own, ("runs",)), beside=[partial(_tried, part) for part in named.values()]
     )
+    tries = dict(zip(named, told.beside, strict=True))
     return {
         **agent_fields(agent),
-        **found,
-        "failed_parts": failed,
-        "meta": named_meta(parts, own, freshness, whole),
+        **{name: found for name, (found, _) in tries.items()},
+        "failed_parts": [_failed(name, problem) for name, (_, problem) in tries.items() if problem is not None],
+        "meta": named_meta(own, replace(told, answers=(*told.answers, *answers))),
     }
 
 
@@ -149,25 +157,16 @@ def _agent(parts: ApiParts, query: RunQuery, agent_id: str) -> Row:
     return rows[0]
 
 
-def _each_part(parts: Mapping[str, Callable[[], Any]]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """What each part says, null where it fails, and why those failed."""
-    found: dict[str, Any] = {}
-    failed = []
-    for name, part in parts.items():
-        try:
-            found[name] = part()
-        except (Problem, StoreRefused, StoreUnavailable) as error:
-            problem = _problem(error)
-            found[name] = None
-            failed.append(
-                {
-                    "part": name,
-                    "type": f"/problems/{problem.name}",
-                    "status": problem.status,
-                    "detail": problem.detail,
-                }
-            )
-    return found, failed
+def _tried(part: Callable[[], Any]) -> tuple[Any, Problem | None]:
+    """What a part says, None where it fails, and why it did."""
+    try:
+        return part(), None
+    except (Problem, StoreRefused, StoreUnavailable) as error:
+        return None, _problem(error)
+
+
+def _failed(name: str, problem: Problem) -> dict[str, Any]:
+    return {"part": name, "type": f"/problems/{problem.name}", "status": problem.status, "detail": problem.detail}
 
 
 def _problem(error: Exception) -> Problem:

@@ -13,11 +13,11 @@ from runtally_api.dependencies import Compare, Parts, RangedQuery
 from runtally_api.documentation import documented
 from runtally_api.formats import ratio
 from runtally_api.group_pages import GroupCursor, page
-from runtally_api.meta import read_freshness
-from runtally_api.saved_questions import answer_question, make_question, named_meta, rows, shown
+from runtally_api.saved_questions import ask_together, make_question, named_meta, rows, shown
+from runtally_api.timing import TimedRoute
 from runtally_api.usage import model_name
 
-router = APIRouter(prefix="/api/v1", tags=["analytics"])
+router = APIRouter(prefix="/api/v1", tags=["analytics"], route_class=TimedRoute)
 WITH_MODEL = Filter("model", "not_in", ("",))
 IN_SESSION = Filter("session_id", "not_in", ("",))
 
@@ -30,11 +30,11 @@ def compare_models(
     limit: Annotated[int, Query(ge=1, le=1000, description="Models listed; the others are folded into one row.")] = 100,
 ) -> dict[str, Any]:
     """Models beside each other: outcomes, durations, tokens and cost, and how each changed."""
-    freshness = read_freshness(parts.reader, query.now)
     question = make_question(
         query, answers.MODEL_MEASURES, dimensions=("model",), filters=(WITH_MODEL,), limit=limit, compare=compare
     )
-    answer = answer_question(parts, question, query.scope)
+    told = ask_together(parts, query, question)
+    (answer,) = told.answers
     cost = answer.totals["cost_usd"]
     models = [
         {
@@ -48,7 +48,7 @@ def compare_models(
     return {
         "models": models,
         "totals": shown(answer.totals, answers.MODEL_MEASURES),
-        "meta": named_meta(parts, query, freshness, answer, truncated=answer.truncated),
+        "meta": named_meta(query, told, truncated=answer.truncated),
     }
 
 
@@ -66,8 +66,6 @@ def sessions(
     """Sessions of runs, those with the most runs first, page by page; and what all of them come to."""
     place = GroupCursor.decode(cursor, 2, parts.settings.max_range) if cursor else None
     query = place.applied(query) if place else query
-    freshness = read_freshness(parts.reader, query.now)
-    totals = answer_question(parts, make_question(query, answers.SESSION_TOTALS), query.scope)
     question = make_question(
         query,
         answers.SESSION_MEASURES,
@@ -76,12 +74,14 @@ def sessions(
         limit=limit + 1,
         other=False,
     )
-    answer = answer_question(parts, replace(question, after=place.after if place else None), query.scope)
+    question = replace(question, after=place.after if place else None)
+    told = ask_together(parts, query, make_question(query, answers.SESSION_TOTALS), question)
+    totals, answer = told.answers
     groups, following = page(answer, query, limit)
     listed = rows(replace(answer, rows=list(groups)), answers.SESSION_MEASURES)
     return {
         "data": [{name: value for name, value in row.items() if name != "other"} for row in listed],
         "totals": shown(totals.totals, answers.SESSION_TOTALS),
         **following,
-        "meta": named_meta(parts, query, freshness, totals),
+        "meta": named_meta(query, told),
     }

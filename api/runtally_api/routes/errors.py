@@ -1,14 +1,14 @@
 """`GET /api/v1/errors`: which errors there are, whom they hit, where they concentrate; and one of them alone."""
 
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Query
 from runtally_clickhouse.catalogue import RunFilters, RunQuestion, ask
-from runtally_clickhouse.measures.asking import Answer
 from runtally_clickhouse.measures.composition import compose_data_range
-from runtally_clickhouse.measures.question import Filter, Order
+from runtally_clickhouse.measures.question import Filter, Order, Question
 
 from runtally_api import (
     error_answers,
@@ -27,35 +27,42 @@ from runtally_api.error_answers import (
 )
 from runtally_api.error_patterns import KINDS, PATTERN_MEASURES, pattern_totals, patterns
 from runtally_api.formats import ratio
-from runtally_api.meta import read_freshness
 from runtally_api.problems import NotFound
 from runtally_api.query_answers import step_time
 from runtally_api.run_rows import run_answer
-from runtally_api.saved_questions import answer_question, bounded_steps, make_question, named_meta
+from runtally_api.saved_questions import ask_together, bounded_steps, make_question, named_meta
+from runtally_api.timing import TimedRoute
 
-router = APIRouter(prefix="/api/v1/errors", tags=["errors"])
+router = APIRouter(prefix="/api/v1/errors", tags=["errors"], route_class=TimedRoute)
 MOST_GROUPS = 10_000
+# What the runs with one error are told apart by.
+GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
+    "agent": ("agent_id",),
+    "model": ("model",),
+    "version": ("agent_id", "agent_version"),
+    "category": ("error_category",),
+    "severity": ("error_severity",),
+}
 Limit = Annotated[int, Query(ge=1, le=1000, description="Rows of each list; the others are folded into one row.")]
 
 
 @router.get("", response_model=error_answers.Errors, responses=documented(examples_errors.ERRORS, 422, 503))
 def errors(parts: Parts, query: RangedQuery, limit: Limit = TOP_ERRORS) -> dict[str, Any]:
     """Errors by type, category and severity: how many, since when, whom they hit, and whether runs recover."""
-    freshness = read_freshness(parts.reader, query.now)
-    everything = answer_question(parts, make_question(query, TOTAL_MEASURES), query.scope)
-    by_type, by_category, by_severity = (
-        errors_by(parts, query, (name,), limit, WITH_ERRORS)
-        for name in ("error_type", "error_category", "error_severity")
+    told = ask_together(
+        parts,
+        query,
+        make_question(query, TOTAL_MEASURES),
+        *(errors_by(query, (name,), limit, WITH_ERRORS) for name in ("error_type", "error_category", "error_severity")),
     )
-    answers = (by_type, by_category, by_severity)
+    everything, *groups = told.answers
+    by_type, by_category, by_severity = groups
     return {
         "totals": error_answers.error_totals(everything, by_type),
         "by_type": error_rows(by_type, by_type.runs),
         "by_category": error_rows(by_category, by_category.runs),
         "by_severity": error_rows(by_severity, by_severity.runs),
-        "meta": named_meta(
-            parts, query, freshness, everything, *answers, truncated=any(answer.truncated for answer in answers)
-        ),
+        "meta": named_meta(query, told, truncated=any(answer.truncated for answer in groups)),
     }
 
 
@@ -64,19 +71,25 @@ def errors(parts: Parts, query: RangedQuery, limit: Limit = TOP_ERRORS) -> dict[
 )
 def error_patterns(parts: Parts, query: RangedQuery) -> dict[str, Any]:
     """Where errors concentrate: hours, agents, models and versions, each with a look to take next."""
-    freshness = read_freshness(parts.reader, query.now)
-    everything = answer_question(parts, make_question(query, PATTERN_MEASURES), query.scope)
     most = min(parts.settings.max_query_rows - 2, MOST_GROUPS)
-    found: dict[str, Any] = {}
-    for name, kind in KINDS.items():
-        question = make_question(
-            query, PATTERN_MEASURES, dimensions=kind.dimensions, order=[Order("runs_with_errors")], limit=most
-        )
-        found[f"by_{name}"] = patterns(kind, answer_question(parts, question, query.scope), query)
+    order = [Order("runs_with_errors")]
+    told = ask_together(
+        parts,
+        query,
+        make_question(query, PATTERN_MEASURES),
+        *(
+            make_question(query, PATTERN_MEASURES, dimensions=kind.dimensions, order=order, limit=most)
+            for kind in KINDS.values()
+        ),
+    )
+    everything, *by_kind = told.answers
     return {
         "totals": pattern_totals(everything),
-        **found,
-        "meta": named_meta(parts, query, freshness, everything),
+        **{
+            f"by_{name}": patterns(kind, answer, query)
+            for (name, kind), answer in zip(KINDS.items(), by_kind, strict=True)
+        },
+        "meta": named_meta(query, told),
     }
 
 
@@ -87,22 +100,18 @@ def error_patterns(parts: Parts, query: RangedQuery) -> dict[str, Any]:
 )
 def error_of_type(parts: Parts, query: RangedQuery, error_type: Annotated[str, Path(alias="type")]) -> dict[str, Any]:
     """One error: how it went over time, where it happens, and the newest runs that had it."""
-    freshness = read_freshness(parts.reader, query.now)
     of_type = Filter("error_type", "in", (error_type,))
     _require_known(parts, query, of_type)
-    all_errors = answer_question(parts, make_question(query, ("runs",), filters=[WITH_ERRORS]), query.scope)
     steps = bounded_steps(query.time, None, parts.settings.max_query_rows, "from")
-    series = answer_question(parts, make_question(query, tuple(ERROR_MEASURES), steps, filters=[of_type]), query.scope)
-    groups = {
-        f"by_{name}": errors_by(parts, query, dimensions, TOP_ERRORS, of_type)
-        for name, dimensions in {
-            "agent": ("agent_id",),
-            "model": ("model",),
-            "version": ("agent_id", "agent_version"),
-            "category": ("error_category",),
-            "severity": ("error_severity",),
-        }.items()
-    }
+    told = ask_together(
+        parts,
+        query,
+        make_question(query, tuple(ERROR_MEASURES), steps, filters=[of_type]),
+        make_question(query, ("runs",), filters=[WITH_ERRORS]),
+        *(errors_by(query, dimensions, TOP_ERRORS, of_type) for dimensions in GROUPS.values()),
+        beside=[lambda: _recent_runs(parts, query, error_type)],
+    )
+    series, all_errors, *groups = told.answers
     values = error_values(series.totals)
     return {
         "error_type": error_type,
@@ -116,11 +125,9 @@ def error_of_type(parts: Parts, query: RangedQuery, error_type: Annotated[str, P
             }
             for row in series.rows
         ],
-        **{name: error_rows(answer, series.runs) for name, answer in groups.items()},
-        "recent_runs": _recent_runs(parts, query, error_type),
-        "meta": named_meta(
-            parts, query, freshness, series, truncated=any(answer.truncated for answer in groups.values())
-        ),
+        **{f"by_{name}": error_rows(answer, series.runs) for name, answer in zip(GROUPS, groups, strict=True)},
+        "recent_runs": told.beside[0],
+        "meta": named_meta(query, told, truncated=any(answer.truncated for answer in groups)),
     }
 
 
@@ -153,10 +160,7 @@ def _recent_runs(parts: ApiParts, query: RunQuery, error_type: str) -> list[dict
     return [run_answer(row, whole_message=False) for row in rows]
 
 
-def errors_by(parts: ApiParts, query: RunQuery, dimensions: tuple[str, ...], limit: int, *filters: Filter) -> Answer:
+def errors_by(query: RunQuery, dimensions: tuple[str, ...], limit: int, *filters: Filter) -> Question:
     """What is said of the runs with errors that pass the filters, by these dimensions, the most frequent first."""
     order = [Order("runs_with_errors")]
-    question = make_question(
-        query, tuple(ERROR_MEASURES), dimensions=dimensions, filters=filters, order=order, limit=limit
-    )
-    return answer_question(parts, question, query.scope)
+    return make_question(query, tuple(ERROR_MEASURES), dimensions=dimensions, filters=filters, order=order, limit=limit)

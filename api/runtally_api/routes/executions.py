@@ -12,11 +12,11 @@ from runtally_api import execution_answers as answers
 from runtally_api.dependencies import AgentLimit, Compare, Parts, RangedQuery, RecentQuery, Steps
 from runtally_api.documentation import documented
 from runtally_api.formats import ratio
-from runtally_api.meta import read_freshness
-from runtally_api.saved_questions import answer_question, bounded_steps, make_question, named_meta, rows, shown
+from runtally_api.saved_questions import ask_together, bounded_steps, make_question, named_meta, rows, shown
+from runtally_api.timing import TimedRoute
 
 GROUPS = 20
-router = APIRouter(prefix="/api/v1", tags=["executions"])
+router = APIRouter(prefix="/api/v1", tags=["executions"], route_class=TimedRoute)
 
 
 @router.get(
@@ -24,34 +24,27 @@ router = APIRouter(prefix="/api/v1", tags=["executions"])
 )
 def executions(parts: Parts, query: RangedQuery, granularity: Steps = "auto") -> dict[str, Any]:
     """How many runs there are of each status, trigger and environment, and how that went over time."""
-    freshness = read_freshness(parts.reader, query.now)
     steps = bounded_steps(
         query.time, None if granularity == "auto" else granularity, parts.settings.max_query_rows, "granularity"
     )
-    series = answer_question(parts, make_question(query, answers.EXECUTIONS, steps), query.scope)
-    groups = {
-        name: answer_question(
-            parts, make_question(query, answers.EXECUTIONS_OF, dimensions=(name,), limit=GROUPS), query.scope
-        )
-        for name in ("status", "trigger", "environment")
-    }
+    names = ("status", "trigger", "environment")
+    told = ask_together(
+        parts,
+        query,
+        make_question(query, answers.EXECUTIONS, steps),
+        *(make_question(query, answers.EXECUTIONS_OF, dimensions=(name,), limit=GROUPS) for name in names),
+    )
+    series, *groups = told.answers
     return {
         "totals": shown(series.totals, answers.EXECUTIONS),
         **{
             f"by_{name}": [
                 {**row, "share": ratio(row["runs"], answer.runs)} for row in rows(answer, answers.EXECUTIONS_OF)
             ]
-            for name, answer in groups.items()
+            for name, answer in zip(names, groups, strict=True)
         },
         "series": rows(series, answers.EXECUTIONS),
-        "meta": named_meta(
-            parts,
-            query,
-            freshness,
-            series,
-            *groups.values(),
-            truncated=any(answer.truncated for answer in groups.values()),
-        ),
+        "meta": named_meta(query, told, truncated=any(answer.truncated for answer in groups)),
     }
 
 
@@ -64,16 +57,18 @@ def execution_metrics(
     parts: Parts, query: RangedQuery, compare: Compare = "previous_period", agent_limit: AgentLimit = 100
 ) -> dict[str, Any]:
     """What runs take: time, waiting, calls and tokens, beside the range before, and by agent."""
-    freshness = read_freshness(parts.reader, query.now)
     measures = answers.EXECUTION_METRICS
-    totals = answer_question(parts, make_question(query, measures, compare=compare), query.scope)
-    agents = answer_question(
-        parts, make_question(query, measures, dimensions=("agent_id",), limit=agent_limit), query.scope
+    told = ask_together(
+        parts,
+        query,
+        make_question(query, measures, compare=compare),
+        make_question(query, measures, dimensions=("agent_id",), limit=agent_limit),
     )
+    totals, agents = told.answers
     return {
         "totals": rows(totals, measures)[0],
         "by_agent": rows(agents, measures),
-        "meta": named_meta(parts, query, freshness, totals, truncated=agents.truncated),
+        "meta": named_meta(query, told, truncated=agents.truncated),
     }
 
 
@@ -84,16 +79,20 @@ def execution_metrics(
 )
 def realtime(parts: Parts, query: RecentQuery) -> dict[str, Any]:
     """Runs queued and under way now, and those that started in the last minute and in the last five."""
-    freshness = read_freshness(parts.reader, query.now)
     zone = query.time.zone
     ever = make_steps(FIRST_INSTANT, LAST_INSTANT, zone, "none")
     minute = make_steps(query.now - timedelta(minutes=1), query.now, zone, "none")
-    now = answer_question(parts, make_question(query, answers.NOW, ever), query.scope)
-    last = answer_question(parts, make_question(query, answers.RECENT, minute), query.scope)
-    last_five = answer_question(parts, make_question(query, answers.RECENT), query.scope)
+    told = ask_together(
+        parts,
+        query,
+        make_question(query, answers.RECENT),
+        make_question(query, answers.RECENT, minute),
+        make_question(query, answers.NOW, ever),
+    )
+    last_five, last, now = told.answers
     return {
         "now": shown(now.totals, answers.NOW),
         "last_minute": shown(last.totals, answers.RECENT),
         "last_five_minutes": shown(last_five.totals, answers.RECENT),
-        "meta": named_meta(parts, query, freshness, last_five),
+        "meta": named_meta(query, told),
     }

@@ -12,10 +12,11 @@ from runtally_api.documentation import documented
 from runtally_api.formats import instant
 from runtally_api.integrity import EXAMPLE, EXAMPLES, Integrity, checks
 from runtally_api.ledger_gaps import Ledger, examine
-from runtally_api.meta import build_meta, read_data_range, read_freshness
-from runtally_api.saved_questions import COVERED, answer_question, coverage_of, make_question
+from runtally_api.meta import build_meta
+from runtally_api.saved_questions import COVERED, ask_together, coverage_of, make_question
+from runtally_api.timing import TimedRoute
 
-router = APIRouter(prefix="/api/v1", tags=["integrity"])
+router = APIRouter(prefix="/api/v1", tags=["integrity"], route_class=TimedRoute)
 
 
 @router.get("/integrity", response_model=Integrity, responses=documented({**EXAMPLE, "meta": examples.META}, 422, 503))
@@ -24,19 +25,25 @@ def integrity(parts: Parts, query: OpenQuery) -> dict[str, Any]:
 
     Range and filters narrow the split runs alone. No default range.
     """
-    freshness = read_freshness(parts.reader, query.now)
-    everything = answer_question(parts, make_question(query, COVERED), query.scope)
-    split = ask(parts.reader, RunQuestion.SPLIT_RUNS, query.scope, {"limit": EXAMPLES})
+    told = ask_together(
+        parts,
+        query,
+        make_question(query, COVERED),
+        beside=[
+            lambda: ask(parts.reader, RunQuestion.SPLIT_RUNS, query.scope, {"limit": EXAMPLES}),
+            lambda: stored_rows(parts.store, replace(query.scope, filters=RunFilters())),
+            lambda: examine(ledger_ranges(parts.reader)),
+        ],
+    )
+    split, stored, ledger = told.beside
     split_runs = split[0]["split_runs"] if split else 0
-    stored = stored_rows(parts.store, replace(query.scope, filters=RunFilters()))
     duplicates = max(0, stored["stored_rows"] - stored["runs"] - stored["deleted_runs"])
-    ledger = examine(ledger_ranges(parts.reader))
     found = checks(
         {
             "split_runs": split_runs,
             "duplicates_held": duplicates,
             "ledger_gaps": len(ledger.gaps),
-            "freshness_seconds": freshness.seconds,
+            "freshness_seconds": told.freshness.seconds,
         }
     )
     return {
@@ -52,7 +59,7 @@ def integrity(parts: Parts, query: OpenQuery) -> dict[str, Any]:
             "deleted_runs": stored["deleted_runs"],
         },
         "ledger": _coverage(ledger),
-        "meta": build_meta(query, freshness, read_data_range(parts.reader, query), coverage_of(everything)),
+        "meta": build_meta(query, told.freshness, told.data_range, coverage_of(told.answers[0])),
     }
 
 

@@ -1,6 +1,7 @@
 """`POST /api/v1/query` and `GET /api/v1/meta` (CONTRACT 3.5)."""
 
 import json
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Request, Response
@@ -15,8 +16,10 @@ from runtally_api.meta import build_meta, data_range_of, read_freshness
 from runtally_api.problems import NotAcceptable
 from runtally_api.query_body import QueryBody, resolve_query
 from runtally_api.saved_questions import answer_question
+from runtally_api.timing import TimedRoute
+from runtally_api.together import all_of
 
-router = APIRouter(prefix="/api/v1", tags=["query"])
+router = APIRouter(prefix="/api/v1", tags=["query"], route_class=TimedRoute)
 
 
 Body = Annotated[QueryBody, RequestBody(openapi_examples={"question": {"value": examples.QUERY_BODY}})]
@@ -54,12 +57,17 @@ def query(request: Request, parts: Parts, workspaces: VisibleWorkspaces, body: B
     )
     run_query = RunQuery(scope, resolved.time, now)
     freshness = read_freshness(parts.reader, now)
-    answer = answer_question(parts, resolved.question, scope)
-    data_range = data_range_of(parts.reader, resolved.question, scope)
+    tasks: list[Callable[[], Any]] = [
+        lambda: answer_question(parts, resolved.question, scope),
+        lambda: data_range_of(parts.reader, resolved.question, scope),
+    ]
+    answer, data_range = all_of(parts.pool, tasks)
     answer_meta = {
         **build_meta(run_query, freshness, data_range, {}),
         **query_answers.query_meta(answer, request.state.request_id),
     }
+    if parts.times is not None:
+        parts.times.composed()
     if media_type == tabular.JSON:
         content = {
             "data": query_answers.rows(answer),

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -24,13 +25,15 @@ from runtally_api import (
 from runtally_api.answers import RunDetail, RunPage
 from runtally_api.dependencies import Names, OpenQuery, Parts, RunQuery
 from runtally_api.documentation import documented
-from runtally_api.meta import build_meta, read_data_range, read_freshness
+from runtally_api.meta import build_meta, read_freshness
 from runtally_api.problems import Ambiguous, NotFound
 from runtally_api.run_rows import Cursor, page_coverage, run_answer
+from runtally_api.saved_questions import ask_together
+from runtally_api.timing import TimedRoute
 
 NO_CURSOR = Cursor(0, UUID(int=0), "")
 FIRST_KEY, LAST_KEY = (unix_ms(instant) << 80 for instant in (FIRST_INSTANT, LAST_INSTANT))
-router = APIRouter(prefix="/api/v1/runs", tags=["runs"])
+router = APIRouter(prefix="/api/v1/runs", tags=["runs"], route_class=TimedRoute)
 
 
 @router.get("", response_model=RunPage, responses=documented(examples.RUN_PAGE, 422, 503))
@@ -44,9 +47,9 @@ def list_runs(
     error_type: Names = [],  # noqa: B006
 ) -> dict[str, Any]:
     """Runs, the newest first."""
-    freshness = read_freshness(parts.reader, query.now)
     after = Cursor.decode(cursor) if cursor else NO_CURSOR
-    rows = ask(
+    newest = partial(
+        ask,
         parts.reader,
         RunQuestion.RUNS_NEWEST_FIRST,
         _before(query, after).scope if cursor else query.scope,
@@ -61,13 +64,15 @@ def list_runs(
             "limit": limit + 1,
         },
     )
+    told = ask_together(parts, query, beside=[newest])
+    (rows,) = told.beside
     has_more = len(rows) > limit
     page = [run_answer(row, whole_message=False) for row in rows[:limit]]
     return {
         "data": page,
         "next_cursor": Cursor.after(rows[limit - 1]).encode() if has_more else None,
         "has_more": has_more,
-        "meta": build_meta(query, freshness, read_data_range(parts.reader, query), page_coverage(page)),
+        "meta": build_meta(query, told.freshness, told.data_range, page_coverage(page)),
     }
 
 

@@ -1,30 +1,36 @@
 """`GET /api/v1/analytics/usage | agents | models | summary` (CONTRACT 3.2)."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter
 from runtally_clickhouse.catalogue import RunQuestion, ask
+from runtally_clickhouse.client import Row
 
 from runtally_api import answers, examples
 from runtally_api.dependencies import AgentLimit, ApiParts, Parts, RangedQueryWithAliases, RunQuery
 from runtally_api.documentation import documented
 from runtally_api.folding import add_up, split_busiest
-from runtally_api.meta import build_meta, read_data_range, read_freshness
+from runtally_api.meta import build_meta
 from runtally_api.ranges import midnight
+from runtally_api.saved_questions import ask_together
+from runtally_api.timing import TimedRoute
 from runtally_api.usage import agent_usage, daily_usage, mean_ms, model_name
 
 ACTIVE_DAYS = 7
-router = APIRouter(prefix="/api/v1/analytics", tags=["analytics"])
+router = APIRouter(prefix="/api/v1/analytics", tags=["analytics"], route_class=TimedRoute)
 
 
 @router.get("/usage", response_model=answers.Usage, responses=documented(examples.USAGE, 422, 503))
 def usage(parts: Parts, query: RangedQueryWithAliases) -> dict[str, Any]:
     """Runs, tokens and sessions over the range and on each of its days."""
-    meta, total = _meta_and_totals(parts, query)
     days = query.time.days()
-    rows = ask(parts.reader, RunQuestion.USAGE_BY_DAY, query.scope, {"day_starts_ms": list(days)})
+    meta, total, rows = _asked(
+        parts, query, lambda: ask(parts.reader, RunQuestion.USAGE_BY_DAY, query.scope, {"day_starts_ms": list(days)})
+    )
     return {
         "total_messages": total["messages"],
         "total_tokens": total["tokens"],
@@ -43,8 +49,8 @@ def usage(parts: Parts, query: RangedQueryWithAliases) -> dict[str, Any]:
 )
 def agents(parts: Parts, query: RangedQueryWithAliases, agent_limit: AgentLimit = 100) -> dict[str, Any]:
     """Use, response time and errors of each agent, the busiest first."""
-    meta, total = _meta_and_totals(parts, query)
-    listed, rest = split_busiest(ask(parts.reader, RunQuestion.RUNS_BY_AGENT, query.scope), agent_limit)
+    meta, total, rows = _asked(parts, query, lambda: ask(parts.reader, RunQuestion.RUNS_BY_AGENT, query.scope))
+    listed, rest = split_busiest(rows, agent_limit)
     entries = [{"name": row["agent_id"], "workspace_id": row["workspace_id"], **agent_usage(row)} for row in listed]
     if rest:
         entries.append({"name": None, "workspace_id": None, "other": True, **agent_usage(add_up(rest))})
@@ -54,8 +60,7 @@ def agents(parts: Parts, query: RangedQueryWithAliases, agent_limit: AgentLimit 
 @router.get("/models", response_model=answers.ModelsUsage, responses=documented(examples.MODELS_USAGE, 422, 503))
 def models(parts: Parts, query: RangedQueryWithAliases) -> dict[str, Any]:
     """Use of each model, the busiest first. Runs without a model are not counted here."""
-    meta, _ = _meta_and_totals(parts, query)
-    rows = ask(parts.reader, RunQuestion.RUNS_BY_MODEL, query.scope)
+    meta, _, rows = _asked(parts, query, lambda: ask(parts.reader, RunQuestion.RUNS_BY_MODEL, query.scope))
     entries = [{**row, "model_name": model_name(row["model_id"])} for row in rows]
     return {"models": entries, "total_usage": sum(row["usage_count"] for row in rows), "meta": meta}
 
@@ -63,29 +68,31 @@ def models(parts: Parts, query: RangedQueryWithAliases) -> dict[str, Any]:
 @router.get("/summary", response_model=answers.Summary, responses=documented(examples.SUMMARY, 422, 503))
 def summary(parts: Parts, query: RangedQueryWithAliases) -> dict[str, Any]:
     """The headline numbers; a session is active when it has a run in the 7 days that end today."""
-    meta, total = _meta_and_totals(parts, query)
     today = query.now.astimezone(query.time.zone).date()
     recent = replace(
         query.scope,
         start=midnight(today - timedelta(days=ACTIVE_DAYS - 1), query.time.zone),
         end=midnight(today + timedelta(days=1), query.time.zone),
     )
+    meta, total, active = _asked(parts, query, lambda: ask(parts.reader, RunQuestion.USAGE_TOTALS, recent))
     return {
         "total_messages": total["messages"],
-        "active_sessions": ask(parts.reader, RunQuestion.USAGE_TOTALS, recent)[0]["sessions"],
+        "active_sessions": active[0]["sessions"],
         "total_tokens": total["tokens"],
         "avg_response_time_ms": mean_ms(total),
         "meta": meta,
     }
 
 
-def _meta_and_totals(parts: ApiParts, query: RunQuery) -> tuple[dict[str, Any], dict[str, Any]]:
-    freshness = read_freshness(parts.reader, query.now)
-    total = ask(parts.reader, RunQuestion.USAGE_TOTALS, query.scope)[0]
+def _asked(parts: ApiParts, query: RunQuery, beside: Callable[[], list[Row]]) -> tuple[dict[str, Any], Row, list[Row]]:
+    """`meta` and the totals of the request, and what was read beside them."""
+    totals = partial(ask, parts.reader, RunQuestion.USAGE_TOTALS, query.scope)
+    told = ask_together(parts, query, beside=[totals, beside])
+    (total,), rows = told.beside
     coverage = {
         "runs": total["messages"],
         "cost": total["known_costs"],
         "duration": total["known_durations"],
         "tokens": total["known_tokens"],
     }
-    return build_meta(query, freshness, read_data_range(parts.reader, query), coverage), total
+    return build_meta(query, told.freshness, told.data_range, coverage), total, rows

@@ -13,9 +13,9 @@ from runtally_api import (
 from runtally_api.dependencies import ApiParts, Parts, RangedQuery, RunQuery
 from runtally_api.documentation import documented
 from runtally_api.group_pages import GroupCursor, page
-from runtally_api.meta import read_freshness
 from runtally_api.problems import NotFound
-from runtally_api.saved_questions import answer_question, bounded_steps, make_question, named_meta, rows, shown
+from runtally_api.saved_questions import ask_together, bounded_steps, make_question, named_meta, rows, shown
+from runtally_api.timing import TimedRoute
 from runtally_api.workspace_answers import (
     BY_DAY,
     BY_GROUP,
@@ -27,7 +27,7 @@ from runtally_api.workspace_answers import (
 from runtally_api.workspace_health import HEALTH_MEASURES, health
 
 TOP = 10
-router = APIRouter(prefix="/api/v1/workspaces", tags=["workspaces"])
+router = APIRouter(prefix="/api/v1/workspaces", tags=["workspaces"], route_class=TimedRoute)
 GivenId = Annotated[str, Path(alias="id")]
 
 
@@ -41,9 +41,9 @@ def list_workspaces(
     """Workspaces and their metrics, the busiest first, page by page."""
     place = GroupCursor.decode(cursor, 1, parts.settings.max_range) if cursor else None
     query = place.applied(query) if place else query
-    freshness = read_freshness(parts.reader, query.now)
     question = make_question(query, WORKSPACE_MEASURES, dimensions=("workspace_id",), limit=limit + 1, other=False)
-    answer = answer_question(parts, replace(question, after=place.after if place else None), query.scope)
+    told = ask_together(parts, query, replace(question, after=place.after if place else None))
+    (answer,) = told.answers
     groups, following = page(answer, query, limit)
     return {
         "data": [
@@ -51,7 +51,7 @@ def list_workspaces(
         ],
         "totals": shown(answer.totals, WORKSPACE_MEASURES),
         **following,
-        "meta": named_meta(parts, query, freshness, answer),
+        "meta": named_meta(query, told),
     }
 
 
@@ -62,22 +62,23 @@ def list_workspaces(
 )
 def workspace_summary(parts: Parts, query: RangedQuery, workspace_id: GivenId) -> dict[str, Any]:
     """A workspace beside the period before it, its days, and its busiest agents and models."""
-    freshness = read_freshness(parts.reader, query.now)
     own = _of_workspace(parts, query, workspace_id)
-    whole = answer_question(parts, make_question(own, WORKSPACE_MEASURES, compare="previous_period"), own.scope)
     days = bounded_steps(own.time, "day", parts.settings.max_query_rows, "from")
-    series = answer_question(parts, make_question(own, BY_DAY, days), own.scope)
-    agents, models = (
-        answer_question(parts, make_question(own, BY_GROUP, dimensions=(name,), limit=TOP), own.scope)
-        for name in ("agent_id", "model")
+    told = ask_together(
+        parts,
+        own,
+        make_question(own, WORKSPACE_MEASURES, compare="previous_period"),
+        make_question(own, BY_DAY, days),
+        *(make_question(own, BY_GROUP, dimensions=(name,), limit=TOP) for name in ("agent_id", "model")),
     )
+    whole, series, agents, models = told.answers
     return {
         "workspace_id": workspace_id,
         **rows(whole, WORKSPACE_MEASURES)[0],
         "series": rows(series, BY_DAY),
         "agents": [_without_workspace(row) for row in rows(agents, BY_GROUP)],
         "models": rows(models, BY_GROUP),
-        "meta": named_meta(parts, own, freshness, whole, truncated=agents.truncated or models.truncated),
+        "meta": named_meta(own, told, truncated=agents.truncated or models.truncated),
     }
 
 
@@ -88,9 +89,9 @@ def workspace_summary(parts: Parts, query: RangedQuery, workspace_id: GivenId) -
 )
 def workspace_health(parts: Parts, query: RangedQuery, workspace_id: GivenId) -> dict[str, Any]:
     """How well a workspace does, 0 to 100, and the parts that this is made of."""
-    freshness = read_freshness(parts.reader, query.now)
     own = _of_workspace(parts, query, workspace_id)
-    answer = answer_question(parts, make_question(own, HEALTH_MEASURES, compare="previous_period"), own.scope)
+    told = ask_together(parts, own, make_question(own, HEALTH_MEASURES, compare="previous_period"))
+    (answer,) = told.answers
     row = answer.rows[0]
     then = row.then or {}
     return {
@@ -98,7 +99,7 @@ def workspace_health(parts: Parts, query: RangedQuery, workspace_id: GivenId) ->
         **health(row.values, then),
         "values": shown(row.values, HEALTH_MEASURES),
         "previous": shown(then, HEALTH_MEASURES),
-        "meta": named_meta(parts, own, freshness, answer),
+        "meta": named_meta(own, told),
     }
 
 

@@ -91,18 +91,8 @@ class Instant:
 
 
 @dataclass(frozen=True, slots=True)
-class PerMinute:
+class PerMinute(Count):
     """A number of things for each minute asked about."""
-
-    sql: str
-
-    @property
-    def parts(self) -> tuple[str, ...]:
-        return (self.sql,)
-
-    @property
-    def known(self) -> int | None:
-        return None
 
     @property
     def empty(self) -> Value:
@@ -110,9 +100,6 @@ class PerMinute:
 
     def finish(self, values: Sequence[Any], minutes: float) -> Value:
         return float(values[0] / minutes)
-
-    def order_sql(self, aliases: Sequence[str]) -> str:
-        return aliases[0]
 
 
 @dataclass(frozen=True, slots=True)
