@@ -17,7 +17,7 @@ LEAST_RUNS: Final = 5
 LEAST_CONCENTRATION: Final = 1.5
 MOST_PATTERNS: Final = 10
 PATTERN_MEASURES: Final = ("runs", "runs_with_errors")
-_FILTERS: Final = ("workspace_id", "agent_id", "model", "user_id", "environment")
+_FILTERS: Final = ("workspace_id", "agent_id", "model", "status", "user_id", "environment")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +106,6 @@ def _look(kind: Kind, group: Mapping[str, Any], query: RunQuery) -> dict[str, An
         values = list(getattr(asked, name))
         if values and name not in group:
             filters.append({"dimension": name, "op": "in", "values": values})
-    if asked.status:
-        # There, running leaves the stalled ones out.
-        stalled = ("stalled",) if "running" in asked.status else ()
-        filters.append({"dimension": "status", "op": "in", "values": sorted({*asked.status, *stalled})})
     return {
         "measures": ["runs", "errors", "first_run_at", "last_run_at"],
         "dimensions": list(kind.broken_down),

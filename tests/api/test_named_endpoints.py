@@ -145,7 +145,7 @@ def test_realtime(fleet: Door) -> None:
         assert [answer[name]] == ask(fleet, executions.RECENT, time)
         assert answer[name]["runs"] == runs
     assert (answer["meta"]["from"], answer["meta"]["to"]) == ("2026-11-21T09:25:00Z", "2026-11-21T09:30:00Z")
-    narrowed = fleet.get("/api/v1/metrics/execution/realtime", agent_id="coder", status="running")
+    narrowed = fleet.get("/api/v1/metrics/execution/realtime", agent_id="coder", status="stalled")
     assert narrowed["now"] == {"queued": 0, "running": 0, "stalled": 1}
 
 

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from api.door import Door, run
+from api.query_oracle import STATUSES as SHOWN_STATUSES
 from api.query_oracle import TAG, World, dimension, measures
 from clickhouse.rolling_up import Until, mark, merge, refresh
 from runtally.events import RunFeedback, RunSnapshot
@@ -207,6 +208,7 @@ def test_every_measure_equals_plain_arithmetic(shared_door: Door, seed: int) -> 
         _check_the_rest(door, body, world, name, zone)
         if names == CELLS:
             _check_that_no_number_moves(door, draw, body)
+            _check_statuses(door, draw, body, workspaces, world, zone)
 
 
 def _check_that_no_number_moves(door: Door, draw: random.Random, body: dict[str, Any]) -> None:
@@ -217,6 +219,22 @@ def _check_that_no_number_moves(door: Door, draw: random.Random, body: dict[str,
     after = door.client.post("/api/v1/query", json=body).json()
     assert after["data"] == before["data"]
     assert after["meta"]["source"] == "mixed"  # running runs stall within one bucket, which is read raw
+
+
+def _check_statuses(
+    door: Door, draw: random.Random, body: dict[str, Any], workspaces: list[str], world: World, zone: ZoneInfo
+) -> None:
+    """The filter of a GET lets those runs through that the filter of a query does: by the status that is counted."""
+    chosen = draw.sample(SHOWN_STATUSES, draw.randint(1, 3))
+    expected = sum(dimension("status", one, world, one.start) in chosen for one in in_range(world, zone))
+    days = {name: body["time"][name] for name in ("from", "to", "timezone")}
+    totals = door.get("/api/v1/stats", **days, workspace_id=workspaces, status=chosen)["totals"]
+    only = {"dimension": "status", "op": "in", "values": chosen}
+    asked = {"measures": ["runs"], "filters": [*body["filters"], only], "time": days}
+    queried = door.client.post("/api/v1/query", json=asked).json()["data"][0]
+    listed = door.get("/api/v1/runs", **days, workspace_id=workspaces, status=chosen, limit=1000)["data"]
+    assert (totals["runs"], queried["runs"], len(listed)) == (expected,) * 3
+    assert sum(totals["status_counts"][status] for status in chosen) == expected
 
 
 def in_range(world: World, zone: ZoneInfo) -> list[RunSnapshot]:

@@ -17,8 +17,4 @@ WHERE
     AND (empty({user_ids:Array(String)}) OR user_id IN {user_ids:Array(String)})
     AND (empty({environments:Array(String)}) OR environment IN {environments:Array(String)})
     AND ({root_only:UInt8} = 0 OR parent_run_id = '')
-    AND (
-        empty({statuses:Array(String)})
-        OR status IN {statuses:Array(String)}
-        OR (is_stalled AND has({statuses:Array(String)}, 'stalled'))
-    )
+    AND (empty({statuses:Array(String)}) OR if(is_stalled, 'stalled', status) IN {statuses:Array(String)})

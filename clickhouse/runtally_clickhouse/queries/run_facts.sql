@@ -131,10 +131,9 @@ WHERE
     AND ({root_only:UInt8} = 0 OR is_root = 1)
     AND (
         empty({statuses:Array(String)})
-        OR status IN {statuses:Array(String)}
-        OR (
-            has({statuses:Array(String)}, 'stalled')
-            AND status = 'running'
-            AND toInt64(toUnixTimestamp(bucket)) * 1000 < {stalled_before_ms:Int64}
-        )
+        OR if(
+            status = 'running' AND toInt64(toUnixTimestamp(bucket)) * 1000 < {stalled_before_ms:Int64},
+            'stalled',
+            status
+        ) IN {statuses:Array(String)}
     )
