@@ -185,6 +185,9 @@ ROWS = (
     FaultRow(
         25, "retention takes what was not read, a topic made anew",
         (
+            "consumer/test_losses.py::test_what_retention_took_stops_the_partition_until_somebody_accepts_it",
+            "consumer/test_losses.py::test_retention_that_overtakes_a_running_consumer",
+            "consumer/test_losses.py::test_a_topic_made_anew_under_a_running_consumer",
             SERVICE + "test_a_topic_that_was_made_anew_ends_the_run_loudly",
             "cli/verification/test_judgement.py::test_what_retention_removed_is_not_known_at_the_start_and_a_loss_in_the_middle",
             "cli/doctor/test_broker_checks.py::test_what_retention_took_unread_is_an_error",
@@ -194,6 +197,8 @@ ROWS = (
         26, "codecs, aborted transactions, compaction's gaps, a corrupt batch",
         (
             "consumer/test_end_to_end.py::test_four_topics_arrive_once_and_everything_is_committed",
+            "consumer/test_log_gaps.py::test_aborted_records_never_count_and_marks_of_transactions_hold_nothing_up",
+            "consumer/test_log_gaps.py::test_what_compaction_took_away_is_no_gap",
             "consumer/test_watermark.py::test_gaps_in_offsets_are_crossed",
             "cli/verification/test_running.py::test_servers_control_records_are_no_gap_and_a_hole_is_one",
         ),
@@ -256,6 +261,7 @@ ROWS = (
         (
             "clickhouse/test_profiles.py::test_a_users_profile_changes_no_answer",
             "clickhouse/test_profiles.py::test_an_engine_that_drops_equal_blocks_is_refused",
+            "consumer/test_store_watch.py::test_a_real_table_that_changes_stops_writing_until_it_is_mended",
         ),
     ),
     FaultRow(
