@@ -167,7 +167,7 @@ async def _records(
             span = spans[one]
             heard_at = time.monotonic()
             kept = [record for record in records if span.holds(record.offset, record.timestamp)]
-            if is_local and records[-1].timestamp > began_ms:  # it was not there at the start
+            if span.ends_with(records[-1].offset, records[-1].timestamp, began_ms):
                 open_spans.pop(one, None)
                 consumer.pause(there)
             if kept:

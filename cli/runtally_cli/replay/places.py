@@ -19,8 +19,9 @@ class NoSuchPlace(ValueError):
 class Span:
     """The offsets [first, end) of one partition. `gone`: the first of those asked for that the broker has no more.
 
-    `end` is None at the local broker, which tells it short: it is read until nothing comes that was there at the
-    start. It finds no offset by time either, so only records of [since_ms, until_ms) count there.
+    `end` is None at the local broker, which tells it short: there at least `told_end` is read, and until a record is
+    newer than the start by its producer's clock. It finds no offset by time either, so only records of
+    [since_ms, until_ms) count there.
     """
 
     first: int
@@ -28,6 +29,11 @@ class Span:
     gone: int | None = None
     since_ms: int = 0
     until_ms: int | None = None
+    told_end: int = 0
+
+    def ends_with(self, offset: int, timestamp_ms: int, began_ms: int) -> bool:
+        """Whether nothing behind this record was there when the reading began; known without an `end` only."""
+        return self.end is None and offset + 1 >= self.told_end and timestamp_ms > began_ms
 
     def holds(self, offset: int, timestamp_ms: int) -> bool:
         if self.end is not None and offset >= self.end:
@@ -83,6 +89,7 @@ async def spans_of(
             gone if gone is not None and gone < begin else None,
             _ms(start) if is_local and isinstance(start, datetime) else 0,
             _ms(end) if is_local and isinstance(end, datetime) else None,
+            ends[there] if is_local else 0,
         )
     return spans
 

@@ -52,10 +52,17 @@ def test_what_a_broker_of_kafka_tells(start: int | datetime, end: int | datetime
 
 
 def test_the_local_broker_is_read_by_the_times_of_its_records() -> None:
-    assert _span(120, is_local=True) == Span(120, None)
+    assert _span(120, is_local=True) == Span(120, None, told_end=200)
     assert _span(120, 300, is_local=True).end == 300
     span = _span(INSTANT, INSTANT.replace(hour=10), is_local=True)
     assert [span.holds(100, at) for at in (MS - 1, MS, MS + 3_599_999, MS + 3_600_000)] == [False, True, True, False]
+
+
+def test_a_producers_clock_that_is_ahead_does_not_end_it_before_the_end_that_was_told() -> None:
+    span = _span(120, is_local=True)
+    assert [span.ends_with(offset, MS + 1, MS) for offset in (150, 198, 199, 200)] == [False, False, True, True]
+    assert not span.ends_with(250, MS, MS)
+    assert not _span(120).ends_with(250, MS + 1, MS)  # Kafka's end is the end
 
 
 def test_an_end_is_exclusive() -> None:
