@@ -101,6 +101,10 @@ def without_costs(cells: Sequence[Cell]) -> list[Cell]:
     return [replace(cell, cost_usd=Decimal(0), priced=0) for cell in cells]
 
 
+def all_succeeded(cells: Sequence[Cell]) -> list[Cell]:
+    return [replace(cell, status="succeeded", error_type="") for cell in cells]
+
+
 def all_failed(cells: Sequence[Cell]) -> list[Cell]:
     return [replace(cell, status="failed") for cell in cells]
 
@@ -158,12 +162,17 @@ _ERRORS = (
     ("disk_full", "infrastructure", "critical"),
 )
 
+_RECOVERING = ("onboarding", "lead-score")
+"""Agents whose runs at times succeed although they name an error."""
+
 
 def _details(kind: AgentKind, day: date, status: str, runs: int) -> dict[str, Any]:
     # Drawn apart from the rest, so that what was drawn before there were details stays as it was.
     draw = random.Random(f"{kind.agent_id} {day} {status}")
     failed = status in ("failed", "timed_out")
     error = ("timeout", "timeout", "error") if status == "timed_out" else draw.choice(_ERRORS)
+    if status == "succeeded" and kind.agent_id in _RECOVERING and day.toordinal() % 3 == 0:
+        error, failed = ("provider_overloaded", "model_error", "warning"), True
     calls = runs * draw.randint(2, 6)
     return {
         "hour": 9 if status == "running" else draw.randint(0, 9),
@@ -173,7 +182,7 @@ def _details(kind: AgentKind, day: date, status: str, runs: int) -> dict[str, An
         "error_type": error[0] if failed else "",
         "error_category": error[1] if failed else "",
         "error_severity": error[2] if failed else "",
-        "recovered": failed and draw.random() < 0.3,
+        "recovered": failed and (status == "succeeded" or draw.random() < 0.3),
         "llm_calls": calls,
         "tool_calls": calls * 2,
         "retries": runs // 9,

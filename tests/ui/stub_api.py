@@ -22,7 +22,7 @@ if __name__ == "__main__":
 
 from ui.fleet import Cell, fleet
 
-from ui import stub_query
+from ui import stub_errors, stub_query
 
 Query = dict[str, list[str]]
 STATUSES = ("queued", "running", "stalled", "succeeded", "failed", "timed_out", "cancelled", "unknown")
@@ -58,6 +58,10 @@ class StubApi:
             return 200, self.analytics(query)
         if path == "/api/v1/analytics/models":
             return 200, self.models(query)
+        if path == "/api/v1/errors":
+            return 200, stub_errors.errors(query, self.query)
+        if path == "/api/v1/errors/patterns":
+            return 200, stub_errors.patterns(query, self.query)
         if path == "/api/v1/meta":
             return 200, stub_query.catalogue()
         if path == "/api/v1/runs":

@@ -35,11 +35,17 @@ _MEASURES = {
     "cost_coverage": ("Runs whose cost is known, of all.", "fraction", "share"),
     "avg_files_modified": ("Mean number of files that a run modified.", "file", "number"),
     "recovery_rate": ("Runs that recovered, of those with an error type.", "fraction", "share"),
+    "runs_with_errors": ("Runs that failed, timed out or name an error type.", "run", "count"),
+    "mean_time_to_recovery_ms": ("Mean time of the runs that recovered.", "ms", "duration"),
+    "first_run_at": ("When the first of the runs started.", "instant", "instant"),
+    "last_run_at": ("When the last of the runs started.", "instant", "instant"),
+    "active_agents": ("Distinct agents.", "agent", "count"),
     "active_users": ("Distinct users.", "user", "count"),
 }
 DIMENSIONS = (
     "workspace_id", "agent_id", "agent_name", "agent_version", "model", "status", "environment", "user_id",
     "error_type", "error_category", "error_severity", "hour", "weekday", "is_root", "session_id", "parent_run_id",
+    "has_error", "run_id",
 )  # fmt: skip
 _STEPS = {"hour": timedelta(hours=1), "quarter_hour": timedelta(minutes=15), "minute": timedelta(minutes=1)}
 
@@ -69,6 +75,7 @@ def unknown_names(body: dict[str, Any]) -> list[dict[str, str]]:
 
 def answer(cells: Sequence[Cell], body: dict[str, Any], meta: dict[str, Any]) -> dict[str, Any]:
     """The rows, dense in time: every chosen group at every step. `meta` is what every answer says of itself."""
+    body = body | {"dimensions": _with_workspace(body.get("dimensions", []))}
     zone = ZoneInfo(body["time"].get("timezone", "UTC"))
     start, end = _range(body["time"], zone)
     matching = [cell for cell in cells if matches(cell, body)]
@@ -87,6 +94,7 @@ def answer(cells: Sequence[Cell], body: dict[str, Any], meta: dict[str, Any]) ->
             if body.get("compare"):
                 before = [cell for cell in then if not names or _key(cell, names) == key]
                 row["compare"] = measures(before, body["measures"])
+                row["change"] = {name: _change(row[name], row["compare"][name]) for name in body["measures"]}
             data.append(row)
     found = [cell.day for cell in matching]
     return {
@@ -100,6 +108,11 @@ def answer(cells: Sequence[Cell], body: dict[str, Any], meta: dict[str, Any]) ->
             "data_range": {"first": f"{min(found)}T08:00:00Z", "last": f"{max(found)}T09:29:58Z"} if found else None,
         },
     }
+
+
+def _with_workspace(names: Sequence[str]) -> list[str]:
+    """Agents of one name in two workspaces are two."""
+    return ["workspace_id", *names] if "agent_id" in names and "workspace_id" not in names else list(names)
 
 
 def started(cell: Cell) -> datetime:
@@ -116,6 +129,10 @@ def matches(cell: Cell, body: dict[str, Any]) -> bool:
 
 def measures(cells: Sequence[Cell], names: Sequence[str]) -> dict[str, Any]:
     return {name: _measure(cells, name) for name in names}
+
+
+def _change(now: Any, then: Any) -> float | None:
+    return None if now is None or not then else (float(now) - float(then)) / float(then)
 
 
 def _measure(cells: Sequence[Cell], name: str) -> Any:
@@ -154,8 +171,31 @@ def _measure(cells: Sequence[Cell], name: str) -> Any:
             sum(cell.runs for cell in cells if cell.error_type and cell.recovered) / with_error if with_error else None
         ),
         "active_users": lambda: len({cell.user_id for cell in cells if cell.user_id}),
+        "active_agents": lambda: len({(cell.workspace_id, cell.agent_id) for cell in cells}),
+        "runs_with_errors": lambda: sum(cell.runs for cell in cells if _has_error(cell)),
+        "mean_time_to_recovery_ms": lambda: _mean_recovery_ms(cells),
+        "first_run_at": lambda: _instant(min(map(started, cells), default=None)),
+        "last_run_at": lambda: _instant(max(map(started, cells), default=None)),
     }
     return computed[name]()
+
+
+def _has_error(cell: Cell) -> bool:
+    return bool(cell.error_type) or cell.status in ERRORS
+
+
+def _mean_recovery_ms(cells: Sequence[Cell]) -> float | None:
+    recovered = [cell for cell in cells if cell.error_type and cell.recovered]
+    runs = sum(cell.runs for cell in recovered)
+    return sum(cell.runs * (2500 + 100 * len(cell.error_type)) for cell in recovered) / runs if runs else None
+
+
+def _instant(value: datetime | None) -> str | None:
+    return None if value is None else value.isoformat().replace("+00:00", "Z")
+
+
+def _sortable(value: Any) -> float:
+    return datetime.fromisoformat(value).timestamp() if isinstance(value, str) and ":" in value else float(value or 0)
 
 
 def _known(cells: Sequence[Cell], names: Sequence[str]) -> dict[str, dict[str, int]]:
@@ -177,9 +217,7 @@ def _groups(cells: Sequence[Cell], body: dict[str, Any]) -> list[tuple[tuple[Any
         by_key[_key(cell, names)].append(cell)
     ranked = sorted(by_key, key=lambda key: (-sum(cell.runs for cell in by_key[key]), key))
     for entry in reversed(body.get("order", [])):
-        ranked.sort(
-            key=lambda key: float(_measure(by_key[key], entry["by"]) or 0), reverse=entry["direction"] == "desc"
-        )
+        ranked.sort(key=lambda key: _sortable(_measure(by_key[key], entry["by"])), reverse=entry["direction"] == "desc")
     limit = body.get("limit", 100)
     groups = [(key, False, by_key[key]) for key in ranked[:limit]]
     rest = [cell for key in ranked[limit:] for cell in by_key[key]]
@@ -193,7 +231,10 @@ def _key(cell: Cell, names: Sequence[str]) -> tuple[Any, ...]:
 
 
 def _value(cell: Cell, name: str) -> Any:
-    computed = {"weekday": cell.day.isoweekday(), "session_id": cell.session_id, "parent_run_id": cell.parent_run_id}
+    computed = {
+        "weekday": cell.day.isoweekday(), "session_id": cell.session_id, "parent_run_id": cell.parent_run_id,
+        "has_error": _has_error(cell), "run_id": f"{cell.agent_id}-{cell.day}-{cell.status}",
+    }  # fmt: skip
     return computed[name] if name in computed else getattr(cell, name)
 
 

@@ -9,7 +9,7 @@ import os
 import re
 import tomllib
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +20,15 @@ from runtally_ui.agent_series import agent_runs_frame, runs_by_agent
 from runtally_ui.answers import QueryAnswer
 from runtally_ui.chart_data import Palette
 from runtally_ui.colours import SLOTS, series_domain
+from runtally_ui.error_bars import error_bars, error_bars_frame
+from runtally_ui.error_table import error_name
 from runtally_ui.launch import ENTRY_SCRIPT
 from runtally_ui.ranking import ranked_bars, ranking_frame
 from runtally_ui.scatter import call_cost_chart, call_cost_frame
-from runtally_ui.trend_data import Series, trend_frame
+from runtally_ui.trend_data import Series, steps, trend_frame
 from runtally_ui.trends import Look, bar_trend, line_trend
+from runtally_ui.version_marks import Sight, with_marks
+from runtally_ui.week_hours import week_hours_chart, week_hours_frame
 from ui.fleet import KINDS, fleet
 from ui.stub_api import StubApi
 
@@ -36,6 +40,9 @@ PER_RUN = Series("cost_per_run_usd", "money", "Cost per run")
 RATE = Series("success_rate", "share", "Success rate")
 CACHE = Series("cache_hit_rate", "share", "Cache hit rate")
 MEAN = Series("avg_duration_ms", "duration", "Avg duration")
+FAILURES = Series("failure_rate", "share", "Failure rate")
+FAILED = Series("errors", "count", "Failed runs")
+RUNS = Series("runs", "count", "Executions")
 P95 = Series("p95_duration_ms", "duration", "p95 duration")
 
 Chart = alt.Chart | alt.LayerChart
@@ -84,7 +91,32 @@ def calls_against_cost() -> Chart:
     return call_cost_chart(call_cost_frame(QueryAnswer.model_validate(runs)))
 
 
-@pytest.mark.parametrize("draw", [cost, duration, success_with_band, agents, cache_by_model, calls_against_cost])
+def failures_with_versions() -> Chart:
+    answer = ask(["failure_rate", "errors"], granularity="day")
+    days = steps(answer.rows, "day", NOW)
+    sights = [Sight(days[place].start + timedelta(hours=6), f"Code review 2.{place}") for place in (4, 5, 5, 16, 29)]
+    frame = with_marks(trend_frame(answer, FAILURES, NOW, beside=(FAILED,)), days, sights)
+    return line_trend(frame, FAILURES, look=Look("red", marked=True, beside=(FAILED.title,)))
+
+
+def error_types() -> Chart:
+    days = {"from": ["2026-10-23"], "to": ["2026-11-21"]}
+    found = QueryAnswer(data=StubApi(fleet(TODAY), TODAY).answer("/api/v1/errors", days)[1]["by_type"])
+    return error_bars(error_bars_frame(found, error_name, error_name, "runs"), height=300)
+
+
+def failing_hours() -> Chart:
+    frame = week_hours_frame(ask(["errors"], ("weekday", "hour")), FAILED, (RUNS,))
+    return week_hours_chart(frame, (FAILED.title, RUNS.title))
+
+
+DRAWN = [
+    cost, duration, success_with_band, agents, cache_by_model, calls_against_cost, failures_with_versions, error_types,
+    failing_hours,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("draw", DRAWN)
 def test_a_chart_looks_as_approved(draw: Callable[[], Chart]) -> None:
     picture = APPROVED / f"{draw.__name__}.svg"
     drawn = svg(draw())
@@ -104,6 +136,8 @@ def svg(chart: Chart) -> str:
     text = json.dumps(body)
     for name in ("primary", "green", "red", "orange", "gray"):
         text = text.replace(f'"value": "{name}"', f'"value": "{light[name + "Color"]}"')
+    # The one range of a scale that names colours: the heatmap's.
+    text = text.replace('["red", "gray"]', f'["{light["redColor"]}", "{light["grayColor"]}"]')
     found: str = vl_convert.vegalite_to_svg(json.loads(text))
     return found
 

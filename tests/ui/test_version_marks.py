@@ -58,11 +58,14 @@ def test_versions_of_one_step_are_one_mark_and_labels_keep_their_distance() -> N
     sights = [Sight(days[place].start + timedelta(hours=hour), f"v{place}-{hour}") for place, hour in
               [(0, 1), (0, 2), (2, 1), (6, 1), (16, 1), (29, 1)]]  # fmt: skip
     frame = with_marks(trend_frame(answer, RATE, NOW), days, [*sights, Sight(days[-1].end, "too late")])
-    marked = frame[frame["seen"].notna()]
+    marked = frame[frame["mark"] != ""]
     assert list(marked["mark"]) == ["2 versions", "v2-1", "v6-1", "v16-1", "v29-1"]
-    assert list(marked["room"]) == ["narrow", "", "wide", "narrow", "narrow"]
     assert list(marked["side"]) == ["right", "right", "right", "right", "left"]
     assert marked["New versions"].iloc[0] == "v0-1 (23 Oct, 01:00), v0-2 (23 Oct, 02:00)"
+    # A short label two days before the next mark needs a wide chart; the last two share what lies between them.
+    rooms = list(marked["room"])
+    assert rooms[0] > 1000 > rooms[1] > rooms[2]
+    assert rooms[3] == rooms[4] < 300
 
 
 def test_marks_change_data_and_nothing_else() -> None:

@@ -214,6 +214,25 @@ class RunPage(QueryAnswer):
     has_more: bool = False
 
 
+class ErrorLists(Answer):
+    """`GET /api/v1/errors`: what is said of runs with errors by type, category, severity, the most frequent first."""
+
+    by_type: list[dict[str, Any]] = Field(default_factory=list)
+    by_category: list[dict[str, Any]] = Field(default_factory=list)
+    by_severity: list[dict[str, Any]] = Field(default_factory=list)
+    meta: QueryMeta = QueryMeta()
+
+
+class ErrorPatterns(Answer):
+    """`GET /api/v1/errors/patterns`: groups of runs that hold more of the errors than of the runs."""
+
+    by_hour: list[dict[str, Any]] = Field(default_factory=list)
+    by_agent: list[dict[str, Any]] = Field(default_factory=list)
+    by_model: list[dict[str, Any]] = Field(default_factory=list)
+    by_version: list[dict[str, Any]] = Field(default_factory=list)
+    meta: QueryMeta = QueryMeta()
+
+
 class RunRecord(Answer):
     """`GET /api/v1/runs/{run_id}`, every field of it, those of later versions too."""
 

@@ -22,6 +22,8 @@ MODELS_PATH = "/api/v1/analytics/models"
 QUERY_PATH = "/api/v1/query"
 META_PATH = "/api/v1/meta"
 RUNS_PATH = "/api/v1/runs"
+ERRORS_PATH = "/api/v1/errors"
+PATTERNS_PATH = "/api/v1/errors/patterns"
 
 AnswerT = TypeVar("AnswerT", bound=Answer)
 

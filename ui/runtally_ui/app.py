@@ -8,7 +8,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from runtally_ui import clock, filter_bar, formats, refreshing, states
-from runtally_ui.answers import Analytics, QueryAnswer
+from runtally_ui.answers import Analytics, ErrorLists, ErrorPatterns, QueryAnswer
 from runtally_ui.api_client import ApiClient, ApiError
 from runtally_ui.colours import SlotBook
 from runtally_ui.emptiness import whole_range
@@ -23,6 +23,7 @@ FOLDER = Path(__file__).resolve().parent
 STYLE = FOLDER / "style.css"
 # A picture of our own: an icon name would make the browser fetch one from elsewhere.
 MARK = FOLDER / "mark.svg"
+_DATED = (Analytics, QueryAnswer, ErrorLists, ErrorPatterns)
 
 
 @st.cache_resource(show_spinner=False, on_release=lambda client: client.close())
@@ -103,7 +104,8 @@ def _as_of(answers: Answers, page: Page, refresh_seconds: int | None) -> str:
     known = [
         answer.meta.data_as_of
         for answer in answers.all()
-        if isinstance(answer, Analytics | QueryAnswer) and answer.meta.data_as_of is not None
+        if isinstance(answer, Analytics | QueryAnswer | ErrorLists | ErrorPatterns)
+        and answer.meta.data_as_of is not None
     ]
     parts = [f"Data as of {formats.instant(min(known), zone)}"] if known else []
     repeated = refreshing.updated(page.asked.now, zone, refresh_seconds)

@@ -38,6 +38,8 @@ _LABELS = {
     "avg_files_modified": "Files modified per run",
     "success_rate_all": "Success rate, all runs",
     "active_users": "Users",
+    "errors": "Failed runs",
+    "runs_with_errors": "Runs with errors",
     "mean_time_to_recovery_ms": "Mean time to recovery",
 }
 _FORMATS = (

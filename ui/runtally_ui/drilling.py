@@ -10,6 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from runtally_ui import filter_bar, formats
+from runtally_ui.answers import QueryRow
 from runtally_ui.filters import Filters, shared_link
 from runtally_ui.page import Page
 from runtally_ui.periods import Period
@@ -58,9 +59,17 @@ def clicked(key: str, name: str) -> Mapping[str, Any] | None:
 
 
 def runs_behind(
-    page: Page, key: str, title: str, period: Period | None = None, narrowed: Mapping[str, Values] | None = None
+    page: Page,
+    key: str,
+    title: str,
+    period: Period | None = None,
+    narrowed: Mapping[str, Values] | None = None,
+    own: Mapping[str, str] | None = None,
 ) -> None:
-    """What was clicked, the way to its runs, and the way to narrow the whole page to it."""
+    """What was clicked, the way to its runs, and the way to narrow the whole page to it.
+
+    `own` are values of fields that only the page Runs has; nothing else can be narrowed to those.
+    """
     filters = page.asked.filters
     for dimension, value in (narrowed or {}).items():
         filters = with_value(filters, dimension, value)
@@ -69,7 +78,9 @@ def runs_behind(
         st.markdown(f"**{formats.escaped(title)}**", width="content")
         if RUNS_PAGE in page.pages:
             st.page_link(page.pages[RUNS_PAGE], label="Open the runs behind it", icon=":material/arrow_forward:",
-                         query_params=link)  # fmt: skip
+                         query_params={**link, **(own or {})})  # fmt: skip
+        if own:
+            return
         st.button("Show only this", key=f"only-{key}", type="tertiary", icon=":material/filter_alt:",
                   on_click=_narrow, args=(period, dict(narrowed or {})))  # fmt: skip
 
@@ -87,6 +98,21 @@ def run_address(run_id: str, workspace_id: str) -> dict[str, str | list[str]]:
     """The query of a run's page; what else the address says stays, for the way back."""
     kept: dict[str, str | list[str]] = {name: st.query_params.get_all(name) for name in st.query_params}
     return {**kept, "run": run_id, "workspace_id": workspace_id}
+
+
+def open_run(run: QueryRow) -> None:
+    """A callback: `follow` then leads to the run's page. Ids are unique within a workspace only, which becomes the
+    filter.
+    """
+    filter_bar.narrow("workspace_id", run.text("workspace_id"))
+    st.session_state["opened_run"] = run.text("run_id")
+
+
+def follow(page: Page) -> None:
+    """Go to the page of the run that was opened, if one was; to be called before anything is drawn."""
+    opened = st.session_state.pop("opened_run", None)
+    if opened is not None and RUNS_PAGE in page.pages:
+        st.switch_page(page.pages[RUNS_PAGE], query_params={"run": opened})
 
 
 def runs_href(page: Page, filters: Filters, more: Mapping[str, str] | None = None) -> str:

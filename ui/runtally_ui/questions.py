@@ -3,6 +3,7 @@
 A page lists its questions by name; `ask_together` gives the answer, or why there is none, under the same name.
 """
 
+import json
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -77,6 +78,16 @@ class Get:
 
     def ask(self, api: ApiClient) -> Answer:
         return api.get(self.path, self.params, self.shape)
+
+
+@dataclass(frozen=True)
+class Suggested:
+    """A question of `POST /api/v1/query` that the API itself suggested, as the JSON of its body."""
+
+    text: str
+
+    def ask(self, api: ApiClient) -> QueryAnswer:
+        return api.query(json.loads(self.text))
 
 
 def agent_analytics(period: Period, filters: Filters, agent_limit: int = AGENT_LIMIT) -> Get:

@@ -28,11 +28,16 @@ NO_VALUE = "(none)"
 
 
 def ranking_frame(
-    answer: QueryAnswer, series: Series, dimension: str, name: Callable[[QueryRow], str] | None = None
+    answer: QueryAnswer,
+    series: Series,
+    dimension: str,
+    name: Callable[[QueryRow], str] | None = None,
+    label: Callable[[QueryRow], str] | None = None,
 ) -> pd.DataFrame:
     """The ten greatest; groups of which the measure is unknown, and the folded rest, are left out.
 
-    `name` gives a group's name where its value is not one.
+    `name` gives a group's name where its value is not one, `label` what stands at a bar's end where that is more than
+    the measure.
     """
     known = [row for row in answer.rows if row.number(series.measure) is not None and not row.other]
     known.sort(key=lambda row: row.number(series.measure) or 0, reverse=True)
@@ -45,7 +50,7 @@ def ranking_frame(
             "key": row.text(dimension),
             "value": (row.number(series.measure) or 0) / scale,
             "reach": greatest * 1.2 or 1,
-            "label": formats.figure(row.exact(series.measure), series.form),
+            "label": label(row) if label else formats.figure(row.exact(series.measure), series.form),
             series.title: formats.full_figure(row.exact(series.measure), series.form),
             "Runs": formats.full_count(int(row.number("runs") or 0)),
         }

@@ -1,9 +1,7 @@
 """A table of runs, the newest first: a click on a run's id opens its page."""
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pandas as pd
 import streamlit as st
@@ -11,10 +9,11 @@ import streamlit as st
 from runtally_ui import formats
 from runtally_ui.answers import QueryRow
 from runtally_ui.chart_data import Palette
+from runtally_ui.instants import wall_clock
 from runtally_ui.statuses import WORDS, status_words
 
 _ROW_HEIGHT = 32
-_SHOWN_ROWS = 20
+SHOWN_ROWS = 20
 _STATUS_COLOURS = {text: colour for text, colour in WORDS.values()}
 _COLUMNS = (
     "Run", "Status", "Agent", "Workspace", "Started", "Duration", "Model", "Cost", "Tokens", "LLM calls", "Error",
@@ -24,17 +23,25 @@ _COLUMNS = (
 
 def run_frame(runs: Sequence[QueryRow], palette: Palette, timezone: str) -> pd.DataFrame:
     """One row per run; instants as wall-clock times of `timezone`, messages cut to 100 characters."""
-    frame = pd.DataFrame([_row(run, palette, ZoneInfo(timezone)) for run in runs], columns=list(_COLUMNS))
+    frame = pd.DataFrame([_row(run, palette, timezone) for run in runs], columns=list(_COLUMNS))
     for name in ("Duration", "Cost", "Tokens", "LLM calls"):
         frame[name] = frame[name].astype(float)
     return frame
 
 
 def run_table(
-    key: str, runs: Sequence[QueryRow], palette: Palette, timezone: str, open_run: Callable[[QueryRow], None]
+    key: str,
+    runs: Sequence[QueryRow],
+    palette: Palette,
+    timezone: str,
+    open_run: Callable[[QueryRow], None],
+    without: Sequence[str] = (),
+    shown_rows: int = SHOWN_ROWS,
 ) -> None:
-    """Draw it, scrolling beyond twenty rows. `open_run` is called with the run whose id was clicked."""
-    frame = run_frame(runs, palette, timezone)
+    """Draw it, scrolling beyond `shown_rows`, `without` the columns that nothing is known of. `open_run` is called with
+    the run whose id was clicked.
+    """
+    frame = run_frame(runs, palette, timezone).drop(columns=list(without))
     column = st.column_config
 
     def clicked() -> None:
@@ -45,7 +52,7 @@ def run_table(
         key=f"table-{key}",
         hide_index=True,
         row_height=_ROW_HEIGHT,
-        height=_ROW_HEIGHT * min(len(frame), _SHOWN_ROWS) + 40,
+        height=_ROW_HEIGHT * min(len(frame), shown_rows) + 40,
         placeholder=formats.MISSING,
         alt=f"{len(frame)} runs, the newest first",
         column_config={
@@ -65,20 +72,19 @@ def run_table(
             "Tokens": column.NumberColumn(format="localized", width="small"),
             "LLM calls": column.NumberColumn(format="localized", width="small"),
             "Error": column.TextColumn(width=120),
-            "Message": column.TextColumn(width="medium", help="The first 100 characters; the run's page has all."),
+            "Message": column.TextColumn(width="large", help="The first 100 characters; the run's page has all."),
         },
     )  # fmt: skip
 
 
-def _row(run: QueryRow, palette: Palette, zone: ZoneInfo) -> dict[str, Any]:
-    started = run.text("started_at")
+def _row(run: QueryRow, palette: Palette, timezone: str) -> dict[str, Any]:
     duration, cost = run.number("duration_ms"), run.exact("cost_usd")
     return {
         "Run": formats.short_id(run.text("run_id")),
         "Status": [status_words(run)],
         "Agent": agent_name(run, palette),
         "Workspace": run.text("workspace_id"),
-        "Started": datetime.fromisoformat(started).astimezone(zone).replace(tzinfo=None) if started else None,
+        "Started": wall_clock(run.text("started_at"), timezone),
         "Duration": None if duration is None else duration / 1000,
         "Model": formats.cut(run.text("model")) or None,
         "Cost": None if cost is None else float(cost),

@@ -49,7 +49,7 @@ def measure_tile(name: str, answer: QueryAnswer, asked: Asked, book: MeasureBook
     """The tile of one measure of a `totals` question. `rests_on` replaces the note on what is known."""
     now, then = answer.total.number(name), answer.total.earlier(name)
     form = book.format(name)
-    obstacle = _obstacle(answer, asked) or ("no earlier figure" if then is None or now is None else "")
+    obstacle = no_comparison(answer, asked) or ("no earlier figure" if then is None or now is None else "")
     change = None if obstacle or now is None or then is None else _change(name, form, now, then)
     rise = (now or 0) - (then or 0)
     good = {"more is better": rise > 0, "more is worse": rise < 0}.get(judgement(name))
@@ -66,6 +66,11 @@ def measure_tile(name: str, answer: QueryAnswer, asked: Asked, book: MeasureBook
         rests_on=_reason(name, form) if now is None else rests_on or _known(name, answer),
         explanation=book.help(name),
     )
+
+
+def missing_tile(label: str, reason: str) -> Tile:
+    """The place of a figure that there is none of."""
+    return Tile(label, NOT_AVAILABLE, None, "off", "gray", "", reason, "")
 
 
 def draw_tiles(tiles: Sequence[Tile]) -> None:
@@ -97,7 +102,7 @@ def _draw_tile(tile: Tile) -> None:
             st.caption(formats.escaped(line))
 
 
-def _obstacle(answer: QueryAnswer, asked: Asked) -> str:
+def no_comparison(answer: QueryAnswer, asked: Asked) -> str:
     """Why no figure of this answer has a change; empty when each may."""
     before = asked.before
     if before is None:
