@@ -1,32 +1,20 @@
 """The dashboard in a real Chromium over the stub API. Screenshots stay under `artifacts/`."""
 
-import os
 import re
-import signal
-import socket
-import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import httpx
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
-from runtally_ui.launch import command, environment
-from runtally_ui.settings import UiSettings
+from ui.dashboard_process import CHROMIUM, FLAGS, dashboard_over
 from ui.fleet import fleet
 from ui.stub_api import StubApi, serving
 
 pytestmark = pytest.mark.browser
 
-CHROMIUM = Path("/usr/bin/chromium")
 ARTIFACTS = Path(__file__).resolve().parents[2] / "artifacts" / "ui"
 CHART = "[data-testid=stVegaLiteChart] svg.marks"
-FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 # On any page but the root Streamlit's client looks for its server below the page's address first.
 PROBES = re.compile(r"/(analytics|efficiency|runs)/_stcore/(health|host-config)$")
 
@@ -36,7 +24,7 @@ def dashboard() -> Iterator[tuple[StubApi, str]]:
     """The stub and the address of a Streamlit process over it."""
     today = datetime.now(UTC).date()
     stub = StubApi(fleet(today), today)
-    with serving(stub) as api_url, _streamlit(api_url) as url:
+    with serving(stub) as api_url, dashboard_over(api_url) as url:
         yield stub, url
 
 
@@ -254,23 +242,3 @@ def _keep(page: Page, name: str) -> None:
     height = page.locator(".stMainBlockContainer").evaluate("node => node.scrollHeight")
     page.set_viewport_size({"width": (page.viewport_size or {"width": 1440})["width"], "height": height + 20})
     page.screenshot(path=str(ARTIFACTS / f"{name}.png"), animations="disabled")
-
-
-@contextmanager
-def _streamlit(api_url: str) -> Iterator[str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    settings = UiSettings(api_url=api_url, ui_port=port)
-    process = subprocess.Popen(
-        command(settings), env=environment(settings, os.environ), cwd="/", stdout=subprocess.DEVNULL
-    )
-    try:
-        url = f"http://127.0.0.1:{port}"
-        transport = httpx.HTTPTransport(retries=8)
-        with httpx.Client(transport=transport, timeout=30) as client:
-            assert client.get(f"{url}/_stcore/health").status_code == 200
-        yield url
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(20)
