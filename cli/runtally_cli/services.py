@@ -32,7 +32,7 @@ async def serve_api() -> None:
     from runtally_api.settings import ApiSettings
 
     settings = ApiSettings()
-    store = Store(server_location(reading=True), settings.max_query_seconds)
+    store = Store(server_location(reading=True), settings.max_query_seconds, settings.max_query_memory_bytes)
     app = create_app(settings, KafkaConnection.from_environment(), store)
     config = uvicorn.Config(app, host=settings.host, port=settings.api_port, log_level="info", access_log=False)
     try:

@@ -44,13 +44,16 @@ class Writer(Protocol):
 class Store:
     """Reader and Writer over one engine, embedded or server, for any number of threads.
 
+    A query takes at most `max_execution_seconds`, and of the engine's memory `max_memory_bytes` where that is given.
     Opening it is cheap: a call connects when no client is idle, so there are never more clients than calls at
     once. `close()` closes the idle ones, and those in use when their call ends.
     """
 
-    def __init__(self, location: StoreLocation, max_execution_seconds: int = 30) -> None:
+    def __init__(
+        self, location: StoreLocation, max_execution_seconds: int = 30, max_memory_bytes: int | None = None
+    ) -> None:
         self.location = location
-        self._read_settings = read_settings(max_execution_seconds)
+        self._read_settings = read_settings(max_execution_seconds, max_memory_bytes)
         self._write_settings: Settings = {**WRITE, "max_execution_time": WRITE_SECONDS}
         self._max_execution_seconds = max_execution_seconds
         self._idle: list[Client] = []

@@ -38,6 +38,9 @@ WRITE: Settings = {
 }
 
 
-def read_settings(max_execution_seconds: int) -> Settings:
-    """The read profile with a bound on a question's time."""
-    return {**READ, "max_execution_time": max_execution_seconds}
+def read_settings(max_execution_seconds: int, max_memory_bytes: int | None) -> Settings:
+    """The read profile with bounds on a question's time and memory."""
+    bounds: Settings = {"max_execution_time": max_execution_seconds}
+    if max_memory_bytes is not None:
+        bounds["max_memory_usage"] = max_memory_bytes
+    return {**READ, **bounds}

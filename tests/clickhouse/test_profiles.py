@@ -98,6 +98,18 @@ def test_the_read_profile_is_in_force(store: Store) -> None:
     assert {"deduplicate_insert", "async_insert"} <= set(WRITE)
 
 
+def test_a_query_takes_no_more_memory_than_it_may(store: Store) -> None:
+    """Whatever is asked: the bound is the connection's, not a statement's."""
+    dear = "SELECT count() AS groups FROM (SELECT number FROM numbers(3000000) GROUP BY number)"
+    assert store.query(dear, {}) == [{"groups": 3_000_000}]
+    bounded = Store(store.location, max_memory_bytes=20_000_000)
+    with pytest.raises(StoreRefused) as refused:
+        bounded.query(dear, {})
+    assert refused.value.code == 241
+    assert bounded.query("SELECT 1 AS one", {}) == [{"one": 1}]
+    bounded.close()
+
+
 def test_reads_merge_and_unmerged_reads_do_not(store: Store) -> None:
     store.command("SYSTEM STOP MERGES agent_runs")
     try:

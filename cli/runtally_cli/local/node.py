@@ -43,7 +43,8 @@ async def run_node() -> bool:
     settings = LocalSettings()
     connection = KafkaConnection.from_environment()
     api_settings = ApiSettings()
-    store = Store(store_location(settings.data_dir), api_settings.max_query_seconds)
+    location = store_location(settings.data_dir)
+    store = Store(location, api_settings.max_query_seconds, api_settings.max_query_memory_bytes)
     try:
         migrate(store)
         check_writes_count_twice(store)
