@@ -3,6 +3,8 @@
 from datetime import UTC, date, datetime
 
 import pytest
+from runtally_ui.filters import Filters
+from runtally_ui.page import Asked
 from runtally_ui.periods import (
     CUSTOM,
     before_words,
@@ -12,6 +14,7 @@ from runtally_ui.periods import (
     newest_days,
     resolve_period,
 )
+from runtally_ui.questions import MOST_POINTS
 
 NOW = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
 TODAY = date(2026, 11, 21)
@@ -91,3 +94,23 @@ def test_a_relative_range_moves_with_the_clock_and_a_custom_one_stays() -> None:
 )
 def test_what_a_change_is_against(preset: str, comparison: str, words: str) -> None:
     assert before_words(resolve_period(preset, (), "UTC", NOW), comparison) == words
+
+
+@pytest.mark.parametrize(
+    ("choice", "granularity", "step", "series"),
+    [("30d", "auto", "auto", 20), ("30d", "day", "day", 20), ("7d", "hour", "hour", 20), ("90d", "hour", "auto", 20),
+     ("24h", "quarter_hour", "quarter_hour", 20)],
+)  # fmt: skip
+def test_a_chart_holds_the_steps_of_its_series(choice: str, granularity: str, step: str, series: int) -> None:
+    asked = Asked(resolve_period(choice, (), "UTC", NOW), Filters(), None, granularity, NOW)
+    assert (asked.step, asked.series_that_fit(20)) == (step, series)
+
+
+def test_many_steps_leave_room_for_fewer_series_and_never_for_more_points_than_a_chart_holds() -> None:
+    days = ("2026-11-06", "2026-11-21")
+    asked = Asked(resolve_period(CUSTOM, days, "UTC", NOW), Filters(), None, "hour", NOW)
+    assert asked.step == "hour"
+    fit = asked.series_that_fit(20)
+    hours = 16 * 24
+    assert 0 < fit < 20
+    assert (fit + 1) * hours <= MOST_POINTS < (fit + 2) * (hours + 1)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from math import ceil
 from typing import Protocol
 
 from streamlit.navigation.page import StreamlitPage
@@ -12,10 +13,11 @@ from runtally_ui.catalogue import MeasureBook
 from runtally_ui.chart_data import Palette
 from runtally_ui.filters import Filters
 from runtally_ui.periods import Period, before_words, local_today, moved_to
-from runtally_ui.questions import Answers, Query, Question
+from runtally_ui.questions import Answers, Query, Question, groups_that_fit
 
 _STEP_HOURS = {"minute": 1 / 60, "quarter_hour": 0.25, "hour": 1, "day": 24, "week": 168, "month": 730}
 _MOST_STEPS = 400
+_MOST_AUTO_STEPS = 170  # the hours of a week: `auto` makes no more
 
 
 @dataclass(frozen=True)
@@ -45,9 +47,16 @@ class Asked:
     @property
     def step(self) -> str:
         """The granularity, unless that would make more steps than a chart can show: then `auto`."""
+        return self.granularity if self.granularity != "auto" and self._steps <= _MOST_STEPS else "auto"
+
+    @property
+    def _steps(self) -> int:
         hours = (self.period.end - self.period.start).total_seconds() / 3600
-        fits = self.granularity != "auto" and hours / _STEP_HOURS[self.granularity] <= _MOST_STEPS
-        return self.granularity if fits else "auto"
+        return ceil(hours / _STEP_HOURS[self.granularity]) + 1
+
+    def series_that_fit(self, wanted: int) -> int:
+        """As many of the wanted series as one chart can show the steps of; the API folds the others into one."""
+        return min(wanted, groups_that_fit(_MOST_AUTO_STEPS if self.step == "auto" else self._steps))
 
     def totals(self, *measures: str) -> Query:
         """One row over the whole period, with the period compared with. Narrow it by `dataclasses.replace`."""

@@ -30,7 +30,7 @@ def questions(asked: Asked) -> Mapping[str, Question]:
     """All of the page, asked together. Of the period before only sums by day are drawn, so one agent is enough."""
     by_agent = Query(
         asked.period, asked.filters, ("runs", "succeeded", "errors"), ("workspace_id", "agent_id"),
-        granularity=asked.step, limit=SERIES_AGENTS, other=True,
+        granularity=asked.step, limit=asked.series_that_fit(SERIES_AGENTS), other=True,
     )  # fmt: skip
     found: dict[str, Question] = {
         "totals": asked.totals(*TILES[1:], "root_runs", "succeeded", "errors", "cancelled", "input_tokens",
