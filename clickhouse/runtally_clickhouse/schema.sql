@@ -175,6 +175,17 @@ ENGINE = ReplacingMergeTree(stopped_at)
 ORDER BY (stream, topic, partition, stopped_offset, judged_from)
 SETTINGS non_replicated_deduplication_window = 0, replicated_deduplication_window = 0, index_granularity = 8192;
 
+CREATE TABLE rollup_checks
+(
+    `checked_at` DateTime64(3, 'UTC'),
+    `compared` UInt64,
+    `drifted` Array(DateTime('UTC'))
+)
+ENGINE = MergeTree
+ORDER BY checked_at
+TTL toDateTime(checked_at) + toIntervalDay(90)
+SETTINGS non_replicated_deduplication_window = 0, replicated_deduplication_window = 0, index_granularity = 8192;
+
 CREATE TABLE run_rollup
 (
     `bucket` DateTime('UTC'),

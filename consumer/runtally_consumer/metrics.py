@@ -97,7 +97,7 @@ class ConsumerMetrics:
         )
         self.rollup_seconds = Counter(
             "runtally_consumer_rollup_seconds",
-            "Time spent on rollups: `look` for what is out of date, `refresh`, `drop` of generations nobody reads.",
+            "Time spent on rollups: `look` for dirty ones, `refresh`, `drop` of what is not read, `compare` with runs.",
             ["step"],
             registry=self.registry,
         )
@@ -113,7 +113,17 @@ class ConsumerMetrics:
         )
         self.rollup_failures = Counter(
             "runtally_consumer_rollup_failures",
-            "Times that looking, refreshing or dropping failed; it goes again.",
+            "Times that looking, refreshing, dropping or comparing failed; it goes again.",
+            registry=self.registry,
+        )
+        self.rollup_compared = Counter(
+            "runtally_consumer_rollup_compared_buckets",
+            "Clean buckets whose rollup was compared with their runs.",
+            registry=self.registry,
+        )
+        self.rollup_drifted = Counter(
+            "runtally_consumer_rollup_drifted_buckets",
+            "Clean buckets whose rollup was not what their runs said; they were rolled up anew.",
             registry=self.registry,
         )
         self.rollup_dirty_buckets = Gauge(

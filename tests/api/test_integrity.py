@@ -1,7 +1,10 @@
 """`GET /api/v1/integrity` counts what it says, and nothing when there is nothing."""
 
+from datetime import UTC, datetime, timedelta
+
 from api.door import Door, run
 from runtally_api.ledger_gaps import Gap, examine
+from runtally_clickhouse.rollup_drift import RollupsChecked, tell_checked
 
 TOPIC = "agent-runs.v1"
 
@@ -12,7 +15,9 @@ def test_an_empty_store_is_well(door: Door) -> None:
     assert (answer["split_runs"], answer["duplicates_held"], answer["ledger_gaps"]) == (0, 0, 0)
     assert answer["stored"] == {"rows": 0, "runs": 0, "deleted_runs": 0}
     assert answer["ledger"] == {"streams": 0, "partitions": 0, "missing_offsets": 0, "gaps": []}
-    assert [check["value"] for check in answer["checks"]] == [0, 0, 0, None]
+    assert [check["value"] for check in answer["checks"]] == [0, 0, 0, None, None]
+    assert [check["ok"] for check in answer["checks"]] == [True, None, True, None, None]
+    assert (answer["rollup_drift"], answer["rollups"]) == (None, {"compared": 0, "drifted": []})
 
 
 def test_one_id_with_two_starts_is_a_split_run(door: Door) -> None:
@@ -76,6 +81,21 @@ def test_gaps_of_the_ledger(door: Door) -> None:
         "gaps": [{"stream": "test-cluster", "topic": TOPIC, "partition": 0, "first_offset": 20, "last_offset": 21}],
     }
     assert answer["meta"]["freshness_seconds"] == 0.0
+
+
+def test_rollups_that_had_drifted_are_told_for_a_day(door: Door) -> None:
+    store = door.publisher.store
+    door.now = datetime.now(UTC)  # the store's own clock says when it was found
+    tell_checked(store, RollupsChecked(40, ()))
+    answer = door.get("/api/v1/integrity")
+    assert (answer["ok"], answer["rollup_drift"], answer["rollups"]["compared"]) == (True, 0, 40)
+    for _ in range(2):  # told twice it is the same
+        tell_checked(store, RollupsChecked(10, (1_795_251_600, 1_795_252_500)))
+    answer = door.get("/api/v1/integrity")
+    assert (answer["ok"], answer["rollup_drift"]) == (False, 2)
+    assert answer["rollups"] == {"compared": 60, "drifted": ["2026-11-21T09:15:00Z", "2026-11-21T09:00:00Z"]}
+    door.now += timedelta(hours=25)
+    assert door.get("/api/v1/integrity")["rollup_drift"] is None
 
 
 def test_a_local_brokers_offsets_begin_at_zero() -> None:

@@ -14,7 +14,7 @@ import pytest
 from api.door import Door, run
 from api.query_oracle import STATUSES as SHOWN_STATUSES
 from api.query_oracle import TAG, World, dimension, measures
-from clickhouse.rolling_up import Until, mark, merge, refresh
+from clickhouse.rolling_up import Until, drop_superseded, mark, merge, refresh
 from runtally.events import RunFeedback, RunSnapshot
 from runtally.fields import STATUSES
 from runtally_clickhouse.catalogue import unix_ms
@@ -91,7 +91,8 @@ def _snapshot(draw: random.Random, workspace_id: str, run_id: str, started: date
 def store_in_pieces(door: Door, draw: random.Random, snapshots: list[dict[str, Any]]) -> list[RunSnapshot]:
     """Insert the snapshots in a few blocks, none of them ordered, and give them back.
 
-    Between the steps of it refreshers come by, some of which crash; an insert whose mark was lost is delivered again.
+    Between the steps of it refreshers come by, some of which crash, and clean-up; an insert whose mark was lost is
+    delivered again.
     """
     store = door.publisher.store
     events = [RunSnapshot.model_validate(snapshot) for snapshot in snapshots]
@@ -115,6 +116,8 @@ def store_in_pieces(door: Door, draw: random.Random, snapshots: list[dict[str, A
 def _refresh(store: Store, draw: random.Random) -> None:
     if draw.random() < 0.6:
         refresh(store, draw, draw.choice(list(Until)), draw.choice([0.3, 0.7, 1.0]))
+    if draw.random() < 0.3:
+        drop_superseded(store, draw)
     if draw.random() < 0.2:
         merge(store, *draw.sample(["agent_runs", "bucket_changes", "bucket_rollups", "run_rollup"], 2))
 

@@ -7,7 +7,15 @@ from enum import StrEnum
 
 import pyarrow as pa
 from runtally_clickhouse.client import Store
-from runtally_clickhouse.rollups import RecomputeLimits, dirty_buckets, new_generation, publish, recompute
+from runtally_clickhouse.rollups import (
+    RecomputeLimits,
+    dirty_buckets,
+    drop_generations,
+    new_generation,
+    publish,
+    recompute,
+    superseded_generations,
+)
 
 LIMITS = RecomputeLimits(max_memory_bytes=2**30, spill_bytes=2**28, max_threads=2)
 BUCKET_MS = 900_000
@@ -56,6 +64,15 @@ def _roll_up(store: Store, draw: random.Random, seen: dict[int, int], until: Unt
     if until in (Until.PUBLISHED, Until.TWICE):
         for generation in draw.sample(generations, len(generations)):
             publish(store, seen, generation)
+
+
+def drop_superseded(store: Store, draw: random.Random) -> int:
+    """Clean up: drop a share of the generations below the current ones, as if no question ran. How many there were."""
+    superseded = superseded_generations(store, 100)
+    ripe = [(one.start_s, generation) for one in superseded for generation in one.generations]
+    if ripe:
+        drop_generations(store, draw.sample(ripe, draw.randint(1, len(ripe))))
+    return len(ripe)
 
 
 def merge(store: Store, *tables: str) -> None:

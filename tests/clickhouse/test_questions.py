@@ -44,6 +44,8 @@ OF_INGESTION = {
 }
 # Rollups as they are kept; what is in them is made of the catalogue's relations.
 OF_ROLLUPS: dict[str, list[str]] = {
+    "clean_buckets": [],
+    "differing_buckets": [],
     "dirty_buckets": [],
     "drop_generations": [],
     "greatest_generation": [],
@@ -52,7 +54,9 @@ OF_ROLLUPS: dict[str, list[str]] = {
     "publish_rollups": [],
     "rolled_up_cells": ["FROM run_cells"],
     "rollup_status": ["agent_runs"],
+    "rollups_checked": [],
     "superseded_generations": [],
+    "tell_rollups_checked": [],
 }
 # What the questions of the catalogue are composed of, and what each of it reads; tests/clickhouse/measures asks them.
 OF_THE_CATALOGUE: dict[str, list[str]] = {

@@ -1,10 +1,12 @@
 """`GET /api/v1/integrity`: the product checks itself, and shows it."""
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from fastapi import APIRouter
 from runtally_clickhouse.catalogue import RunFilters, RunQuestion, ask, ledger_ranges, stored_rows
+from runtally_clickhouse.rollup_drift import RollupsChecked, rollups_checked
 
 from runtally_api import examples
 from runtally_api.dependencies import OpenQuery, Parts
@@ -16,12 +18,14 @@ from runtally_api.meta import build_meta
 from runtally_api.saved_questions import COVERED, ask_together, coverage_of, make_question
 from runtally_api.timing import TimedRoute
 
+DRIFT_TOLD_FOR = timedelta(hours=24)
+
 router = APIRouter(prefix="/api/v1", tags=["integrity"], route_class=TimedRoute)
 
 
 @router.get("/integrity", response_model=Integrity, responses=documented({**EXAMPLE, "meta": examples.META}, 422, 503))
 def integrity(parts: Parts, query: OpenQuery) -> dict[str, Any]:
-    """Split runs, duplicates held, gaps of the ledger, freshness: what could make an answer wrong, counted.
+    """Split runs, duplicates held, gaps of the ledger, drift of rollups, freshness: what could make an answer wrong.
 
     Range and filters narrow the split runs alone. No default range.
     """
@@ -33,16 +37,19 @@ def integrity(parts: Parts, query: OpenQuery) -> dict[str, Any]:
             lambda: ask(parts.reader, RunQuestion.SPLIT_RUNS, query.scope, {"limit": EXAMPLES}),
             lambda: stored_rows(parts.store, replace(query.scope, filters=RunFilters())),
             lambda: examine(ledger_ranges(parts.reader)),
+            lambda: rollups_checked(parts.reader, _full_minute(query.now) - DRIFT_TOLD_FOR),
         ],
     )
-    split, stored, ledger = told.beside
+    split, stored, ledger, rollups = told.beside
     split_runs = split[0]["split_runs"] if split else 0
     duplicates = max(0, stored["stored_rows"] - stored["runs"] - stored["deleted_runs"])
+    drift = len(rollups.drifted) if rollups.compared or rollups.drifted else None
     found = checks(
         {
             "split_runs": split_runs,
             "duplicates_held": duplicates,
             "ledger_gaps": len(ledger.gaps),
+            "rollup_drift": drift,
             "freshness_seconds": told.freshness.seconds,
         }
     )
@@ -51,6 +58,7 @@ def integrity(parts: Parts, query: OpenQuery) -> dict[str, Any]:
         "split_runs": split_runs,
         "duplicates_held": duplicates,
         "ledger_gaps": len(ledger.gaps),
+        "rollup_drift": drift,
         "checks": found,
         "split": [_split_run(row) for row in split],
         "stored": {
@@ -59,6 +67,7 @@ def integrity(parts: Parts, query: OpenQuery) -> dict[str, Any]:
             "deleted_runs": stored["deleted_runs"],
         },
         "ledger": _coverage(ledger),
+        "rollups": _compared(rollups),
         "meta": build_meta(query, told.freshness, told.data_range, coverage_of(told.answers[0])),
     }
 
@@ -89,3 +98,13 @@ def _coverage(ledger: Ledger) -> dict[str, Any]:
             for gap in ledger.gaps[:EXAMPLES]
         ],
     }
+
+
+def _full_minute(now: datetime) -> datetime:
+    """So that the question is the same for a minute, and may be answered from memory."""
+    return now.replace(second=0, microsecond=0)
+
+
+def _compared(rollups: RollupsChecked) -> dict[str, Any]:
+    starts = [instant(datetime.fromtimestamp(start, UTC)) for start in rollups.drifted[:EXAMPLES]]
+    return {"compared": rollups.compared, "drifted": starts}

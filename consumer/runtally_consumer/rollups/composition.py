@@ -12,10 +12,12 @@ from runtally_clickhouse.rollups import ReaderWriter, RecomputeLimits
 
 from runtally_consumer.metrics import ConsumerMetrics
 from runtally_consumer.records import Partition
+from runtally_consumer.rollups.comparing import CONFIRM_SECONDS, DriftWatch, Suspects
 from runtally_consumer.rollups.dropping import GenerationClock
 from runtally_consumer.rollups.keeping import RollupKeeper
 from runtally_consumer.rollups.planning import Planner, PlannerLimits
 from runtally_consumer.rollups.refreshing import Refresher
+from runtally_consumer.rollups.turns import Turns
 from runtally_consumer.settings import ConsumerSettings
 
 # So that one of the group does it; that two do it at once for a while is harmless.
@@ -37,7 +39,8 @@ async def rollups_kept(
         time.monotonic,
         secrets.randbits,
     )
-    keeper = RollupKeeper(refresher, lambda: owns(OWNED_WITH))
+    watch = DriftWatch(store, recompute_limits(settings), metrics, time.monotonic, Suspects(CONFIRM_SECONDS))
+    keeper = RollupKeeper(Turns([refresher, watch], time.monotonic), lambda: owns(OWNED_WITH))
     keeping = asyncio.create_task(keeper.run())
     try:
         yield

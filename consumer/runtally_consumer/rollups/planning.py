@@ -36,8 +36,7 @@ def newest_slice(due: Sequence[DirtyBucket], most: int) -> list[DirtyBucket]:
     """The first of these, newest first, as far as they lie in one month (UTC): one INSERT SELECT."""
     if not due:
         return []
-    month = _month(due[0])
-    return [bucket for bucket in due[:most] if _month(bucket) == month]
+    return [bucket for bucket in due[:most] if same_month(bucket.start_s, due[0].start_s)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +93,7 @@ class Planner:
         return seconds * (1 / self._limits.share - 1)
 
 
-def _month(bucket: DirtyBucket) -> tuple[int, int]:
-    at = datetime.fromtimestamp(bucket.start_s, UTC)
-    return at.year, at.month
+def same_month(one_s: int, other_s: int) -> bool:
+    """Whether two instants (Unix seconds) lie in one month (UTC), and so their runs in one partition."""
+    one, other = (datetime.fromtimestamp(instant, UTC) for instant in (one_s, other_s))
+    return (one.year, one.month) == (other.year, other.month)

@@ -103,7 +103,7 @@ class Refresher:
             self._looked_for_unmarked = True
         if now >= self._next_drop:
             self._next_drop = now + DROP_EVERY_SECONDS
-            if self._drop(now):
+            if self._drop():
                 return True
         return self._refresh(now)
 
@@ -122,9 +122,10 @@ class Refresher:
             self._planner.nothing_below()
         return False
 
-    def _drop(self, now: float) -> bool:
+    def _drop(self) -> bool:
         listed = self._timed("look", superseded_generations, self._store, LISTED_SUPERSEDED)
-        ripe = self._generations.ripe(listed, now)[:BUCKETS_AT_ONCE]
+        # By the clock after the look: what it saw as current may have become so during it.
+        ripe = self._generations.ripe(listed, self._monotonic())[:BUCKETS_AT_ONCE]
         if not ripe:
             return False
         self._timed("drop", drop_generations, self._store, ripe)
