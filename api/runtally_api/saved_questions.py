@@ -6,8 +6,10 @@ from functools import partial
 from typing import Any, Final
 
 from runtally_clickhouse.catalogue import RunScope
+from runtally_clickhouse.client import Row
 from runtally_clickhouse.errors import StoreRefused
 from runtally_clickhouse.measures.asking import Answer, TooManyRows, Values, ask_question
+from runtally_clickhouse.measures.cell_questions import CellQuestion, ask_cells
 from runtally_clickhouse.measures.composition import Limits
 from runtally_clickhouse.measures.definitions import MEASURES, STATUSES
 from runtally_clickhouse.measures.question import Filter, Order, Question
@@ -67,8 +69,7 @@ def bounded_steps(time: TimeRange, granularity: Granularity | None, most_rows: i
 
 def answer_question(parts: ApiParts, question: Question, scope: RunScope) -> Answer:
     """Ask within the limits of the settings. Blocks; raises `InvalidQuery` when the answer takes more than it may."""
-    settings = parts.settings
-    limits = Limits(settings.max_query_memory_bytes, settings.max_query_rows, settings.rollup_rows)
+    limits = _limits(parts)
     try:
         return ask_question(parts.reader, question, scope, limits)
     except TooManyRows as error:
@@ -105,6 +106,18 @@ def ask_together(
     tasks: list[Callable[[], Any]] = [partial(answer_question, parts, each, query.scope) for each in questions]
     data_range, *found = all_of(parts.pool, [lambda: read_data_range(parts.reader, query), *tasks, *beside])
     return Told(freshness, data_range, tuple(found[: len(tasks)]), tuple(found[len(tasks) :]))
+
+
+def answer_of_cells(
+    parts: ApiParts, question: CellQuestion, scope: RunScope, day_starts_ms: tuple[int, ...] = ()
+) -> list[Row]:
+    """The rows of a fixed question, out of rollups where they pay. Blocks; raises as `ask_cells`."""
+    return ask_cells(parts.reader, question, scope, _limits(parts), day_starts_ms)
+
+
+def _limits(parts: ApiParts) -> Limits:
+    settings = parts.settings
+    return Limits(settings.max_query_memory_bytes, settings.max_query_rows, settings.rollup_rows)
 
 
 def shown(values: Values, measures: Sequence[str]) -> dict[str, Any]:

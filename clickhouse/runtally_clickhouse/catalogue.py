@@ -20,14 +20,11 @@ _PLACEHOLDER = re.compile(r"\{(\w+):[\w()]+\}")
 
 
 class RunQuestion(StrEnum):
-    """The questions about runs; each value is the stem of its file."""
+    """The questions about single runs; each value is the stem of its file. measures/ has those that cells answer."""
 
     AGENTS_SEEN = "agents_seen"
     DATA_RANGE = "data_range"
-    RUNS_BY_AGENT = "runs_by_agent"
-    RUNS_BY_AGENT_AND_DAY = "runs_by_agent_and_day"
     RUNS_BY_ID = "runs_by_id"
-    RUNS_BY_MODEL = "runs_by_model"
     RUNS_NEWEST_FIRST = "runs_newest_first"
     SPLIT_RUNS = "split_runs"
     USAGE_BY_DAY = "usage_by_day"

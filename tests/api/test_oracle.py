@@ -2,16 +2,19 @@
 
 import os
 from datetime import UTC, date, datetime, timedelta
+from random import Random
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from api.door import Door, run
 from api.oracle import Question
+from clickhouse.rolling_up import Until, mark, refresh
 from clickhouse.stores import empty
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from runtally.events import RunSnapshot
 from runtally.fields import STATUSES
+from runtally_clickhouse.catalogue import unix_ms
 
 from api import oracle
 
@@ -87,15 +90,29 @@ FILTERS: list[tuple[dict[str, Any], oracle.Kept]] = [
 
 
 @settings(max_examples=int(os.environ.get("RUNTALLY_ORACLE_EXAMPLES", "15")), deadline=None)
-@given(history=histories(), zone=st.sampled_from(ZONES), filters=st.sampled_from(FILTERS), cut=st.integers(0, 20))
+@given(
+    history=histories(),
+    zone=st.sampled_from(ZONES),
+    filters=st.sampled_from(FILTERS),
+    cut=st.integers(0, 20),
+    refreshes=st.randoms(use_true_random=False),
+)
 def test_answers_equal_plain_arithmetic(
-    shared_door: Door, history: list[dict[str, Any]], zone: str, filters: tuple[dict[str, Any], oracle.Kept], cut: int
+    shared_door: Door,
+    history: list[dict[str, Any]],
+    zone: str,
+    filters: tuple[dict[str, Any], oracle.Kept],
+    cut: int,
+    refreshes: Random,
 ) -> None:
     door = shared_door.reset()
     empty(door.publisher.store)
     door.now = TODAY
     for part in (history[:cut], history[cut:]):
         door.post(*part)
+        if part:
+            mark(door.publisher.store, (unix_ms(RunSnapshot.model_validate(one).start) for one in part), refreshes)
+        refresh(door.publisher.store, refreshes, refreshes.choice(list(Until)), refreshes.choice([0.5, 1.0]))
     runs = oracle.current(map(RunSnapshot.model_validate, history))
     chosen, kept = filters
     question = Question(FIRST, LAST, ZoneInfo(zone), TODAY, kept)

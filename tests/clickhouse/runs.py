@@ -8,6 +8,7 @@ from uuid import UUID
 from runtally.events import RunSnapshot
 from runtally_clickhouse.catalogue import RunFilters, RunQuestion, RunScope
 from runtally_clickhouse.client import Store
+from runtally_clickhouse.measures.cell_questions import CellQuestion
 from runtally_consumer.decoding import decode_runs
 
 NOW = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
@@ -16,13 +17,15 @@ TODAY_MS = 1_795_219_200_000
 # What each question needs beside its scope.
 NIL = str(UUID(int=0))
 DAYS = {"day_starts_ms": [TODAY_MS - DAY_MS, TODAY_MS]}
-PARAMETERS: dict[RunQuestion, Mapping[str, object]] = {
+AnyQuestion = RunQuestion | CellQuestion
+PARAMETERS: dict[AnyQuestion, Mapping[str, object]] = {
     RunQuestion.AGENTS_SEEN: {},
     RunQuestion.DATA_RANGE: {},
-    RunQuestion.RUNS_BY_AGENT: {},
-    RunQuestion.RUNS_BY_AGENT_AND_DAY: DAYS,
+    CellQuestion.RUN_TOTALS: {},
+    CellQuestion.RUNS_BY_AGENT: {},
+    CellQuestion.RUNS_BY_AGENT_AND_DAY: DAYS,
     RunQuestion.RUNS_BY_ID: {"by_key": 0, "key": NIL, "given_id": "a"},
-    RunQuestion.RUNS_BY_MODEL: {},
+    CellQuestion.RUNS_BY_MODEL: {},
     RunQuestion.RUNS_NEWEST_FIRST: {
         "has_cursor": 0,
         "cursor_ms": 0,

@@ -1,23 +1,30 @@
 """Every question over an empty store and over a small fleet, on both engines; and what bounds them all."""
 
+import random
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from importlib import resources
 from typing import Any
 
 import pytest
-from clickhouse.runs import DAY_MS, DAYS, NOW, PARAMETERS, TODAY_MS, insert, scope, snapshot
+from clickhouse.rolling_up import mark, refresh
+from clickhouse.runs import DAY_MS, DAYS, NOW, PARAMETERS, TODAY_MS, AnyQuestion, insert, scope, snapshot
+from runtally_clickhouse import catalogue
 from runtally_clickhouse.catalogue import (
+    RunFilters,
     RunQuestion,
     RunScope,
     all_ingested,
-    ask,
     data_as_of,
     placeholders,
     query_text,
     stored_rows,
 )
 from runtally_clickhouse.client import Row, Store
+from runtally_clickhouse.measures.cell_questions import CellQuestion, ask_cells
+from runtally_clickhouse.measures.composition import Limits
 
 EMPTY_TOTALS = {
     "messages": 0,
@@ -29,6 +36,7 @@ EMPTY_TOTALS = {
     "known_costs": 0,
 }
 EPOCH = datetime(1970, 1, 1)
+QUESTIONS: tuple[AnyQuestion, ...] = (*RunQuestion, *CellQuestion)
 # About what the consumer did, not about runs.
 OF_INGESTION = {
     "data_as_of",
@@ -75,8 +83,9 @@ OF_THE_CATALOGUE: dict[str, list[str]] = {
 }
 # Read without FINAL: what is physically there.
 OF_ROWS: dict[str, list[str]] = {"stored_rows": ["agent_runs"]}
-EMPTY: dict[RunQuestion, list[Row]] = {
-    **{question: [] for question in RunQuestion},
+EMPTY: dict[AnyQuestion, list[Row]] = {
+    **{question: [] for question in QUESTIONS},
+    CellQuestion.RUN_TOTALS: [{name: value for name, value in EMPTY_TOTALS.items() if name != "sessions"}],
     RunQuestion.DATA_RANGE: [{"runs": 0, "first": EPOCH, "last": EPOCH}],
     RunQuestion.USAGE_TOTALS: [EMPTY_TOTALS],
 }
@@ -87,7 +96,7 @@ NOBODY = {
     **dict.fromkeys(["duration_ms", "input_tokens", "output_tokens", "total_tokens", "cost_usd"]),
     **dict.fromkeys(["known_durations", "known_tokens", "known_costs"], 0),
 }
-GOLDEN: dict[RunQuestion, list[Row]] = {
+GOLDEN: dict[AnyQuestion, list[Row]] = {
     RunQuestion.AGENTS_SEEN: [
         {
             "workspace_id": "acme",
@@ -107,7 +116,7 @@ GOLDEN: dict[RunQuestion, list[Row]] = {
     RunQuestion.DATA_RANGE: [
         {"runs": 3, "first": datetime(2026, 11, 20, 9), "last": datetime(2026, 11, 21, 9, 0, 0, 123000)}
     ],
-    RunQuestion.RUNS_BY_AGENT: [
+    CellQuestion.RUNS_BY_AGENT: [
         {
             **NOBODY,
             "workspace_id": "acme",
@@ -128,7 +137,7 @@ GOLDEN: dict[RunQuestion, list[Row]] = {
         },
         {**NOBODY, "workspace_id": "beta", "agent_id": "planner", "runs": 1, "stalled": 1},
     ],
-    RunQuestion.RUNS_BY_AGENT_AND_DAY: [
+    CellQuestion.RUNS_BY_AGENT_AND_DAY: [
         {
             "day_start_ms": TODAY_MS - DAY_MS,
             "workspace_id": "beta",
@@ -148,10 +157,20 @@ GOLDEN: dict[RunQuestion, list[Row]] = {
             "cost_usd": Decimal("0.300000001"),
         },
     ],
-    RunQuestion.RUNS_BY_MODEL: [{"model_id": "m-1", "usage_count": 1, "total_tokens": 15}],
+    CellQuestion.RUNS_BY_MODEL: [{"model_id": "m-1", "usage_count": 1, "total_tokens": 15}],
     RunQuestion.USAGE_BY_DAY: [
         {"day_start_ms": TODAY_MS - DAY_MS, "messages": 1, "tokens": 0, "sessions": 0},
         {"day_start_ms": TODAY_MS, "messages": 2, "tokens": 15, "sessions": 1},
+    ],
+    CellQuestion.RUN_TOTALS: [
+        {
+            "messages": 3,
+            "tokens": 15,
+            "duration_ms": 1000,
+            "known_durations": 1,
+            "known_tokens": 1,
+            "known_costs": 2,
+        }
     ],
     RunQuestion.USAGE_TOTALS: [
         {
@@ -184,18 +203,27 @@ def fleet(store: Store) -> Store:
     return store
 
 
-def _answer(store: Store, question: RunQuestion, **filters: Any) -> list[Row]:
+def ask(store: Store, question: AnyQuestion, scope: RunScope, parameters: Mapping[str, object]) -> list[Row]:
+    """As the endpoint does that asks it."""
+    if isinstance(question, RunQuestion):
+        return catalogue.ask(store, question, scope, parameters)
+    limits = Limits(max_memory_bytes=2**30, max_rows=1000)
+    named = {name: tuple(value) if isinstance(value, list) else value for name, value in parameters.items()}
+    return ask_cells(store, question, scope, limits, **named)  # type: ignore[arg-type] # also what it must refuse
+
+
+def _answer(store: Store, question: AnyQuestion, **filters: Any) -> list[Row]:
     rows = ask(store, question, scope(**filters), PARAMETERS[question])
     return sorted(rows, key=lambda row: row["day_start_ms"]) if DAYS is PARAMETERS[question] else rows
 
 
-@pytest.mark.parametrize("question", RunQuestion)
-def test_an_empty_store_answers(store: Store, question: RunQuestion) -> None:
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_an_empty_store_answers(store: Store, question: AnyQuestion) -> None:
     assert _answer(store, question) == EMPTY[question]
 
 
 @pytest.mark.parametrize("question", GOLDEN)
-def test_a_fleet_answers(fleet: Store, question: RunQuestion) -> None:
+def test_a_fleet_answers(fleet: Store, question: AnyQuestion) -> None:
     assert _answer(fleet, question) == GOLDEN[question]
 
 
@@ -239,13 +267,33 @@ def test_rows_that_lie_in_the_store(store: Store) -> None:
         store.command("SYSTEM START MERGES agent_runs")
 
 
+@pytest.mark.parametrize("question", CellQuestion)
+def test_cells_answer_as_single_runs_do(fleet: Store, question: CellQuestion) -> None:
+    """Rolled up in part, whole, and not read at all; a filter on users needs single runs."""
+    asked = replace(scope(), start=NOW - timedelta(days=2), end=NOW)
+    days = tuple(DAYS["day_starts_ms"]) if DAYS is PARAMETERS[question] else ()
+    truth = ask_cells(fleet, question, asked, Limits(2**30, 1000, rollup_rows=2**62), days)
+    draw = random.Random(7)
+    mark(fleet, [TODAY_MS + 9 * 3_600_000, TODAY_MS - 15 * 3_600_000], draw)
+    for most in (1, 2):
+        assert refresh(fleet, draw, most=most)
+        assert _in_order(ask_cells(fleet, question, asked, Limits(2**30, 1000), days)) == _in_order(truth)
+    somebodys = replace(asked, filters=RunFilters(user_id=("nobody",)))
+    assert ask_cells(fleet, question, somebodys, Limits(2**30, 1000), days) == EMPTY[question]
+    assert _in_order(GOLDEN[question]) == _in_order(truth)
+
+
+def _in_order(rows: list[Row]) -> list[Row]:
+    return sorted(rows, key=lambda row: str(sorted(row.items())))
+
+
 def test_every_query_file_is_asked_here() -> None:
     folder = resources.files("runtally_clickhouse") / "queries"
     files = {entry.name.removesuffix(".sql") for entry in folder.iterdir()}
-    assert files == {*RunQuestion, *OF_THE_CATALOGUE, *OF_ROLLUPS, *OF_ROWS, *OF_INGESTION}
-    assert set(PARAMETERS) == set(EMPTY) == set(RunQuestion)
+    assert files == {*QUESTIONS, *OF_THE_CATALOGUE, *OF_ROLLUPS, *OF_ROWS, *OF_INGESTION}
+    assert set(PARAMETERS) == set(EMPTY) == set(QUESTIONS)
     assert set(GOLDEN) | {RunQuestion.SPLIT_RUNS, RunQuestion.RUNS_BY_ID, RunQuestion.RUNS_NEWEST_FIRST} == set(
-        RunQuestion
+        QUESTIONS
     )
 
 
@@ -258,7 +306,7 @@ def test_only_merged_runs_reads_the_runs() -> None:
         reads = [word for word in relations if word in query_text(entry.name[:-4])]
         stem = entry.name.removesuffix(".sql")
         expected: dict[str, list[str]] = {**OF_THE_CATALOGUE, **OF_ROLLUPS, **OF_ROWS}
-        expected |= {name: [] for name in OF_INGESTION}
+        expected |= {name: [] for name in (*OF_INGESTION, *CellQuestion)}
         assert reads == expected.get(stem, ["FROM merged_runs"]), entry.name
         assert "PREWHERE" not in text
 
@@ -277,8 +325,8 @@ def test_parameters_that_are_missing_or_unknown_are_refused(store: Store) -> Non
 STRANGE = ["b'", 'b"', "b\\", "b\\'", "b`", "b🤖", "b\n\t\0", "['a']", "a','b", "", "%", "{x:String}"]
 
 
-@pytest.mark.parametrize("question", RunQuestion)
-def test_an_asker_sees_only_the_workspaces_it_may(store: Store, question: RunQuestion) -> None:
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_an_asker_sees_only_the_workspaces_it_may(store: Store, question: AnyQuestion) -> None:
     starts = ("2026-11-21T09:00:00Z", "2026-11-21T09:00:01Z")
     for name in [*filter(None, STRANGE), "mine"]:
         insert(store, *(snapshot("a", workspace_id=name, model="m", started_at=start) for start in starts))
@@ -304,7 +352,7 @@ def _without_identity(rows: list[Row]) -> list[Row]:
 
 def test_no_workspace_is_none_at_all(fleet: Store) -> None:
     blind = RunScope(workspaces=frozenset(), stalled_before=NOW)
-    for question in RunQuestion:
+    for question in QUESTIONS:
         assert ask(fleet, question, blind, PARAMETERS[question]) == EMPTY[question]
 
 

@@ -10,6 +10,7 @@ from runtally_clickhouse.catalogue import RunFilters, RunQuestion, ask
 from runtally_clickhouse.client import Row
 from runtally_clickhouse.errors import StoreRefused, StoreUnavailable
 from runtally_clickhouse.measures.asking import Answer
+from runtally_clickhouse.measures.cell_questions import CellQuestion
 from runtally_clickhouse.measures.question import Question
 
 from runtally_api import (
@@ -27,6 +28,7 @@ from runtally_api.group_pages import GroupCursor, page
 from runtally_api.meta import build_meta
 from runtally_api.problems import Ambiguous, NotFound, Problem, Unavailable, store_refusal
 from runtally_api.saved_questions import (
+    answer_of_cells,
     answer_question,
     ask_together,
     bounded_steps,
@@ -53,8 +55,8 @@ def agents_analytics(parts: Parts, query: RangedQuery, agent_limit: AgentLimit =
         parts,
         query,
         beside=[
-            lambda: ask(parts.reader, RunQuestion.RUNS_BY_AGENT, query.scope),
-            lambda: ask(parts.reader, RunQuestion.RUNS_BY_AGENT_AND_DAY, query.scope, {"day_starts_ms": list(days)}),
+            lambda: answer_of_cells(parts, CellQuestion.RUNS_BY_AGENT, query.scope),
+            lambda: answer_of_cells(parts, CellQuestion.RUNS_BY_AGENT_AND_DAY, query.scope, tuple(days)),
         ],
     )
     agents, daily = told.beside

@@ -23,7 +23,7 @@ _COLUMNS_OF_RUNS = frozenset(
         *("output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens", "total_tokens", "has_tokens"),
         *("cost_usd", "cost_source", "price_version", "credits", "llm_calls", "tool_calls", "files_modified"),
         *("retries", "error_type", "error_severity", "error_category", "recovered", "recovery_ms", "tags"),
-        "is_stalled",
+        *("is_stalled", "version"),
     }
 )
 _ALWAYS = frozenset({"workspace_id", "run_id", "started_at"})

@@ -1,27 +1,27 @@
 -- The sums behind each agent's row; rates and averages are made from them, so that agents can be folded together.
--- Sums are wider than their columns: 2 049 runs of the greatest token count would wrap a UInt64.
+-- A sum is NULL while nothing of it is known.
 SELECT
     workspace_id,
     agent_id,
-    argMaxIf(agent_name, (updated_at, version), agent_name != '') AS agent_name,
-    count() AS runs,
-    countIf(parent_run_id = '') AS root_runs,
-    countIf(status = 'queued') AS queued,
-    countIf(status = 'running' AND NOT is_stalled) AS running,
-    countIf(is_stalled) AS stalled,
-    countIf(status = 'succeeded') AS succeeded,
-    countIf(status = 'failed') AS failed,
-    countIf(status = 'timed_out') AS timed_out,
-    countIf(status = 'cancelled') AS cancelled,
-    countIf(status = 'unknown') AS unknown,
-    sum(toUInt128(duration_ms)) AS duration_ms,
-    count(duration_ms) AS known_durations,
-    sum(toUInt128(input_tokens)) AS input_tokens,
-    sum(toUInt128(output_tokens)) AS output_tokens,
-    sum(toUInt128(total_tokens)) AS total_tokens,
-    countIf(has_tokens) AS known_tokens,
-    sum(cost_usd) AS cost_usd,
-    count(cost_usd) AS known_costs
-FROM merged_runs
+    argMax(agent_name, (agent_named_at, agent_named_version)) AS agent_name,
+    sum(runs) AS runs,
+    sumIf(runs, is_root) AS root_runs,
+    sumIf(runs, shown_status = 'queued') AS queued,
+    sumIf(runs, shown_status = 'running') AS running,
+    sumIf(runs, shown_status = 'stalled') AS stalled,
+    sumIf(runs, shown_status = 'succeeded') AS succeeded,
+    sumIf(runs, shown_status = 'failed') AS failed,
+    sumIf(runs, shown_status = 'timed_out') AS timed_out,
+    sumIf(runs, shown_status = 'cancelled') AS cancelled,
+    sumIf(runs, shown_status = 'unknown') AS unknown,
+    if(known_durations = 0, NULL, sum(duration_ms_sum)) AS duration_ms,
+    sum(duration_ms_known) AS known_durations,
+    if(sum(input_tokens_known) = 0, NULL, sum(input_tokens_sum)) AS input_tokens,
+    if(sum(output_tokens_known) = 0, NULL, sum(output_tokens_sum)) AS output_tokens,
+    if(known_tokens = 0, NULL, sum(total_tokens_sum)) AS total_tokens,
+    sum(total_tokens_known) AS known_tokens,
+    if(known_costs = 0, NULL, sum(cost_usd_sum)) AS cost_usd,
+    sum(cost_usd_known) AS known_costs
+FROM run_facts
 GROUP BY workspace_id, agent_id
-ORDER BY runs DESC, workspace_id, agent_id
+ORDER BY sum(runs) DESC, workspace_id, agent_id

@@ -1,0 +1,56 @@
+"""The fixed questions that cells answer (CONTRACT 3.1 and 3.2): one file each, over `run_facts`.
+
+Where cells do not hold what is asked, or single runs are quicker, the same statement reads `run_cells` instead.
+"""
+
+from enum import StrEnum
+
+from runtally_clickhouse.catalogue import RunScope, estimated_rows, placeholders, query_text
+from runtally_clickhouse.client import Reader, Row
+from runtally_clickhouse.measures.asking import LONGEST_OF_BUCKETS
+from runtally_clickhouse.measures.composition import Limits, Relation
+from runtally_clickhouse.measures.relations import relation_tables
+from runtally_clickhouse.measures.time_steps import CELL_MS
+from runtally_clickhouse.rollups import ROLLUP_LAYOUT
+
+
+class CellQuestion(StrEnum):
+    """Each value is the stem of its file."""
+
+    RUN_TOTALS = "run_totals"
+    RUNS_BY_AGENT = "runs_by_agent"
+    RUNS_BY_AGENT_AND_DAY = "runs_by_agent_and_day"
+    RUNS_BY_MODEL = "runs_by_model"
+
+
+def ask_cells(
+    reader: Reader,
+    question: CellQuestion,
+    scope: RunScope,
+    limits: Limits,
+    day_starts_ms: tuple[int, ...] = (),
+) -> list[Row]:
+    """The answer about the runs of `scope`. `day_starts_ms` (Unix ms, ascending) is for what is told by day.
+
+    Blocks; raises as `Reader.query`, and `TypeError` where days are missing or not asked for.
+    """
+    statement = query_text(question)
+    bound = {**scope.parameters(), "rollup_layout": ROLLUP_LAYOUT}
+    if day_starts_ms:
+        bound["day_starts_ms"] = list(day_starts_ms)
+    if not _cells_pay(reader, scope, limits, day_starts_ms):
+        statement = statement.replace(f"FROM {Relation.CELLS}", f"FROM {Relation.SINGLE_RUNS}")
+        del bound["rollup_layout"]
+    sql = f"WITH {f',{chr(10)}'.join(relation_tables(statement, for_choice=False))}\n{statement}"
+    if placeholders(sql) != set(bound):
+        raise TypeError(f"{question}: parameters {sorted(placeholders(sql) ^ set(bound))} are missing or unknown")
+    return reader.query(sql, bound)
+
+
+def _cells_pay(reader: Reader, scope: RunScope, limits: Limits, day_starts_ms: tuple[int, ...]) -> bool:
+    """Whether cells hold what is asked, and there is so much of it that they are quicker to read."""
+    if scope.filters.user_id or any(start % CELL_MS for start in day_starts_ms):
+        return False
+    if scope.end - scope.start > LONGEST_OF_BUCKETS:
+        return False
+    return not limits.rollup_rows or estimated_rows(reader, scope) >= limits.rollup_rows
