@@ -125,6 +125,7 @@ def test_no_errors_at_all(open_page: OpenPage) -> None:
     assert not app.exception
     assert metrics(app)["Failure rate"][0] == "0%"
     assert metrics(app)["Recovery rate"][0] == "N/A"
+    assert "no run says how long recovery took" in texts(app)
     assert "No run of this period failed, timed out or names an error type." in texts(app)
     assert len(chart_specs(app)) == 1
 

@@ -80,6 +80,12 @@ def test_few_runs_the_running_step_and_chance_alone_are_no_outliers() -> None:
     assert two_sigma(values, [50.0] * 8, [True] * 8, is_share=True)[-1][2] is True
 
 
+def test_an_axis_of_nothing_but_zeros_still_begins_at_the_bottom() -> None:
+    assert set(trend_frame(answer([0.0, 0.0, None], "success_rate"), RATE, NOW)["top"]) == {0.05}
+    assert set(trend_frame(answer(["0", "0"]), COST, NOW)["top"]) == {1.0}
+    assert set(trend_frame(answer(["0", "0.001"]), COST, NOW)["top"]) == {0.0}
+
+
 @pytest.mark.parametrize("second", [None, PER_RUN])
 @pytest.mark.parametrize("draw", [bar_trend, line_trend])
 def test_data_changes_data_and_nothing_else(draw: Any, second: Series | None) -> None:

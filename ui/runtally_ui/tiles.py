@@ -28,6 +28,7 @@ _RATE_REASONS = {
     "cache_hit_rate": "no run reports its cache",
     "recovery_rate": "no run has an error type",
     "cost_per_success_usd": "no run has succeeded",
+    "mean_time_to_recovery_ms": "no run says how long recovery took",
 }
 
 

@@ -59,7 +59,7 @@ def trend_frame(
 ) -> pd.DataFrame:
     """One row per step: start, end, middle, done, value, second; `rolling`, the mean over seven days; `low` and `high`
     two sigma around the ordinary steps before; `outlier`, the value where it lies beyond them. Of the measures
-    `beside` only the texts.
+    `beside` only the texts. `top` is what the axis reaches at least: one from 0 to 0 would have its zero in the middle.
     """
     rows = [row for row in answer.rows if row.time is not None]
     times = steps(rows, answer.meta.granularity, now)
@@ -68,6 +68,7 @@ def trend_frame(
     done = [step.done for step in times]
     rolling = rolling_mean(values, done, times)
     band = two_sigma(values, runs, done, is_share=first.form == "share")
+    top = 0 if any(values) else {"share": 0.05}.get(first.form, 1)
     told = [first, *([second] if second else []), *beside]
     marks = [
         {
@@ -78,6 +79,7 @@ def trend_frame(
             "low": low,
             "high": high,
             "outlier": value if beyond else None,
+            "top": top,
             "Step": step.text,
             **{one.title: formats.full_figure(row.exact(one.measure), one.form) for one in told},
             "Runs": formats.full_count(int(row.number("runs") or 0)),
@@ -85,7 +87,7 @@ def trend_frame(
         }
         for row, step, value, mean, (low, high, beyond) in zip(rows, times, values, rolling, band, strict=True)
     ]
-    numbers = ["value", "second", "rolling", "low", "high", "outlier"]
+    numbers = ["value", "second", "rolling", "low", "high", "outlier", "top"]
     texts = ["Step", *(one.title for one in told), "Runs", "7-day mean"]
     columns = ["key", "start", "end", "bar_end", "middle", "done", *numbers, *texts]
     frame = pd.DataFrame(marks, columns=columns)

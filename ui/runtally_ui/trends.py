@@ -156,8 +156,10 @@ def _behind(frame: pd.DataFrame, look: Look) -> list[alt.Chart]:
 
 
 def _above(frame: pd.DataFrame, first: Series, look: Look) -> list[alt.Chart]:
-    """Over everything else: the points beyond the band, and where versions were first seen."""
-    layers: list[alt.Chart] = []
+    """Over everything else: the points beyond the band, and where versions were first seen; and, not seen, the axis's
+    least reach.
+    """
+    layers: list[alt.Chart] = [alt.Chart(frame).mark_point(opacity=0, size=0, aria=False).encode(y=alt.Y("top:Q"))]
     if look.outliers:
         layers.append(
             _timed(frame, "middle")

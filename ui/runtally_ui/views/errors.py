@@ -48,7 +48,10 @@ def questions(asked: Asked) -> Mapping[str, Question]:
         order=(("runs_with_errors", "desc"),), limit=TOP, other=False, more=WITH_ERRORS,
     )  # fmt: skip
     by_group = replace(
-        by_type, measures=("runs", "errors", "runs_with_errors", "failure_rate"), order=(("errors", "desc"),), more=()
+        by_type,
+        measures=("runs", "errors", "runs_with_errors", "failure_rate"),
+        more=(),
+        order=(("errors", "desc"), ("runs_with_errors", "desc")),
     )
     found: dict[str, Question] = {
         "totals": asked.totals(*_TOTALS, "succeeded", "cancelled", "active_agents", "active_users"),
