@@ -42,6 +42,13 @@ def test_a_fleet(open_page: OpenPage) -> None:
     assert "By hour and weekday, UTC · most: " in texts(app)
 
 
+def test_users_that_nobody_names_are_not_none(open_page: OpenPage) -> None:
+    cells = [replace(cell, user_id="") for cell in fleet(TODAY, kinds=KINDS[:2])]
+    app = open_at(open_page, StubApi(cells, TODAY), "errors")
+    assert metrics(app)["Users affected"][0] == "N/A"
+    assert "no run with an error names its user · 2 of 2 agents" in texts(app)
+
+
 def test_versions_that_are_new_are_marked(open_page: OpenPage) -> None:
     cells = [replace(cell, agent_version="3.0" if cell.day >= date(2026, 11, 18) else "2.9")
              for cell in fleet(TODAY, kinds=KINDS[:2])]  # fmt: skip

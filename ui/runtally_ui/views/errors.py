@@ -54,7 +54,7 @@ def questions(asked: Asked) -> Mapping[str, Question]:
         order=(("errors", "desc"), ("runs_with_errors", "desc")),
     )
     found: dict[str, Question] = {
-        "totals": asked.totals(*_TOTALS, "succeeded", "cancelled", "active_agents", "active_users"),
+        "totals": asked.totals(*_TOTALS, "succeeded", "cancelled", "active_agents"),
         "hit": replace(asked.totals("active_agents", "active_users"), more=WITH_ERRORS),
         "cost": replace(asked.totals("cost_usd"), more=_FAILED),
         "lists": Get(ERRORS_PATH, params, ErrorLists),
@@ -146,10 +146,9 @@ def _users_tile(page: Page, hit: QueryAnswer | ApiError, everything: QueryRow) -
         return missing_tile(title, hit.title)
     agents = (formats.count(int(row.number("active_agents") or 0)) for row in (hit.total, everything))
     of_agents = "{} of {} agents".format(*agents)
-    if not everything.number("active_users"):
-        return missing_tile(title, f"no run names its user · {of_agents}")
-    users = f"of {formats.count(int(everything.number('active_users') or 0))} users · {of_agents}"
-    return replace(measure_tile("active_users", hit, page.asked, page.measures, users), label=title)
+    if hit.total.number("runs") and not hit.total.number("active_users"):
+        return missing_tile(title, f"no run with an error names its user · {of_agents}")
+    return replace(measure_tile("active_users", hit, page.asked, page.measures, of_agents), label=title)
 
 
 def _trend(page: Page, answers: Answers) -> None:
