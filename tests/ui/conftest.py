@@ -29,6 +29,7 @@ def serve() -> Iterator[Callable[[StubApi], str]]:
 def open_page(serve: Callable[[StubApi], str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., AppTest]]:
     """Open the dashboard over a stub, at an address, on 21 November 2026."""
     monkeypatch.setattr("runtally_ui.clock.utc_now", lambda: NOW)
+    monkeypatch.setattr("altair.utils.schemapi.DEBUG_MODE", True)  # which the dashboard turns off
     # Streamlit puts the page's script there, which spawned children of other tests would run as their own.
     monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
 

@@ -5,6 +5,7 @@ from datetime import date, datetime
 from pathlib import Path
 
 import streamlit as st
+from altair.utils import schemapi
 from streamlit.delta_generator import DeltaGenerator
 
 from runtally_ui import clock, filter_bar, formats, refreshing, states
@@ -42,6 +43,7 @@ def main(settings: UiSettings) -> None:
     """Every page has the same heading and filter bar, always mounted: a bound widget that is not
     drawn on one page would lose its value in the address bar.
     """
+    schemapi.disable_debug_mode()  # each part of a chart against the schema is half of a page's time; tests do it
     st.set_page_config(page_icon=MARK, layout="wide")
     filter_bar.modernise_address()
     drawn: list[Callable[[], None]] = []
