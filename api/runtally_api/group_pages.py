@@ -9,7 +9,7 @@ from typing import Any
 
 from runtally_clickhouse.catalogue import EPOCH, FIRST_INSTANT, LAST_INSTANT, unix_ms
 from runtally_clickhouse.measures.asking import Answer, AnswerRow
-from runtally_clickhouse.measures.question import After
+from runtally_clickhouse.measures.question import After, Order
 
 from runtally_api.dependencies import RunQuery
 from runtally_api.problems import FieldError, InvalidRequest
@@ -29,40 +29,74 @@ class GroupCursor:
     key: tuple[str, ...]
 
     def encode(self) -> str:
-        text = json.dumps([self.start_ms, self.end_ms, self.runs, *self.key])
-        return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+        return _encoded([self.start_ms, self.end_ms, self.runs, *self.key])
 
     @classmethod
     def decode(cls, text: str, keys: int, longest: timedelta) -> "GroupCursor":
         """Raises `InvalidRequest` for anything that `encode` did not make."""
         try:
-            start, end, runs, *key = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+            start, end, runs, *key = _decoded(text)
             for name in key:
                 name.encode("utf-8")
-            numbers = all(type(number) is int for number in (start, end, runs)) and 0 <= runs < 2**63
-            bounds = [unix_ms(instant) for instant in (FIRST_INSTANT - _DAY, LAST_INSTANT + _DAY)]
-            if not numbers or len(key) != keys or not bounds[0] <= start < end <= bounds[1]:
+            _check_range(start, end, longest)
+            if type(runs) is not int or not 0 <= runs < 2**63 or len(key) != keys:
                 raise TypeError("not a cursor")
-            if timedelta(milliseconds=end - start) > longest + _DAY:
-                raise TypeError("longer than a range may be")
             return cls(start, end, runs, tuple(key))
         except (ValueError, TypeError, AttributeError, RecursionError) as error:
-            raise InvalidRequest(
-                FieldError("cursor", "is not one of ours", "send next_cursor of the page before, unchanged")
-            ) from error
+            raise _not_ours() from error
 
     def applied(self, query: RunQuery) -> RunQuery:
         """The question of the first page."""
-        start, end = (EPOCH + timedelta(milliseconds=bound) for bound in (self.start_ms, self.end_ms))
-        return replace(
-            query,
-            scope=replace(query.scope, start=start, end=end),
-            time=replace(query.time, start=start, end=end),
-        )
+        return _of_range(query, self.start_ms, self.end_ms)
 
     @property
     def after(self) -> After:
         return After(self.runs, self.key)
+
+
+@dataclass(frozen=True, slots=True)
+class OrderedCursor:
+    """The range of the first page of a list in another order, that order, and how many groups came before. Runs that
+    come in between may move a group over the edge of a page.
+    """
+
+    start_ms: int
+    end_ms: int
+    sort: str
+    descending: bool
+    skip: int
+
+    def encode(self) -> str:
+        return _encoded([self.start_ms, self.end_ms, self.sort, self.descending, self.skip])
+
+    @classmethod
+    def decode(cls, text: str, sort: str, descending: bool, longest: timedelta) -> "OrderedCursor":
+        """Raises `InvalidRequest` for anything that `encode` did not make for this order."""
+        try:
+            start, end, named, downwards, skip = _decoded(text)
+            _check_range(start, end, longest)
+            if (named, downwards) != (sort, descending) or type(skip) is not int or not 0 < skip < 2**31:
+                raise TypeError("not a cursor of this order")
+            return cls(start, end, sort, descending, skip)
+        except (ValueError, TypeError, AttributeError, RecursionError) as error:
+            raise _not_ours() from error
+
+    def applied(self, query: RunQuery) -> RunQuery:
+        """The question of the first page."""
+        return _of_range(query, self.start_ms, self.end_ms)
+
+
+def ordered_page(
+    answer: Answer, query: RunQuery, order: Order, skip: int, limit: int
+) -> tuple[Sequence[AnswerRow], dict[str, Any]]:
+    """As `page`, of groups asked for in this order from the first on."""
+    groups = [row for row in answer.rows if row.group.key is not None][skip:]
+    has_more = len(groups) > limit
+    following = None
+    if has_more:
+        start, end = unix_ms(query.time.start), unix_ms(query.time.end)
+        following = OrderedCursor(start, end, order.by, order.descending, skip + limit).encode()
+    return groups[:limit], {"next_cursor": following, "has_more": has_more}
 
 
 def page(answer: Answer, query: RunQuery, limit: int) -> tuple[Sequence[AnswerRow], dict[str, Any]]:
@@ -77,3 +111,33 @@ def page(answer: Answer, query: RunQuery, limit: int) -> tuple[Sequence[AnswerRo
         assert isinstance(runs, int)
         following = GroupCursor(unix_ms(query.time.start), unix_ms(query.time.end), runs, key).encode()
     return groups[:limit], {"next_cursor": following, "has_more": has_more}
+
+
+def _encoded(values: list[Any]) -> str:
+    return base64.urlsafe_b64encode(json.dumps(values).encode()).decode().rstrip("=")
+
+
+def _decoded(text: str) -> Any:
+    return json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+
+
+def _check_range(start: Any, end: Any, longest: timedelta) -> None:
+    """Raises `TypeError` for what no request can have asked."""
+    bounds = [unix_ms(instant) for instant in (FIRST_INSTANT - _DAY, LAST_INSTANT + _DAY)]
+    if type(start) is not int or type(end) is not int or not bounds[0] <= start < end <= bounds[1]:
+        raise TypeError("not a range")
+    if timedelta(milliseconds=end - start) > longest + _DAY:
+        raise TypeError("longer than a range may be")
+
+
+def _not_ours() -> InvalidRequest:
+    return InvalidRequest(FieldError("cursor", "is not one of ours", "send next_cursor of the page before, unchanged"))
+
+
+def _of_range(query: RunQuery, start_ms: int, end_ms: int) -> RunQuery:
+    start, end = (EPOCH + timedelta(milliseconds=bound) for bound in (start_ms, end_ms))
+    return replace(
+        query,
+        scope=replace(query.scope, start=start, end=end),
+        time=replace(query.time, start=start, end=end),
+    )

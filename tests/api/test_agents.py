@@ -89,14 +89,25 @@ def test_the_list_obeys_the_filters(fleet: Door) -> None:
     assert runs(model="m-1") == {"acme/planner": 1}
 
 
-@pytest.mark.parametrize("limit", [1, 4, 100])
-def test_pages_hold_every_agent_once(fleet: Door, limit: int) -> None:
+@pytest.mark.parametrize(
+    ("limit", "order"),
+    [
+        (1, {}),
+        (4, {}),
+        (100, {}),
+        (3, {"sort": "runs", "direction": "asc"}),
+        (1, {"sort": "cost_usd"}),
+        (4, {"sort": "failure_rate"}),
+        (5, {"sort": "p95_duration_ms", "direction": "asc"}),
+    ],
+)
+def test_pages_hold_every_agent_once(fleet: Door, limit: int, order: dict[str, str]) -> None:
     fleet.post(*(run(f"s{n}", agent_id=text) for n, text in enumerate(HOSTILE)))
-    whole = fleet.get("/api/v1/agents", **DAYS, limit=1000)
+    whole = fleet.get("/api/v1/agents", **DAYS, limit=1000, **order)
     found: list[dict[str, Any]] = []
     cursor: dict[str, str] = {}
     while True:
-        page = fleet.get("/api/v1/agents", **DAYS, limit=limit, **cursor)
+        page = fleet.get("/api/v1/agents", **DAYS, limit=limit, **order, **cursor)
         found += page["data"]
         assert page["totals"] == whole["totals"]
         assert page["meta"]["from"] == whole["meta"]["from"]
@@ -108,10 +119,36 @@ def test_pages_hold_every_agent_once(fleet: Door, limit: int) -> None:
     assert len(found) == 4 + len(HOSTILE)
 
 
-def test_all_pages_are_about_the_range_of_the_first(fleet: Door) -> None:
-    first = fleet.get("/api/v1/agents", **{**DAYS, "from": "-24h", "to": ""}, limit=1)
+@pytest.mark.parametrize("sort", ["runs", "cost_usd", "success_rate", "p50_duration_ms", "total_tokens"])
+@pytest.mark.parametrize("direction", ["desc", "asc"])
+def test_the_list_in_another_order_is_as_a_query_orders_it(fleet: Door, sort: str, direction: str) -> None:
+    answer = fleet.get("/api/v1/agents", **DAYS, sort=sort, direction=direction)
+    order = [{"by": sort, "direction": direction}]
+    expected = ask(fleet, ["runs", sort], dimensions=["agent_id"], order=order)
+    shown = ("workspace_id", "agent_id", sort)
+    assert [[entry[name] for name in shown] for entry in answer["data"]] == [
+        [row[name] for name in shown] for row in expected
+    ]
+
+
+def test_a_cursor_of_another_order_is_refused(fleet: Door) -> None:
+    cursor = fleet.get("/api/v1/agents", **DAYS, limit=1, sort="cost_usd")["next_cursor"]
+    for order in ({}, {"sort": "errors"}, {"sort": "cost_usd", "direction": "asc"}):
+        params = {"cursor": cursor, **order}
+        problem = assert_problem(fleet.client.get("/api/v1/agents", params=params), 422)
+        assert problem["errors"][0]["field"] == "cursor"
+
+
+def test_an_order_by_nothing_known_is_refused(fleet: Door) -> None:
+    problem = assert_problem(fleet.client.get("/api/v1/agents", params={"sort": "sessions"}), 422)
+    assert problem["errors"][0]["field"] == "sort"
+
+
+@pytest.mark.parametrize("order", [{}, {"sort": "cost_usd"}])
+def test_all_pages_are_about_the_range_of_the_first(fleet: Door, order: dict[str, str]) -> None:
+    first = fleet.get("/api/v1/agents", **{**DAYS, "from": "-24h", "to": ""}, limit=1, **order)
     fleet.now = fleet.now.replace(hour=23)
-    second = fleet.get("/api/v1/agents", **{"from": "-24h"}, limit=1, cursor=first["next_cursor"])
+    second = fleet.get("/api/v1/agents", **{"from": "-24h"}, limit=1, cursor=first["next_cursor"], **order)
     assert (second["meta"]["from"], second["meta"]["to"]) == (first["meta"]["from"], first["meta"]["to"])
     assert second["totals"] == first["totals"]
 

@@ -22,7 +22,7 @@ if __name__ == "__main__":
 
 from ui.fleet import Cell, fleet
 
-from ui import stub_errors, stub_query
+from ui import stub_agents, stub_errors, stub_query
 
 Query = dict[str, list[str]]
 STATUSES = ("queued", "running", "stalled", "succeeded", "failed", "timed_out", "cancelled", "unknown")
@@ -34,7 +34,8 @@ RELATED = ("session_id", "parent_run_id")
 @dataclass
 class StubApi:
     """What is served, and what was asked. `failure`, when set, is answered to everything; questions for a path of
-    `failing_paths`, or for one of `failing_measures`, fail alone.
+    `failing_paths`, or for one of `failing_measures`, fail alone; `failing_parts` are those of an agent's analytics.
+    Nothing is answered while `may_answer` is not set.
     """
 
     cells: Sequence[Cell]
@@ -42,12 +43,15 @@ class StubApi:
     failure: dict[str, Any] | None = None
     failing_paths: Sequence[str] = ()
     failing_measures: Sequence[str] = ()
+    failing_parts: Sequence[str] = ()
     shape_broken: bool = False
+    may_answer: threading.Event = field(default_factory=lambda: _set(threading.Event()))
     asked: list[tuple[str, Query]] = field(default_factory=list)
     queries: list[dict[str, Any]] = field(default_factory=list)
 
     def answer(self, path: str, query: Query) -> tuple[int, dict[str, Any]]:
         self.asked.append((path, query))
+        self.may_answer.wait(30)
         if self.failure is not None:
             return int(self.failure["status"]), self.failure
         if path in self.failing_paths:
@@ -62,6 +66,12 @@ class StubApi:
             return 200, stub_errors.errors(query, self.query)
         if path == "/api/v1/errors/patterns":
             return 200, stub_errors.patterns(query, self.query)
+        if path == "/api/v1/agents":
+            return 200, stub_agents.listed(self._shown(query), query)
+        if path.startswith("/api/v1/agents/"):
+            return self.agent(unquote(path.removeprefix("/api/v1/agents/").removesuffix("/analytics")), query)
+        if path == "/api/v1/latency":
+            return 200, stub_agents.latency(self._shown(query))
         if path == "/api/v1/meta":
             return 200, stub_query.catalogue()
         if path == "/api/v1/runs":
@@ -73,6 +83,7 @@ class StubApi:
     def post(self, path: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         """As `answer`, for questions with a body."""
         self.queries.append(body)
+        self.may_answer.wait(30)
         wanted = self.failure or self.shape_broken or path in self.failing_paths
         if wanted or path != QUERY:
             return self.answer(path, {})
@@ -110,6 +121,19 @@ class StubApi:
                 return 200, {**run, "meta": {}}
         return 404, {"title": "Not found", "status": 404, "detail": f"no run '{run_id}'"}
 
+    def agent(self, agent_id: str, query: Query) -> tuple[int, dict[str, Any]]:
+        first, last = self._days(query)
+        length = last - first + timedelta(days=1)
+        # Its workspace is compared, so the filter for agents does not count.
+        others = [cell for cell in self.cells if _matches(cell, {**query, "agent_id": [cell.agent_id]})]
+        now = [cell for cell in others if first <= cell.day <= last]
+        then = [cell for cell in others if first - length <= cell.day < first]
+        return stub_agents.analytics(agent_id, now, then, self.failing_parts)
+
+    def _shown(self, query: Query) -> list[Cell]:
+        first, last = self._days(query)
+        return [cell for cell in self.cells if first <= cell.day <= last and _matches(cell, query)]
+
     def analytics(self, query: Query) -> dict[str, Any]:
         first, last = self._days(query)
         matching = [cell for cell in self.cells if _matches(cell, query)]
@@ -130,8 +154,7 @@ class StubApi:
         return {"runs_per_day": rows, "agents": agents, "totals": _figures(shown), "meta": meta}
 
     def models(self, query: Query) -> dict[str, Any]:
-        first, last = self._days(query)
-        shown = [cell for cell in self.cells if first <= cell.day <= last and _matches(cell, query)]
+        shown = self._shown(query)
         by_model = _grouped(shown, lambda cell: cell.model)
         models = [
             {
@@ -166,6 +189,11 @@ class StubApi:
             "coverage": {"runs": sum(cell.runs for cell in shown), **_coverage(shown)},
             "data_range": {"first": f"{min(found)}T08:00:00Z", "last": f"{max(found)}T09:29:58Z"} if found else None,
         }
+
+
+def _set(event: threading.Event) -> threading.Event:
+    event.set()
+    return event
 
 
 def _matches(cell: Cell, query: Query) -> bool:

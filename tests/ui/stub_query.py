@@ -26,6 +26,7 @@ _MEASURES = {
     "avg_duration_ms": ("Mean duration.", "ms", "duration"),
     "p50_duration_ms": ("The duration that 50% of the runs do not exceed.", "ms", "duration"),
     "p95_duration_ms": ("The duration that 95% of the runs do not exceed.", "ms", "duration"),
+    "p90_duration_ms": ("The duration that 90% of the runs do not exceed.", "ms", "duration"),
     "p99_duration_ms": ("The duration that 99% of the runs do not exceed.", "ms", "duration"),
     **{name: (f"Sum of {name}.", "token", "count") for name in (*_SUMS, "total_tokens")},
     "cache_hit_rate": ("Input tokens out of a cache, of the input tokens.", "fraction", "share"),
@@ -170,8 +171,8 @@ def _measure(cells: Sequence[Cell], name: str) -> Any:
         "recovery_rate": lambda: (
             sum(cell.runs for cell in cells if cell.error_type and cell.recovered) / with_error if with_error else None
         ),
-        "active_users": lambda: len({cell.user_id for cell in cells if cell.user_id}),
         "active_agents": lambda: len({(cell.workspace_id, cell.agent_id) for cell in cells}),
+        "active_users": lambda: len({cell.user_id for cell in cells if cell.user_id}),
         "runs_with_errors": lambda: sum(cell.runs for cell in cells if _has_error(cell)),
         "mean_time_to_recovery_ms": lambda: _mean_recovery_ms(cells),
         "first_run_at": lambda: _instant(min(map(started, cells), default=None)),

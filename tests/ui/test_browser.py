@@ -6,17 +6,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
-from ui.dashboard_process import CHROMIUM, FLAGS, dashboard_over
+from playwright.sync_api import Browser, Page, expect
+from ui.browsing import CHART, chromium, keep, tile, visitors
+from ui.dashboard_process import dashboard_over
 from ui.fleet import fleet
 from ui.stub_api import StubApi, serving
 
 pytestmark = pytest.mark.browser
-
-ARTIFACTS = Path(__file__).resolve().parents[2] / "artifacts" / "ui"
-CHART = "[data-testid=stVegaLiteChart] svg.marks"
-# On any page but the root Streamlit's client looks for its server below the page's address first.
-PROBES = re.compile(r"/(analytics|efficiency|runs)/_stcore/(health|host-config)$")
 
 
 @pytest.fixture(scope="module")
@@ -30,46 +26,15 @@ def dashboard() -> Iterator[tuple[StubApi, str]]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    if not CHROMIUM.exists():
-        pytest.skip(f"no browser at {CHROMIUM}")
-    expect.set_options(timeout=30_000)
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
-        yield chromium
-        chromium.close()
+    with chromium() as found:
+        yield found
 
 
 @pytest.fixture
 def visit(dashboard: tuple[StubApi, str], browser: Browser) -> Iterator[Callable[..., Page]]:
     """Open an address as a new visitor; any console error at all fails the test."""
-    _, url = dashboard
-    contexts = []
-    errors: list[str] = []
-
-    def opened(path: str, scheme: str = "light", width: int = 1440) -> Page:
-        context = browser.new_context(
-            viewport={"width": width, "height": 1000},
-            color_scheme="dark" if scheme == "dark" else "light",
-        )
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(30_000)
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.on(
-            "console",
-            lambda message: (
-                errors.append(f"{message.text} {message.location}")
-                if message.type == "error" and not PROBES.search(message.location.get("url", ""))
-                else None
-            ),
-        )
-        page.goto(f"{url}{path}")
-        return page
-
-    yield opened
-    for context in contexts:
-        context.close()
-    assert errors == []
+    with visitors(browser, dashboard[1]) as found:
+        yield found.visit
 
 
 def test_both_addresses_show_the_overview(visit: Callable[..., Page], dashboard: tuple[StubApi, str]) -> None:
@@ -77,9 +42,9 @@ def test_both_addresses_show_the_overview(visit: Callable[..., Page], dashboard:
     runs = f"{stub.analytics({})['totals']['runs']:,}"
     for path in ("/", "/analytics"):
         page = visit(path)
-        expect(_tile(page, "Executions")).to_contain_text(runs)
+        expect(tile(page, "Executions")).to_contain_text(runs)
         expect(page.locator(CHART)).to_have_count(8)
-        _keep(page, f"overview{path.replace('/', '-').rstrip('-')}")
+        keep(page, f"overview{path.replace('/', '-').rstrip('-')}")
 
 
 def test_a_filter_lands_in_the_address_and_the_address_in_another_browser(
@@ -91,11 +56,11 @@ def test_a_filter_lands_in_the_address_and_the_address_in_another_browser(
     page.get_by_role("combobox", name="Agent").press("Enter")
     expect(page).to_have_url(re.compile(r"[?&]agent_id=qa-smoke"))
     runs = f"{stub.analytics({'agent_id': ['qa-smoke']})['totals']['runs']:,}"
-    expect(_tile(page, "Executions")).to_contain_text(runs)
-    shown = _tile(page, "Total cost").inner_text()
+    expect(tile(page, "Executions")).to_contain_text(runs)
+    shown = tile(page, "Total cost").inner_text()
     other = visit(page.url.removeprefix(url))
-    expect(_tile(other, "Executions")).to_contain_text(runs)
-    expect(_tile(other, "Total cost")).to_have_text(shown, use_inner_text=True)
+    expect(tile(other, "Executions")).to_contain_text(runs)
+    expect(tile(other, "Total cost")).to_have_text(shown, use_inner_text=True)
     # The open list of options hides the rest of the page from everybody else.
     page.keyboard.press("Escape")
     page.locator(".st-key-clear button:visible").first.click()
@@ -135,7 +100,7 @@ def test_an_old_link_opens_under_the_present_names(visit: Callable[..., Page], d
     expect(page).not_to_have_url(re.compile("[?&](agent|workspace|tz)="))
     first = (stub.today - timedelta(days=6)).isoformat()
     query = {"agent_id": ["etl-guard"], "from": [first], "to": [stub.today.isoformat()]}
-    expect(_tile(page, "Executions")).to_contain_text(f"{stub.analytics(query)['totals']['runs']:,}")
+    expect(tile(page, "Executions")).to_contain_text(f"{stub.analytics(query)['totals']['runs']:,}")
 
 
 def test_filters_stay_from_page_to_page(visit: Callable[..., Page]) -> None:
@@ -146,7 +111,37 @@ def test_filters_stay_from_page_to_page(visit: Callable[..., Page]) -> None:
     expect(page).to_have_url(re.compile(r"/efficiency\?.*model=gpt-5"))
     expect(page).to_have_url(re.compile("range=7d"))
     expect(page.locator(CHART)).to_have_count(4)
-    _keep(page, "efficiency")
+    keep(page, "efficiency")
+
+
+def test_a_click_before_the_first_answer_loses_no_filter(
+    visit: Callable[..., Page], dashboard: tuple[StubApi, str]
+) -> None:
+    stub, _ = dashboard
+    stub.may_answer.clear()
+    try:
+        page = visit("/?range=7d&model=gpt-5&user_id=user-1")
+        expect(page.locator("[data-testid=stSkeleton]").first).to_be_visible()
+        page.get_by_role("link", name="Efficiency").click()
+        expect(page.get_by_role("heading", name="Efficiency")).to_be_visible()
+    finally:
+        stub.may_answer.set()
+    expect(tile(page, "LLM calls")).to_be_visible()
+    for kept in ("range=7d", "model=gpt-5", "user_id=user-1"):
+        expect(page).to_have_url(re.compile(kept))
+
+
+def test_filters_that_are_clicked_fast_all_count(visit: Callable[..., Page]) -> None:
+    page = visit("/")
+    expect(page.locator(CHART)).to_have_count(8)
+    for name, value in (("Workspace", "acme"), ("Model", "gpt-5-mini"), ("Status", "failed"), ("Agent", "doc-search")):
+        page.get_by_role("combobox", name=name).fill(value)
+        page.get_by_role("combobox", name=name).press("Enter")
+        page.keyboard.press("Escape")
+    page.get_by_role("link", name="Efficiency").click()
+    expect(page.get_by_role("heading", name="Efficiency")).to_be_visible()
+    for kept in ("workspace_id=acme", "model=gpt-5-mini", "status=failed", "agent_id=doc-search"):
+        expect(page).to_have_url(re.compile(kept))
 
 
 def test_a_click_on_a_bar_names_its_runs_and_narrows_to_them(visit: Callable[..., Page]) -> None:
@@ -202,43 +197,31 @@ def test_a_page_that_refreshes_says_when(visit: Callable[..., Page]) -> None:
 
 def test_dark_and_narrow(visit: Callable[..., Page]) -> None:
     dark = visit("/", scheme="dark")
-    expect(_tile(dark, "Executions")).to_be_visible()
+    expect(tile(dark, "Executions")).to_be_visible()
     background = dark.locator(".stApp").evaluate("node => getComputedStyle(node).backgroundColor")
     assert background == "rgb(18, 22, 29)"
-    _keep(dark, "overview-dark")
+    keep(dark, "overview-dark")
     narrow = visit("/", width=420)
-    expect(_tile(narrow, "Tokens")).to_be_visible()
+    expect(tile(narrow, "Tokens")).to_be_visible()
     assert narrow.evaluate("document.documentElement.scrollWidth") <= 420
-    _keep(narrow, "overview-narrow")
+    keep(narrow, "overview-narrow")
 
 
 def test_states_have_their_pictures(visit: Callable[..., Page], dashboard: tuple[StubApi, str]) -> None:
     stub, _ = dashboard
     page = visit("/?agent_id=qa-smoke&model=gpt-5")
     expect(page.get_by_text("No runs match")).to_be_visible()
-    _keep(page, "empty-filter")
+    keep(page, "empty-filter")
     stub.failure = {"title": "The store is down", "status": 503, "detail": "Try again in a minute."}
     page = visit("/?agent_id=qa-smoke")
     expect(page.get_by_text("The store is down")).to_be_visible()
     expect(page).to_have_url(re.compile("agent_id=qa-smoke"))
-    _keep(page, "failing")
+    keep(page, "failing")
     stub.failure = None
     page.get_by_role("button", name="Retry").click()
-    expect(_tile(page, "Executions")).to_be_visible()
+    expect(tile(page, "Executions")).to_be_visible()
     cells, stub.cells = stub.cells, []
     page = visit("/")
     expect(page.get_by_text("No runs yet")).to_be_visible()
-    _keep(page, "empty-store")
+    keep(page, "empty-store")
     stub.cells = cells
-
-
-def _tile(page: Page, label: str) -> Locator:
-    return page.get_by_test_id("stMetric").filter(has_text=label).first
-
-
-def _keep(page: Page, name: str) -> None:
-    ARTIFACTS.mkdir(parents=True, exist_ok=True)
-    expect(page.locator("[data-testid=stSkeleton]")).to_have_count(0)
-    height = page.locator(".stMainBlockContainer").evaluate("node => node.scrollHeight")
-    page.set_viewport_size({"width": (page.viewport_size or {"width": 1440})["width"], "height": height + 20})
-    page.screenshot(path=str(ARTIFACTS / f"{name}.png"), animations="disabled")

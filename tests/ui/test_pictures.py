@@ -16,14 +16,18 @@ from typing import Any
 import altair as alt
 import pytest
 import vl_convert
+from runtally_ui.agent_answers import Latency
 from runtally_ui.agent_series import agent_runs_frame, runs_by_agent
-from runtally_ui.answers import QueryAnswer
+from runtally_ui.answers import QueryAnswer, QueryRow
 from runtally_ui.chart_data import Palette
 from runtally_ui.colours import SLOTS, series_domain
 from runtally_ui.error_bars import error_bars, error_bars_frame
 from runtally_ui.error_table import error_name
+from runtally_ui.latency import latency_chart, latency_frame
 from runtally_ui.launch import ENTRY_SCRIPT
 from runtally_ui.ranking import ranked_bars, ranking_frame
+from runtally_ui.ratings import SERIES as STARS
+from runtally_ui.ratings import ratings_frame
 from runtally_ui.scatter import call_cost_chart, call_cost_frame
 from runtally_ui.trend_data import Series, steps, trend_frame
 from runtally_ui.trends import Look, bar_trend, line_trend
@@ -110,9 +114,20 @@ def failing_hours() -> Chart:
     return week_hours_chart(frame, (FAILED.title, RUNS.title))
 
 
+def latency_distribution() -> Chart:
+    query = {"from": ["2026-10-23"], "to": ["2026-11-21"]}
+    _, body = StubApi(fleet(TODAY), TODAY).answer("/api/v1/latency", query)
+    return latency_chart(latency_frame(Latency.model_validate(body)))
+
+
+def ratings() -> Chart:
+    _, body = StubApi(fleet(TODAY), TODAY).answer("/api/v1/agents/code-review/analytics", {})
+    return ranked_bars(ratings_frame(QueryRow(cells=body["users"])), STARS, colour="orange", beside="Share")
+
+
 DRAWN = [
     cost, duration, success_with_band, agents, cache_by_model, calls_against_cost, failures_with_versions, error_types,
-    failing_hours,
+    failing_hours, latency_distribution, ratings,
 ]  # fmt: skip
 
 

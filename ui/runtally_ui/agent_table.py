@@ -1,6 +1,7 @@
 """The table under the charts: every agent with the figures the charts only show ten of."""
 
 from collections import defaultdict
+from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
@@ -14,18 +15,24 @@ _ROW_HEIGHT = 36
 _SHOWN_ROWS = 12
 
 
-def agent_frame(answer: Analytics, palette: Palette) -> pd.DataFrame:
+Link = Callable[[str, str], str]
+"""The address of the page of an agent, by its workspace and id."""
+
+
+def agent_frame(answer: Analytics, palette: Palette, link: Link) -> pd.DataFrame:
     """One row per agent as listed, by use; unknown figures are missing, never zero."""
     daily: dict[tuple[str | None, str | None], list[int]] = defaultdict(list)
     for row in answer.runs_per_day:
         daily[row.workspace_id, row.agent_id].append(row.runs)
-    return pd.DataFrame([_row(agent, palette, daily[agent.workspace_id, agent.agent_id]) for agent in answer.agents])
+    return pd.DataFrame(
+        [_row(agent, palette, daily[agent.workspace_id, agent.agent_id], link) for agent in answer.agents]
+    )
 
 
-def agent_table(answer: Analytics, palette: Palette) -> None:
+def agent_table(answer: Analytics, palette: Palette, link: Link) -> None:
     """Draw it, scrolling beyond a dozen rows."""
     column = st.column_config
-    frame = agent_frame(answer, palette)
+    frame = agent_frame(answer, palette, link)
     st.dataframe(
         frame,
         key="table-agents",
@@ -48,11 +55,12 @@ def agent_table(answer: Analytics, palette: Palette) -> None:
             "Cost/run": column.NumberColumn(format="$%.4f", width="small", help="Over priced runs."),
             "Avg response": column.NumberColumn(format="%.2f s", width="small", help="Over timed runs."),
             "Tokens": column.NumberColumn(format="compact", width="small"),
+            "Page": column.LinkColumn("Its page", display_text="Open agent", width="small"),
         },
     )  # fmt: skip
 
 
-def _row(agent: Agent, palette: Palette, daily: list[int]) -> dict[str, Any]:
+def _row(agent: Agent, palette: Palette, daily: list[int], link: Link) -> dict[str, Any]:
     priced = agent.coverage.cost
     per_run = agent.cost_usd / priced if agent.cost_usd is not None and priced else None
     return {
@@ -66,4 +74,5 @@ def _row(agent: Agent, palette: Palette, daily: list[int]) -> dict[str, Any]:
         "Cost/run": None if per_run is None else float(per_run),
         "Avg response": None if agent.avg_duration_ms is None else agent.avg_duration_ms / 1000,
         "Tokens": agent.total_tokens,
+        "Page": link(agent.workspace_id, agent.agent_id) if agent.workspace_id and agent.agent_id else None,
     }

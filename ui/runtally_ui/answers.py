@@ -12,6 +12,12 @@ class Answer(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
+    @property
+    def as_of(self) -> datetime | None:
+        """Up to when it holds everything, where it says so."""
+        found: datetime | None = getattr(getattr(self, "meta", None), "data_as_of", None)
+        return found
+
 
 class Coverage(Answer):
     """Of how many runs a figure is known. `runs` is absent in an agent's own coverage."""

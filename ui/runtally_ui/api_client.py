@@ -54,14 +54,17 @@ class Problem(BaseModel):
 
 
 class ApiError(Exception):
-    """No answer to show. `title` and `detail` are sentences for the reader."""
+    """No answer to show. `title` and `detail` are sentences for the reader; `status` is 0 without an answer."""
 
-    def __init__(self, title: str, detail: str = "", *, remarks: Sequence[str] = (), request_id: str = "") -> None:
+    def __init__(
+        self, title: str, detail: str = "", *, remarks: Sequence[str] = (), request_id: str = "", status: int = 0
+    ) -> None:
         super().__init__(f"{title}. {detail}")
         self.title = title
         self.detail = detail
         self.remarks = tuple(remarks)
         self.request_id = request_id
+        self.status = status
 
 
 class Unreachable(ApiError):
@@ -144,4 +147,5 @@ def _refusal(response: httpx.Response) -> ApiError:
         problem.detail,
         remarks=[remark.sentence() for remark in problem.errors],
         request_id=problem.request_id,
+        status=response.status_code,
     )

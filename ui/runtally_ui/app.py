@@ -1,6 +1,6 @@
 """Entry script of the dashboard, run anew for every interaction: settings, filter bar, page."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from pathlib import Path
 
@@ -9,22 +9,22 @@ from altair.utils import schemapi
 from streamlit.delta_generator import DeltaGenerator
 
 from runtally_ui import clock, filter_bar, formats, refreshing, states
-from runtally_ui.answers import Analytics, ErrorLists, ErrorPatterns, QueryAnswer
+from runtally_ui.answers import Answer
 from runtally_ui.api_client import ApiClient, ApiError
 from runtally_ui.colours import SlotBook
 from runtally_ui.emptiness import whole_range
+from runtally_ui.kept_answers import KeptAnswers
 from runtally_ui.navigation import ENTRIES, Entry
 from runtally_ui.page import Asked, Page
 from runtally_ui.periods import ALL, days_period, local_today
-from runtally_ui.questions import Answers, ask_together
-from runtally_ui.roster import Roster, roster_questions
+from runtally_ui.questions import Answers, Question, UnderWay, ask_together, send_together
+from runtally_ui.roster import ROSTER_SECONDS, Roster, roster_questions
 from runtally_ui.settings import UiSettings
 
 FOLDER = Path(__file__).resolve().parent
 STYLE = FOLDER / "style.css"
 # A picture of our own: an icon name would make the browser fetch one from elsewhere.
 MARK = FOLDER / "mark.svg"
-_DATED = (Analytics, QueryAnswer, ErrorLists, ErrorPatterns)
 
 
 @st.cache_resource(show_spinner=False, on_release=lambda client: client.close())
@@ -39,6 +39,12 @@ def slot_book(base_url: str) -> SlotBook:
     return SlotBook()
 
 
+@st.cache_resource(show_spinner=False)
+def kept_names(base_url: str) -> KeptAnswers:
+    """What all sessions that look at this API know of the fleet."""
+    return KeptAnswers(ROSTER_SECONDS)
+
+
 def main(settings: UiSettings) -> None:
     """Every page has the same heading and filter bar, always mounted: a bound widget that is not
     drawn on one page would lose its value in the address bar.
@@ -46,6 +52,7 @@ def main(settings: UiSettings) -> None:
     schemapi.disable_debug_mode()  # each part of a chart against the schema is half of a page's time; tests do it
     st.set_page_config(page_icon=MARK, layout="wide")
     filter_bar.modernise_address()
+    filter_bar.keep_arrival()
     drawn: list[Callable[[], None]] = []
     pages = {entry.title: st.Page(_body(drawn), title=entry.title, icon=entry.icon, url_path=entry.path,
                                   default=entry.is_default) for entry in ENTRIES}  # fmt: skip
@@ -71,14 +78,28 @@ def main(settings: UiSettings) -> None:
         # Later runs keep the old charts on the screen until the new ones replace them.
         with placeholder.container():
             states.loading()
-    answers = ask_together(api, {**roster_questions(choice.period, now), **entry.view.questions(asked)})
+    questions = entry.view.questions(asked)
+    roster, under_way = _send(api, kept_names(settings.api_url), roster_questions(choice.period, now), questions)
+    # Before the page's own answers are there: a click in the meantime must find the filters in place.
+    filter_bar.draw_filters(bar, roster.options(), filters)
+    answers = under_way.answers(questions)
     placeholder.empty()
     st.session_state["visited"] = True
-    roster = Roster.of(answers)
-    filter_bar.draw_filters(bar, roster.options(), filters)
     page = Page(asked, roster.palette(slot_book(settings.api_url)), roster.measure_book(), api, pages)
     drawn.append(lambda: _run(entry, page, answers, heading, choice.refresh_seconds))
     chosen.run()
+
+
+def _send(
+    api: ApiClient, kept: KeptAnswers, names: Mapping[str, Question], questions: Mapping[str, Question]
+) -> tuple[Roster, UnderWay]:
+    """All go out together, those about names unless they are known; only these are waited for."""
+    known = kept.fresh(names)
+    missing = {name: question for name, question in names.items() if name not in known}
+    under_way = send_together(api, {**missing, **questions})
+    told = under_way.answers(missing)
+    kept.keep(missing, told)
+    return Roster.of(told.with_more(known)), under_way
 
 
 def _body(drawn: list[Callable[[], None]]) -> Callable[[], None]:
@@ -103,12 +124,7 @@ def _run(entry: Entry, page: Page, answers: Answers, heading: DeltaGenerator, re
 def _as_of(answers: Answers, page: Page, refresh_seconds: int | None) -> str:
     """Up to when the answers hold everything: the oldest of them counts."""
     zone = page.asked.period.timezone
-    known = [
-        answer.meta.data_as_of
-        for answer in answers.all()
-        if isinstance(answer, Analytics | QueryAnswer | ErrorLists | ErrorPatterns)
-        and answer.meta.data_as_of is not None
-    ]
+    known = [answer.as_of for answer in answers.all() if isinstance(answer, Answer) and answer.as_of is not None]
     parts = [f"Data as of {formats.instant(min(known), zone)}"] if known else []
     repeated = refreshing.updated(page.asked.now, zone, refresh_seconds)
     return formats.escaped(" · ".join([*parts, *([repeated] if repeated else [])]))

@@ -1,5 +1,6 @@
 """When nothing matches: where runs are at all, and which filter stands in the way."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from runtally_ui.answers import Analytics, DataRange
@@ -25,9 +26,9 @@ def whole_range(api: ApiClient, period: Period) -> DataRange | ApiError | None:
     return answer if isinstance(answer, ApiError) else answer.meta.data_range
 
 
-def load_widenings(api: ApiClient, period: Period, filters: Filters) -> list[Widening]:
-    """For each active filter the answer without it; one that cannot be had is left out."""
-    active = filters.active()
+def load_widenings(api: ApiClient, period: Period, filters: Filters, pinned: Collection[str] = ()) -> list[Widening]:
+    """For each active filter that is not `pinned` the answer without it; one that cannot be had is left out."""
+    active = [name for name in filters.active() if name not in pinned]
     questions = {name: agent_analytics(period, filters.without(name), agent_limit=1) for name in active}
     answers = ask_together(api, questions)
     found = {name: answers.analytics(name) for name in active}

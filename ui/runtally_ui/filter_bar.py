@@ -39,6 +39,7 @@ _PLACEHOLDERS = {
 }
 _CHOICES: Mapping[str, Sequence[str]] = {"range": RANGES, "compare": tuple(COMPARISONS), "granularity": GRANULARITIES}
 _BIND: Final = "query-params"
+_ARRIVED = "arrived"
 _HIDDEN_DATES = "<style>.st-key-ranges .st-key-dates { display: none; }</style>"
 
 
@@ -68,6 +69,17 @@ def modernise_address() -> None:
             st.session_state[name] = values
         elif name in ("from", "to") or values[0] in choices.get(name, ()):
             st.session_state[name] = values[0]
+
+
+def keep_arrival() -> None:
+    """Before any widget is drawn: the filters of the address that was opened, until they have been drawn once. Who
+    clicks on to another page before that would lose them, as only what is drawn stays in the address.
+    """
+    named = {name: st.query_params.get_all(name) for name in DIMENSIONS}
+    arrived = st.session_state.setdefault(_ARRIVED, {name: values for name, values in named.items() if values})
+    for name, values in arrived.items():
+        if name not in st.session_state and name not in st.query_params:
+            st.session_state[name] = values
 
 
 def draw_range(bar: DeltaGenerator, now: datetime, begin: date | None) -> RangeChoice:
@@ -125,6 +137,7 @@ def draw_filters(bar: DeltaGenerator, options: Mapping[str, Sequence[str]], filt
                 "Clear", key="clear", icon=":material/filter_alt_off:", type="tertiary", on_click=clear_filters,
                 help="Clear all filters; range and time zone stay.",
             )  # fmt: skip
+    st.session_state[_ARRIVED] = {}
 
 
 def clear_filters() -> None:

@@ -20,6 +20,12 @@ def texts(name: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(value for value in found if value))
 
 
+def choice(name: str, options: Sequence[str]) -> str:
+    """The one that is chosen; the first where none is, or one that does not exist."""
+    found = text(name)
+    return found if found in options else options[0]
+
+
 def text_field(name: str, label: str, placeholder: str, width: int) -> None:
     """A line of text."""
     st.text_input(
@@ -33,6 +39,11 @@ def choice_field(name: str, label: str, placeholder: str, options: Sequence[str]
         label, list(dict.fromkeys([*options, *texts(name)])), key=name, bind="query-params", placeholder=placeholder,
         width=width, label_visibility="collapsed", wrap=False, select_all=False,
     )  # fmt: skip
+
+
+def choice_of(name: str, label: str, options: Sequence[str], width: int) -> None:
+    """One of the options, the first of them by itself."""
+    st.selectbox(label, options, key=name, bind="query-params", width=width, label_visibility="collapsed")
 
 
 def clear(*names: str) -> None:

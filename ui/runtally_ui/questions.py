@@ -4,10 +4,11 @@ A page lists its questions by name; `ask_together` gives the answer, or why ther
 """
 
 import json
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
+from urllib.parse import quote
 
 from runtally_ui.answers import Analytics, Answer, QueryAnswer
 from runtally_ui.api_client import ANALYTICS_PATH, ApiClient, ApiError
@@ -104,6 +105,10 @@ class Answers:
     def all(self) -> list[Answer | ApiError]:
         return list(self._found.values())
 
+    def with_more(self, found: Mapping[str, Answer]) -> "Answers":
+        """These and others that were known before."""
+        return Answers({**self._found, **found})
+
     def query(self, name: str) -> QueryAnswer | ApiError:
         return self.get(name, QueryAnswer)
 
@@ -118,14 +123,35 @@ class Answers:
         raise TypeError(f"{name} is a {type(found).__name__}, not a {shape.__name__}")
 
 
-def ask_together(api: ApiClient, questions: Mapping[str, Question]) -> Answers:
-    """Ask all at once, equal ones once. Never raises `ApiError`: a failure is the answer of its question."""
+class UnderWay:
+    """Questions that went out together. Waiting for some does not wait for the others."""
+
+    def __init__(self, found: Mapping[str, Future[Answer | ApiError]]) -> None:
+        self._found = found
+
+    def answers(self, names: Iterable[str] | None = None) -> Answers:
+        """Blocks until the named ones are there, or all. Never raises `ApiError`: a failure is an answer."""
+        wanted = self._found if names is None else names
+        return Answers({name: self._found[name].result() for name in wanted})
+
+
+def send_together(api: ApiClient, questions: Mapping[str, Question]) -> UnderWay:
+    """Ask all at once, equal ones once."""
     distinct = set(questions.values())
-    if not distinct:
-        return Answers({})
-    with ThreadPoolExecutor(max_workers=min(MOST_AT_ONCE, len(distinct))) as pool:
-        futures = {question: pool.submit(_ask, api, question) for question in distinct}
-        return Answers({name: futures[question].result() for name, question in questions.items()})
+    pool = ThreadPoolExecutor(max_workers=min(MOST_AT_ONCE, max(1, len(distinct))))
+    futures = {question: pool.submit(_ask, api, question) for question in distinct}
+    pool.shutdown(wait=False)
+    return UnderWay({name: futures[question] for name, question in questions.items()})
+
+
+def ask_together(api: ApiClient, questions: Mapping[str, Question]) -> Answers:
+    """Ask all at once, equal ones once, and wait. Never raises `ApiError`: a failure is the answer of its question."""
+    return send_together(api, questions).answers()
+
+
+def in_path(given_id: str) -> str:
+    """An id as one part of a path, whatever is in it: no slash parts it, and no dots lead upwards."""
+    return quote(given_id, safe="").replace(".", "%2E")
 
 
 def groups_that_fit(steps: int) -> int:

@@ -61,9 +61,15 @@ def ranking_frame(
 
 
 def ranked_bars(
-    frame: pd.DataFrame, series: Series, *, colour: str = "primary", height: int = HEIGHT, target: float | None = None
+    frame: pd.DataFrame,
+    series: Series,
+    *,
+    colour: str = "primary",
+    height: int = HEIGHT,
+    target: float | None = None,
+    beside: str = "Runs",
 ) -> alt.LayerChart:
-    """A click on a bar selects its group as `group`."""
+    """A click on a bar selects its group as `group`. `beside` is the column that the tooltip adds to the measure."""
     side = alt.Y(
         "group:N",
         sort=alt.EncodingSortField(field="rank", op="min"),
@@ -71,7 +77,7 @@ def ranked_bars(
     )
     base = alt.Chart(frame).encode(y=side)
     ticks = SECONDS_TICKS if series.form == "duration" else None
-    tooltip = list(dict.fromkeys(["group", series.title, "Runs"]))
+    tooltip = list(dict.fromkeys(["group", series.title, beside]))
     bars = (
         base.mark_bar(size=16, cornerRadiusEnd=2)
         .encode(

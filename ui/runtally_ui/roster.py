@@ -14,6 +14,8 @@ from runtally_ui.periods import DEFAULT_TIMEZONE, Period, local_today, newest_da
 from runtally_ui.questions import Answers, Get, Query, Question, agent_analytics
 
 RANKING_DAYS = 30
+ROSTER_SECONDS = 30.0
+"""How late a new agent, model or user may come into the lists of the filter bar."""
 _MOST_USERS = 200
 
 

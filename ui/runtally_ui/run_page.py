@@ -1,7 +1,7 @@
 """A run's own page: what became of it, every field, the runs it started, and its session."""
 
 import json
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 import streamlit as st
 
@@ -11,9 +11,10 @@ from runtally_ui.api_client import RUNS_PATH, ApiError
 from runtally_ui.cards import card, downloads, failure
 from runtally_ui.filter_bar import bar_changed, narrow
 from runtally_ui.page import Asked, Page
-from runtally_ui.questions import Answers, Get, Question, ask_together
+from runtally_ui.questions import Answers, Get, Question, ask_together, in_path
 from runtally_ui.run_fields import definition_list, field_groups
 from runtally_ui.run_table import agent_name, run_table
+from runtally_ui.sharing import AGENTS_PAGE, agent_address
 from runtally_ui.statuses import WORDS, status_of, status_words
 from runtally_ui.tiles import NOT_AVAILABLE, Tile, draw_tiles
 
@@ -22,8 +23,11 @@ NEIGHBOURS = 100
 
 def question(run_id: str, asked: Asked) -> Question:
     """The run of that id. Of the filter bar only the workspace counts: two may use the same id."""
-    path = f"{RUNS_PATH}/{quote(run_id, safe='').replace('.', '%2E')}"
-    return Get(path, tuple(("workspace_id", value) for value in asked.filters.workspace_id), RunRecord)
+    return Get(
+        f"{RUNS_PATH}/{in_path(run_id)}",
+        tuple(("workspace_id", value) for value in asked.filters.workspace_id),
+        RunRecord,
+    )
 
 
 def open_run(run: QueryRow) -> None:
@@ -67,7 +71,11 @@ def _heading(page: Page, run: QueryRow) -> None:
         with st.container(gap="xxsmall", width="content"):
             st.markdown(f"#### {formats.escaped(formats.cut(run.text('run_id')))} :{colour}-badge[{word}]")
             st.caption(f"{name} · {formats.escaped(run.text('workspace_id'))}")
-        with st.container(horizontal=True, width="content", gap="xsmall"):
+        with st.container(horizontal=True, vertical_alignment="center", width="content", gap="xsmall"):
+            if AGENTS_PAGE in page.pages:
+                address = agent_address(page, run.text("workspace_id"), run.text("agent_id"))
+                st.page_link(page.pages[AGENTS_PAGE], label="Its agent", icon=":material/smart_toy:",
+                             query_params=address)  # fmt: skip
             parent = run.text("parent_run_id")
             if parent:
                 st.button("The run that started it", key="open-parent", icon=":material/arrow_upward:",

@@ -33,8 +33,10 @@ def loading() -> None:
             st.skeleton(height=_CARD_HEIGHT)
 
 
-def stands(page: Page, totals: QueryAnswer | ApiError) -> bool:
-    """Whether there is anything to draw, judged by the page's `totals`; if not, this draws why."""
+def stands(page: Page, totals: QueryAnswer | ApiError, pinned: Sequence[str] = ()) -> bool:
+    """Whether there is anything to draw, judged by the page's `totals`; if not, this draws why. What is `pinned` is
+    the page's own matter and no filter that could be widened.
+    """
     if isinstance(totals, ApiError):
         failing(totals)
         return False
@@ -46,13 +48,13 @@ def stands(page: Page, totals: QueryAnswer | ApiError) -> bool:
     elif everywhere is None:
         empty_store(page.api.base_url, page.asked.now)
     else:
-        _nothing_matches(page, totals, everywhere)
+        _nothing_matches(page, totals, everywhere, pinned)
     return False
 
 
-def _nothing_matches(page: Page, totals: QueryAnswer, everywhere: DataRange) -> None:
+def _nothing_matches(page: Page, totals: QueryAnswer, everywhere: DataRange, pinned: Sequence[str]) -> None:
     asked, found = page.asked, totals.meta.data_range
-    widenings = [] if found else load_widenings(page.api, asked.period, asked.filters)
+    widenings = [] if found else load_widenings(page.api, asked.period, asked.filters, pinned)
     empty_filter(Emptiness(asked.period, asked.filters, found, everywhere, widenings))
 
 

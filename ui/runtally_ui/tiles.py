@@ -51,7 +51,7 @@ def measure_tile(name: str, answer: QueryAnswer, asked: Asked, book: MeasureBook
     now, then = answer.total.number(name), answer.total.earlier(name)
     form = book.format(name)
     obstacle = no_comparison(answer, asked) or ("no earlier figure" if then is None or now is None else "")
-    change = None if obstacle or now is None or then is None else _change(name, form, now, then)
+    change = None if obstacle or now is None or then is None else change_text(name, form, now, then)
     rise = (now or 0) - (then or 0)
     good = {"more is better": rise > 0, "more is worse": rise < 0}.get(judgement(name))
     equal = change == "no change"
@@ -120,7 +120,8 @@ def no_comparison(answer: QueryAnswer, asked: Asked) -> str:
     return ""
 
 
-def _change(name: str, form: str, now: float, then: float) -> str | None:
+def change_text(name: str, form: str, now: float, then: float) -> str | None:
+    """`20% slower`, of a share `1.2 pp higher`; None where there is nothing to divide by."""
     more, less = change_words(name, form)
     change = (now - then) * 100 if form == "share" else (now - then) / then * 100 if then else None
     if change is None:

@@ -1,17 +1,17 @@
 """`GET /api/agents/analytics` (CONTRACT 3.1), the list of agents, and the analytics of one."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query
 from runtally_clickhouse.catalogue import RunFilters, RunQuestion, ask
 from runtally_clickhouse.client import Row
 from runtally_clickhouse.errors import StoreRefused, StoreUnavailable
-from runtally_clickhouse.measures.asking import Answer
+from runtally_clickhouse.measures.asking import Answer, AnswerRow
 from runtally_clickhouse.measures.cell_questions import CellQuestion
-from runtally_clickhouse.measures.question import Question
+from runtally_clickhouse.measures.question import Order, Question
 
 from runtally_api import (
     agent_parts,
@@ -24,9 +24,9 @@ from runtally_api.answers import AgentsAnalytics
 from runtally_api.dependencies import AgentLimit, ApiParts, Parts, RangedQuery, RunQuery
 from runtally_api.documentation import documented
 from runtally_api.folding import add_up, agent_totals, runs_per_day, split_busiest, totals
-from runtally_api.group_pages import GroupCursor, page
+from runtally_api.group_pages import GroupCursor, OrderedCursor, ordered_page, page
 from runtally_api.meta import build_meta
-from runtally_api.problems import Ambiguous, NotFound, Problem, Unavailable, store_refusal
+from runtally_api.problems import Ambiguous, FieldError, InvalidRequest, NotFound, Problem, Unavailable, store_refusal
 from runtally_api.saved_questions import (
     answer_of_cells,
     answer_question,
@@ -40,6 +40,12 @@ from runtally_api.timing import TimedRoute
 
 router = APIRouter(tags=["analytics"], route_class=TimedRoute)
 _RESPONSES = documented(examples.AGENTS_ANALYTICS, 422, 503)
+Sort = Annotated[
+    str, Query(description="A measure of the list; agents of which it is not known come last.",
+               json_schema_extra={"enum": list(AGENT_MEASURES)}),
+]  # fmt: skip
+Direction = Annotated[Literal["desc", "asc"], Query()]
+_Listing = tuple[RunQuery, Question, Callable[[Answer], tuple[Sequence[AnswerRow], dict[str, Any]]]]
 
 
 @router.get(
@@ -82,19 +88,18 @@ def list_agents(
     query: RangedQuery,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     cursor: Annotated[str | None, Query(description="next_cursor of the page before; its range counts.")] = None,
+    sort: Sort = "runs",
+    direction: Direction = "desc",
 ) -> dict[str, Any]:
-    """Agents and their metrics, the busiest first, page by page."""
-    place = GroupCursor.decode(cursor, 2, parts.settings.max_range) if cursor else None
-    query = place.applied(query) if place else query
-    question = make_question(query, AGENT_MEASURES, dimensions=("agent_id",), limit=limit + 1, other=False)
+    """Agents and their metrics, the busiest first or by another measure, page by page."""
+    order = Order(_sortable(sort), descending=direction == "desc")
+    listing = _busiest_agents if order == Order("runs") else _ordered_agents
+    query, question, paged = listing(parts, query, cursor, limit, order)
     told = ask_together(
-        parts,
-        query,
-        replace(question, after=place.after if place else None),
-        beside=[lambda: ask(parts.reader, RunQuestion.AGENTS_SEEN, query.scope)],
+        parts, query, question, beside=[lambda: ask(parts.reader, RunQuestion.AGENTS_SEEN, query.scope)]
     )
     (answer,), (seen,) = told.answers, told.beside
-    groups, following = page(answer, query, limit)
+    groups, following = paged(answer)
     return {
         "data": listed_agents(groups, seen),
         "totals": shown(answer.totals, AGENT_MEASURES),
@@ -143,6 +148,32 @@ def agent_analytics(parts: Parts, query: RangedQuery, agent_id: Annotated[str, P
         "failed_parts": [_failed(name, problem) for name, (_, problem) in tries.items() if problem is not None],
         "meta": named_meta(own, replace(told, answers=(*told.answers, *answers))),
     }
+
+
+def _busiest_agents(parts: ApiParts, query: RunQuery, cursor: str | None, limit: int, _: Order) -> _Listing:
+    place = GroupCursor.decode(cursor, 2, parts.settings.max_range) if cursor else None
+    query = place.applied(query) if place else query
+    question = make_question(query, AGENT_MEASURES, dimensions=("agent_id",), limit=limit + 1, other=False)
+    question = replace(question, after=place.after if place else None)
+    return query, question, lambda answer: page(answer, query, limit)
+
+
+def _ordered_agents(parts: ApiParts, query: RunQuery, cursor: str | None, limit: int, order: Order) -> _Listing:
+    longest = parts.settings.max_range
+    place = OrderedCursor.decode(cursor, order.by, order.descending, longest) if cursor else None
+    query, skip = (place.applied(query), place.skip) if place else (query, 0)
+    question = make_question(
+        query, AGENT_MEASURES, dimensions=("agent_id",), order=(order,), limit=skip + limit + 1, other=False
+    )
+    return query, question, lambda answer: ordered_page(answer, query, order, skip, limit)
+
+
+def _sortable(name: str) -> str:
+    if name not in AGENT_MEASURES:
+        raise InvalidRequest(
+            FieldError("sort", f"unknown measure '{name[:60]}'", f"send one of {', '.join(AGENT_MEASURES)}")
+        )
+    return name
 
 
 def _agent(parts: ApiParts, query: RunQuery, agent_id: str) -> Row:

@@ -18,6 +18,7 @@ from runtally_ui.filters import shared_link
 from runtally_ui.page import Asked, Page
 from runtally_ui.questions import Answers, Query, Question, agent_analytics
 from runtally_ui.sentences import notes, subtitle, trend_caption
+from runtally_ui.sharing import agent_href
 from runtally_ui.tiles import draw_tiles, measure_tile
 from runtally_ui.trend_card import TrendOptions, draw_selectable, trend_card
 
@@ -222,7 +223,7 @@ def _failure_card(answer: Analytics, colours: chart_data.Palette) -> None:
 
 def _table_card(page: Page, answer: Analytics) -> None:
     with card("agents", "Agents", "All agents of this period, the busiest first"):
-        agent_table(answer, page.palette)
+        agent_table(answer, page.palette, lambda workspace, agent: agent_href(page, workspace, agent))
         _downloads(page, answer)
 
 
