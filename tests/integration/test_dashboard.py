@@ -20,6 +20,7 @@ pytestmark = pytest.mark.browser
 ODD = "a/b 100% ..🤖"
 AGENTS = {"planner": ("acme", "Planner", 9), ODD: ("acme", "Odd one", 6), "reader": ("beta", "Reader", 4)}
 DAYS = 62
+MESSAGE = "The tool did not answer. " * 30
 LABELS = {
     "runs": "Executions", "success_rate": "Success rate", "cost_usd": "Total cost", "cost_per_run_usd": "Cost per run",
     "total_tokens": "Tokens", "avg_duration_ms": "Avg duration",
@@ -39,7 +40,9 @@ def published(now: datetime) -> list[dict[str, Any]]:
                 runs.append({
                     "run_id": f"{agent_id}-{age}-{number}", "workspace_id": workspace, "agent_id": agent_id,
                     "agent_name": name, "status": "failed" if failed else "succeeded",
-                    "error_type": "Timeout" if failed else "", "started_at": started.isoformat(),
+                    "error_type": "Timeout" if failed else "", "error_category": "timeout" if failed else "",
+                    "error_severity": "error" if failed else "", "error_message": MESSAGE if failed else "",
+                    "agent_version": "2.0" if age < 4 else "1.9", "started_at": started.isoformat(),
                     "updated_at": (started + timedelta(seconds=9)).isoformat(), "duration_ms": 400 + odd % 997 * 13,
                     "input_tokens": 1000 + odd, "output_tokens": 10 + odd % 7, "model": ("m-large", "m-small")[odd % 2],
                     "cost_usd": None if odd % 9 == 0 else f"0.00{1 + odd % 89}", "user_id": f"user-{odd % 5}",
@@ -181,6 +184,47 @@ def test_a_run_opens_by_a_click_and_by_its_link(visit: Callable[..., Page], runn
         expect(tile(other, "Duration")).to_contain_text(shown)
         assert other.evaluate("document.documentElement.scrollWidth") <= width
         keep(other, f"run-{scheme}-{width}")
+
+
+def test_from_the_failures_of_a_workspace_to_the_whole_message_of_one(
+    visit: Callable[..., Page], running: RunningStack
+) -> None:
+    page = visit("/errors")
+    everything = asked(running, "errors", "failure_rate")
+    expect(tile(page, "Failed runs")).to_contain_text(figure(everything, "errors"))
+    expect(tile(page, "Failure rate")).to_contain_text(formats.share(everything["failure_rate"]))
+    expect(page.locator(".st-key-card-failure-rate")).to_contain_text("3 agent versions first seen")
+    page.get_by_role("combobox", name="Workspace").fill("acme")
+    page.get_by_role("combobox", name="Workspace").press("Enter")
+    expect(page).to_have_url(re.compile("workspace_id=acme"))
+    failed = figure(asked(running, "errors", workspace_id=["acme"]), "errors")
+    expect(tile(page, "Failed runs")).to_contain_text(failed)
+    other = visit("/" + page.url.split("/", 3)[3], scheme="dark", width=1600)
+    expect(tile(other, "Failed runs")).to_contain_text(failed)
+    with other.expect_download() as download:
+        other.locator(".st-key-csv-error-types button:visible").click()
+    rows = Path(download.value.path()).read_text(encoding="utf-8").splitlines()
+    assert rows[0].startswith("error_type,other,runs,errors,affected_agents")
+    assert rows[1].startswith(f"Timeout,False,{failed},{failed},2,")
+    other.locator(".st-key-card-types svg.marks path[aria-label^='Timeout: ']").click(force=True)
+    expect(other.get_by_role("link", name="Open the runs behind it")).to_have_attribute(
+        "href", re.compile(r"runs\?.*workspace_id=acme.*error_type=Timeout")
+    )
+    other.locator(".st-key-card-hours svg.marks path[aria-label*='Failed runs']").first.click()
+    expect(other.locator(".st-key-card-drill-hours")).to_contain_text("runs")
+    expect(other.locator("[data-stale=true]")).to_have_count(0)
+    keep(other, "errors-dark")
+    click_cell(other, row=0, across=60, row_height=32)
+    expect(other).to_have_url(re.compile(r"/runs\?.*run="))
+    expect(other.get_by_test_id("stCode").first).to_contain_text(MESSAGE.strip())
+
+
+def test_errors_on_a_narrow_screen(visit: Callable[..., Page]) -> None:
+    page = visit("/errors?range=7d&agent_id=planner", width=420)
+    expect(tile(page, "Mean time to recovery")).to_contain_text("N/A")
+    expect(page.locator(".st-key-card-newest")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 420
+    keep(page, "errors-narrow")
 
 
 def test_agents_in_the_dark_and_on_a_narrow_screen(visit: Callable[..., Page]) -> None:

@@ -55,7 +55,7 @@ def error_table(frame: pd.DataFrame, versus: str, links: list[str | None]) -> No
             ),
             "Share": column.NumberColumn(format="%.1f%%", width=64, help="Of all runs with errors."),
             "Change": column.TextColumn(width=72, help=formats.escaped(f"{versus}".capitalize())),
-            "Over time": column.BarChartColumn(y_min=0, width=140, color="gray", help="Runs with this error by step."),
+            "Over time": column.AreaChartColumn(y_min=0, width=140, color="gray", help="Runs with this error by step."),
             "Failed": column.ProgressColumn(
                 format="localized", min_value=0, max_value=most, color="red", width=108,
                 help="Of them, failed or timed out.",
