@@ -52,13 +52,13 @@ def main(settings: UiSettings) -> None:
     schemapi.disable_debug_mode()  # each part of a chart against the schema is half of a page's time; tests do it
     st.set_page_config(page_icon=MARK, layout="wide")
     filter_bar.modernise_address()
-    filter_bar.keep_arrival()
     drawn: list[Callable[[], None]] = []
     pages = {entry.title: st.Page(_body(drawn), title=entry.title, icon=entry.icon, url_path=entry.path,
                                   default=entry.is_default) for entry in ENTRIES}  # fmt: skip
     # A default page answers at `/` only, so the second address is a hidden page of the same content.
     second = st.Page(_body(drawn), title=ENTRIES[0].title, url_path="analytics", visibility="hidden")
     chosen = st.navigation([*pages.values(), second], position="top")
+    filter_bar.keep_arrival()
     entry = next(entry for entry in ENTRIES if entry.title == chosen.title)
     st.set_page_config(page_title=f"{entry.title} · Runtally")
     st.html(STYLE)

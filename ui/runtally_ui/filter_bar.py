@@ -72,14 +72,15 @@ def modernise_address() -> None:
 
 
 def keep_arrival() -> None:
-    """Before any widget is drawn: the filters of the address that was opened, until they have been drawn once. Who
-    clicks on to another page before that would lose them, as only what is drawn stays in the address.
+    """Before any widget is drawn, but once the page is known: the filters of the address that was opened, until they
+    have been drawn once. Who clicks on to another page before that would lose them, as only what is drawn stays in
+    the address.
     """
     named = {name: st.query_params.get_all(name) for name in DIMENSIONS}
     arrived = st.session_state.setdefault(_ARRIVED, {name: values for name, values in named.items() if values})
     for name, values in arrived.items():
         if name not in st.session_state and name not in st.query_params:
-            st.session_state[name] = values
+            st.query_params[name] = st.session_state[name] = values
 
 
 def draw_range(bar: DeltaGenerator, now: datetime, begin: date | None) -> RangeChoice:
