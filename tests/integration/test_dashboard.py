@@ -225,6 +225,12 @@ def test_errors_on_a_narrow_screen(visit: Callable[..., Page]) -> None:
     expect(page.locator(".st-key-card-newest")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= 420
     keep(page, "errors-narrow")
+    page.locator(".st-key-card-failure-rate svg.marks .mark-symbol path[aria-label*='Step']").nth(2).click()
+    runs = page.get_by_role("link", name="Open the runs behind it")
+    expect(runs).to_have_attribute("href", re.compile("from=.*agent_id=planner.*status=failed.*status=timed_out"))
+    page.locator(".st-key-only-failure-rate button:visible").click()
+    expect(page).to_have_url(re.compile("range=Custom.*agent_id=planner|agent_id=planner.*range=Custom"))
+    expect(page).not_to_have_url(re.compile("status="))
 
 
 def test_agents_in_the_dark_and_on_a_narrow_screen(visit: Callable[..., Page]) -> None:

@@ -11,7 +11,7 @@ import streamlit as st
 
 from runtally_ui import filter_bar, formats
 from runtally_ui.answers import QueryRow
-from runtally_ui.filters import Filters, shared_link
+from runtally_ui.filters import DIMENSIONS, Filters, shared_link
 from runtally_ui.page import Page
 from runtally_ui.periods import Period
 from runtally_ui.trend_data import Step
@@ -64,25 +64,27 @@ def runs_behind(
     title: str,
     period: Period | None = None,
     narrowed: Mapping[str, Values] | None = None,
-    own: Mapping[str, str] | None = None,
+    of_runs: Mapping[str, Values] | None = None,
 ) -> None:
     """What was clicked, the way to its runs, and the way to narrow the whole page to it.
 
-    `own` are values of fields that only the page Runs has; nothing else can be narrowed to those.
+    `of_runs` is what the runs are besides, such as failed, or of an error type; the page is not narrowed to that.
     """
     filters = page.asked.filters
-    for dimension, value in (narrowed or {}).items():
-        filters = with_value(filters, dimension, value)
-    link = runs_address(period or page.asked.period, filters)
+    own: dict[str, str | list[str]] = {}
+    for name, value in {**(narrowed or {}), **(of_runs or {})}.items():
+        if name in DIMENSIONS:
+            filters = with_value(filters, name, value)
+        else:
+            own[name] = list(_several(value))
     with st.container(horizontal=True, vertical_alignment="center", key=f"drill-{key}"):
         st.markdown(f"**{formats.escaped(title)}**", width="content")
         if RUNS_PAGE in page.pages:
             st.page_link(page.pages[RUNS_PAGE], label="Open the runs behind it", icon=":material/arrow_forward:",
-                         query_params={**link, **(own or {})})  # fmt: skip
-        if own:
-            return
-        st.button("Show only this", key=f"only-{key}", type="tertiary", icon=":material/filter_alt:",
-                  on_click=_narrow, args=(period, dict(narrowed or {})))  # fmt: skip
+                         query_params={**runs_address(period or page.asked.period, filters), **own})  # fmt: skip
+        if narrowed or period is not None:
+            st.button("Show only this", key=f"only-{key}", type="tertiary", icon=":material/filter_alt:",
+                      on_click=_narrow, args=(period, dict(narrowed or {})))  # fmt: skip
 
 
 def runs_address(period: Period, filters: Filters) -> dict[str, str | list[str]]:

@@ -154,7 +154,7 @@ def recovery_card(page: Page, types: QueryAnswer | ApiError, below: DeltaGenerat
 def type_behind(page: Page, key: str, error_type: str, below: DeltaGenerator) -> None:
     """The way to the runs with an error of that type; runs that name none are listed `below`."""
     if error_type:
-        drilling.runs_behind(page, key, formats.cut(error_type, 60), own={"error_type": error_type})
+        drilling.runs_behind(page, key, formats.cut(error_type, 60), of_runs={"error_type": error_type})
         return
     with below:
         runs_in_place(page, key, "Runs that name no error type", (*WITH_ERRORS, ("error_type", "in", ("",))))

@@ -24,8 +24,9 @@ _UNITS = {"money": "USD"}
 @dataclass(frozen=True)
 class TrendOptions:
     """How a trend is drawn. `sums` is for measures that add up: bars, else a line; `note` ends the caption, `hides` is
-    what a status filter hides of it, such as `the cost`; `nothing` says why there may be no figure at all. `beside`
-    are measures for the tooltip, `versions` first sights to mark (None: not even their layers are drawn).
+    what a status filter hides of it, such as `the cost`; `nothing` says why there may be no figure at all; `of_runs`
+    is what the runs behind a step are besides, such as failed. `beside` are measures for the tooltip, `versions` first
+    sights to mark (None: not even their layers are drawn).
     """
 
     sums: bool = False
@@ -37,7 +38,7 @@ class TrendOptions:
     hides: str = ""
     nothing: str = "No run in this period reports it."
     height: int = HEIGHT
-    narrowed: Mapping[str, drilling.Values] = field(default_factory=dict)
+    of_runs: Mapping[str, drilling.Values] = field(default_factory=dict)
     beside: tuple[str, ...] = ()
     versions: Sequence[Sight] | None = None
 
@@ -80,7 +81,7 @@ def _draw(page: Page, key: str, title: str, answer: QueryAnswer, measure: str, h
         beside=tuple(one.title for one in beside), height=how.height,
     )  # fmt: skip
     draw = bar_trend if how.sums else line_trend
-    draw_selectable(page, key, title, draw(frame, first, second, look), answer, how.narrowed)
+    draw_selectable(page, key, title, draw(frame, first, second, look), answer, how.of_runs)
     if how.switches:
         _switches(key)
 
@@ -91,9 +92,9 @@ def draw_selectable(
     title: str,
     chart: alt.Chart | alt.LayerChart,
     answer: QueryAnswer,
-    narrowed: Mapping[str, drilling.Values],
+    of_runs: Mapping[str, drilling.Values],
 ) -> None:
-    """A chart over time with the selections `step` and `zoom`; under it, what was clicked."""
+    """A chart over time with the selections `step` and `zoom`; under it, what was clicked, and the way to its runs."""
     times = steps(answer.rows, answer.meta.granularity, page.asked.now)
     # A zoom is over when its range is asked for: the next chart has no brush left over.
     chart_key = f"chart-{key}-{st.session_state.get('zooms', 0)}"
@@ -108,7 +109,7 @@ def draw_selectable(
         return
     clicked = next(step for step in times if step.start.isoformat() == mark["key"])
     with slot:
-        drilling.runs_behind(page, key, clicked.text, period, narrowed)
+        drilling.runs_behind(page, key, clicked.text, period, of_runs=of_runs)
 
 
 def _switches(key: str) -> None:

@@ -70,7 +70,7 @@ def draw(page: Page, answers: Answers) -> None:
             TrendOptions(
                 note="mean of successful runs only", switches=True,
                 nothing="No successful run in this period says how many files it modified.",
-                narrowed={"status": "succeeded"},
+                of_runs={"status": "succeeded"},
             ),
         )  # fmt: skip
     trend_card(

@@ -29,6 +29,7 @@ from runtally_ui.questions import Answers, Get, Query, Question
 from runtally_ui.ranking import NO_VALUE
 from runtally_ui.run_table import run_table
 from runtally_ui.sentences import notes, subtitle
+from runtally_ui.sharing import AGENTS_PAGE, agent_address
 from runtally_ui.tiles import Tile, draw_tiles, measure_tile, missing_tile, no_comparison
 from runtally_ui.trend_card import TrendOptions, trend_card
 from runtally_ui.trends import WIDE_HEIGHT
@@ -161,7 +162,7 @@ def _trend(page: Page, answers: Answers) -> None:
             colour="red", beside=("errors",), versions=sights, height=WIDE_HEIGHT,
             note="versions could not be loaded" if isinstance(versions, ApiError) else marked,
             nothing="No run in this period has ended yet.",
-            narrowed={"status": failing(page.asked.filters)} if failing(page.asked.filters) else {},
+            of_runs=_failed(page),
         ),
     )  # fmt: skip
 
@@ -219,7 +220,7 @@ def _table(page: Page, lists: ErrorLists | ApiError, answers: Answers, totals: Q
 def _models(page: Page, answer: QueryAnswer | ApiError) -> None:
     def behind(row: QueryRow) -> None:
         model = row.text("model")
-        drilling.runs_behind(page, "models", model or "no model", narrowed=_failed_of(page, model=model))
+        drilling.runs_behind(page, "models", model or "no model", narrowed={"model": model}, of_runs=_failed(page))
 
     groups_card(page, answer, Groups(
         "models", "Failures by model", "share: failure rate", lambda row: row.text("model") or NO_VALUE,
@@ -233,7 +234,10 @@ def _agents(page: Page, answer: QueryAnswer | ApiError) -> None:
 
     def behind(row: QueryRow) -> None:
         ids = {key: row.text(key) for key in ("workspace_id", "agent_id")}
-        drilling.runs_behind(page, "agents", name(row), narrowed=_failed_of(page, **ids))
+        drilling.runs_behind(page, "agents", name(row), narrowed=ids, of_runs=_failed(page))
+        if AGENTS_PAGE in page.pages:
+            st.page_link(page.pages[AGENTS_PAGE], label="Open the agent", icon=":material/smart_toy:",
+                         query_params=agent_address(page, **ids))  # fmt: skip
 
     groups_card(page, answer, Groups(
         "agents", "Failures by agent", "share: failure rate", name,
@@ -241,10 +245,10 @@ def _agents(page: Page, answer: QueryAnswer | ApiError) -> None:
     ))  # fmt: skip
 
 
-def _failed_of(page: Page, **values: str) -> dict[str, drilling.Values]:
-    """Of these, the runs that failed."""
+def _failed(page: Page) -> dict[str, drilling.Values]:
+    """What the runs behind a count of failures are, besides its group."""
     statuses = failing(page.asked.filters)
-    return {**values, **({"status": statuses} if statuses else {})}
+    return {"status": statuses} if statuses else {}
 
 
 def _kinds(page: Page, lists: ErrorLists | ApiError, kind: str, title: str, below: DeltaGenerator) -> None:
