@@ -133,6 +133,7 @@ def test_from_the_list_to_an_agent_by_a_shared_link_to_the_runs_behind_it(
 ) -> None:
     page = visit("/agents?range=7d")
     expect(page.locator(".st-key-count")).to_contain_text("3 agents")
+    page.get_by_test_id("data-grid-canvas").first.wait_for()
     keep(page, "agents")
     click_cell(page, row=1, across=100)
     expect(page.get_by_role("heading", name="Odd one")).to_be_visible()
@@ -239,5 +240,6 @@ def test_agents_in_the_dark_and_on_a_narrow_screen(visit: Callable[..., Page]) -
             page = visit(path, scheme=scheme, width=width)
             shown = page.get_by_text("3 agents") if name == "agents" else tile(page, "Tokens")
             expect(shown).to_be_visible()
+            page.get_by_test_id("data-grid-canvas").first.wait_for()
             assert page.evaluate("document.documentElement.scrollWidth") <= width
             keep(page, f"{name}-{scheme}-{width}")

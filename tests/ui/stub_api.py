@@ -34,8 +34,8 @@ RELATED = ("session_id", "parent_run_id")
 @dataclass
 class StubApi:
     """What is served, and what was asked. `failure`, when set, is answered to everything; questions for a path of
-    `failing_paths`, or for one of `failing_measures`, fail alone; `failing_parts` are those of an agent's analytics.
-    Nothing is answered while `may_answer` is not set.
+    `failing_paths`, or for one of `failing_measures` or `failing_dimensions`, fail alone; `failing_parts` are those of
+    an agent's analytics. Nothing is answered while `may_answer` is not set.
     """
 
     cells: Sequence[Cell]
@@ -43,6 +43,7 @@ class StubApi:
     failure: dict[str, Any] | None = None
     failing_paths: Sequence[str] = ()
     failing_measures: Sequence[str] = ()
+    failing_dimensions: Sequence[str] = ()
     failing_parts: Sequence[str] = ()
     shape_broken: bool = False
     may_answer: threading.Event = field(default_factory=lambda: _set(threading.Event()))
@@ -87,7 +88,8 @@ class StubApi:
         wanted = self.failure or self.shape_broken or path in self.failing_paths
         if wanted or path != QUERY:
             return self.answer(path, {})
-        if set(body["measures"]) & set(self.failing_measures):
+        named = {*body["measures"], *body["dimensions"]}
+        if named & {*self.failing_measures, *self.failing_dimensions}:
             return 500, {"title": "This part is broken", "status": 500, "detail": "Others stand."}
         errors = stub_query.unknown_names(body)
         if errors:
