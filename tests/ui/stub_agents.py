@@ -47,16 +47,19 @@ def listed(cells: Sequence[Cell], query: dict[str, list[str]]) -> dict[str, Any]
 
 
 def analytics(
-    agent_id: str, now: Sequence[Cell], then: Sequence[Cell], failing: Sequence[str]
+    agent_id: str, ever: Sequence[Cell], now: Sequence[Cell], then: Sequence[Cell], failing: Sequence[str]
 ) -> tuple[int, dict[str, Any]]:
-    """Of the cells of a range and of the one before. A part of `failing` is null, as in the API."""
-    agents = {key: members for key, members in by_agent(now).items() if key[1] == agent_id}
+    """Of the cells of a range and of the one before; whom the id means is told by those of any time. A part of
+    `failing` is null, as in the API.
+    """
+    agents = {key: members for key, members in by_agent(ever).items() if key[1] == agent_id}
     if len(agents) != 1:
         if not agents:
             return 404, {"title": "Not found", "status": 404, "detail": f"no agent '{agent_id}'"}
         detail = f"agent '{agent_id}' is used by {len(agents)} workspaces"
         return 409, {"title": "Ambiguous", "status": 409, "detail": detail}
-    ((key, own),) = agents.items()
+    ((key, known),) = agents.items()
+    own = [cell for cell in now if (cell.workspace_id, cell.agent_id) == key]
     parts: dict[str, Any] = {
         "resources": {"models": _groups(own, "model")},
         "errors": {**measures(own, ("errors", "failure_rate", "recovery_rate")), "mean_time_to_recovery_ms": None,
@@ -65,7 +68,7 @@ def analytics(
         "comparisons": _comparisons(key, own, now, then),
     }  # fmt: skip
     failed = [{"part": name, "type": "", "status": 422, "detail": "It needs more memory."} for name in failing]
-    return 200, {**_who(own), **parts, **dict.fromkeys(failing), "failed_parts": failed, "meta": {}}
+    return 200, {**_who(known), **parts, **dict.fromkeys(failing), "failed_parts": failed, "meta": {}}
 
 
 def latency(cells: Sequence[Cell]) -> dict[str, Any]:

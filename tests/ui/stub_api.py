@@ -130,7 +130,7 @@ class StubApi:
         others = [cell for cell in self.cells if _matches(cell, {**query, "agent_id": [cell.agent_id]})]
         now = [cell for cell in others if first <= cell.day <= last]
         then = [cell for cell in others if first - length <= cell.day < first]
-        return stub_agents.analytics(agent_id, now, then, self.failing_parts)
+        return stub_agents.analytics(agent_id, others, now, then, self.failing_parts)
 
     def _shown(self, query: Query) -> list[Cell]:
         first, last = self._days(query)

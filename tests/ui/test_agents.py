@@ -175,6 +175,10 @@ def test_an_agent_without_runs_in_the_range_says_where_they_are(open_page: OpenP
     old = [cell for cell in fleet(TODAY) if cell.agent_id != "qa-smoke" or cell.day <= date(2026, 10, 10)]
     app = open_at(open_page, stub(cells=old), "agents", profile="qa-smoke")
     assert not app.exception
+    assert "Widen the **range**" in texts(app)
+    app.button(key="newest-days").click().run()
+    assert "Executions" in metrics(app)
+    assert app.text_input(key="profile").value == "qa-smoke"
 
 
 def test_empty_failing_and_forbidden(open_page: OpenPage) -> None:
