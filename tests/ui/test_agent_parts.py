@@ -36,8 +36,8 @@ def test_a_histogram_has_its_bars_its_zero_and_its_percentiles() -> None:
     bars, levels = frame[frame["kind"] == "bar"], frame[frame["kind"] == "level"]
     assert list(bars["low"]) == [0.5, 100]
     assert list(bars["Runs"]) == ["25.0% of 8", "75.0% of 8"]
-    assert list(levels["level"]) == ["p99  199 ms", "p90  0 ms", "p50  150 ms"]
-    assert list(levels["side"]) == ["left", "right", "left"]
+    assert list(levels["left"]) == ["p99  199 ms", "", "p50  150 ms"]
+    assert list(levels["right"]) == ["", "p90  0 ms", ""]
     assert (levels["low"] > 0).all()
     assert latency_chart(frame).to_dict()["layer"]
 

@@ -20,11 +20,11 @@ _TICKS_MS = (
 )
 _ROW_PIXELS = 15
 _LABEL: dict[str, Any] = {"fontSize": SMALL, "fontWeight": 600}
-_COLUMNS = ("kind", "low", "high", "runs", "reach", "level", "row", "side", "Duration", "Runs")
+_COLUMNS = ("kind", "low", "high", "runs", "reach", "left", "right", "row", "Duration", "Runs")
 
 
 def latency_frame(answer: Latency) -> pd.DataFrame:
-    """One row per bar of the histogram and one per percentile; `side` is where the label of a percentile has room."""
+    """One row per bar of the histogram and one per percentile, whose label is on the side where it has room."""
     bars, known = answer.duration.histogram, answer.duration.known_runs
     most = max((bar.runs for bar in bars), default=0)
     marks: list[dict[str, object]] = [
@@ -44,13 +44,14 @@ def latency_frame(answer: Latency) -> pd.DataFrame:
     for row, level in enumerate(reversed(LEVELS)):
         value: float | None = getattr(answer.duration, f"{level}_duration_ms")
         if value is not None and bars:
+            label = f"{level}  {formats.duration(value)}"
             marks.append(
                 {
                     "kind": "level",
                     "low": max(value, _LEAST_MS),
-                    "level": f"{level}  {formats.duration(value)}",
+                    "left": "" if value < early else label,
+                    "right": label if value < early else "",
                     "row": row,
-                    "side": "right" if value < early else "left",
                 }
             )
     return pd.DataFrame(marks, columns=list(_COLUMNS))
@@ -77,9 +78,11 @@ def latency_chart(frame: pd.DataFrame, height: int = HEIGHT) -> alt.LayerChart:
     rules = levels.mark_rule(strokeDash=[3, 3], strokeWidth=1.4, yOffset=-6).encode(
         y=row, y2=alt.value(alt.expr("height"))
     )
-    right = levels.transform_filter("datum.side === 'right'").mark_text(align="left", dx=5, **_LABEL)
-    left = levels.transform_filter("datum.side === 'left'").mark_text(align="right", dx=-5, **_LABEL)
-    labels = [text.encode(y=row, text="level:N") for text in (right, left)]
+    # Both sides are always drawn, one of them empty: a layer without any row would have no place on the axis.
+    labels = [
+        levels.mark_text(align="left", dx=5, **_LABEL).encode(y=row, text="right:N"),
+        levels.mark_text(align="right", dx=-5, **_LABEL).encode(y=row, text="left:N"),
+    ]
     layers = [alt.LayerChart(layer=[bars, room]), alt.LayerChart(layer=[rules, *labels])]
     both: alt.LayerChart = alt.LayerChart(layer=layers).resolve_scale(y="independent")
     return styled(both, height)
