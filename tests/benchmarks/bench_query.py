@@ -4,12 +4,14 @@ Native ClickHouse; 30 million runs in 50 workspaces made inside the store, one i
 rolled up by the product's own recomputation. Hypothesis: cells make a panel at least five times faster than FINAL over
 the raw rows, and ten times the runs cost less than 1.5 times the time. Nothing is answered from memory here: the API is
 composed without its cache. Ends with 0 only when each panel's answer equals the raw one, and each target is met.
+With `--baseline postgres`, or BASELINE=postgres, the same panels in PostgreSQL as well, at 10 million runs.
 
-    python tests/benchmarks/bench_query.py [--runs 30000000] [--turns 15]
+    python tests/benchmarks/bench_query.py [--runs 30000000] [--turns 15] [--baseline postgres]
 """
 
 import argparse
 import json
+import os
 import random
 import statistics
 import sys
@@ -26,6 +28,7 @@ import httpx
 from api.asgi_client import running
 from api.door import StoringPublisher
 from backends.clickhouse_native import ClickHouseOptions, NativeClickHouse
+from benchmarks import postgres_baseline
 from benchmarks.query_load import LARGEST, NOW, load
 from clickhouse.rolling_up import refresh
 from fastapi import FastAPI
@@ -43,6 +46,7 @@ TIMES_FASTER, GROWTH = 5.0, 1.5
 CLIENTS = 10
 BUCKETS_AT_ONCE = 192
 RUNS_OF_TARGETS = 30_000_000
+RUNS_OF_BASELINE = 10_000_000
 
 
 def _panel(*measures: str, by: tuple[str, ...] = (), granularity: str = "none", **more: Any) -> dict[str, Any]:
@@ -81,12 +85,16 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=RUNS_OF_TARGETS)
     parser.add_argument("--turns", type=int, default=15)
     parser.add_argument("--memory-mb", type=int, default=8000)
+    parser.add_argument("--baseline", choices=("", "postgres"), default=os.environ.get("BASELINE", ""))
+    parser.add_argument("--baseline-runs", type=int, default=RUNS_OF_BASELINE)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="runtally-bench-") as folder:
         server = NativeClickHouse(Path(folder), ClickHouseOptions(memory_mb=arguments.memory_mb))
         server.start()
         try:
             missed = _bench(server, arguments)
+            if arguments.baseline:
+                missed += _beside_postgres(server, arguments)
         finally:
             server.stop()
     if missed:
@@ -176,6 +184,35 @@ def _measure(
                     missed += _misses(told, line, arguments.runs)
                 _tell(line)
     return found
+
+
+def _beside_postgres(server: NativeClickHouse, arguments: argparse.Namespace) -> list[str]:
+    """Each panel there and here, at the same size; here through the API."""
+    missed = []
+    store = _loaded(server, arguments.baseline_runs)
+    with postgres_baseline.running_postgres() as postgres, _api(store, 0) as client:
+        began = time.monotonic()
+        postgres.load(server.url, store.location.database)
+        _tell(
+            {
+                "baseline": "postgres",
+                "runs": arguments.baseline_runs,
+                "load_seconds": round(time.monotonic() - began, 1),
+            }
+        )
+        for workspace in (LARGEST, None):
+            for name, body in PANELS.items():
+                answer, ours = _asked(client, _of_workspace(body, workspace), arguments.turns)
+                rows, taken = postgres.ask(name, workspace, max(3, arguments.turns // 5))
+                equal = postgres_baseline.equals(rows, answer["data"])
+                theirs = Times(taken)
+                line = {"baseline": "postgres", "panel": name, "workspace": workspace or "all", "equal": equal}
+                line |= {"postgres_p50_ms": theirs.p50, "postgres_p95_ms": theirs.p95}
+                line |= {"p50_ms": ours.p50, "p95_ms": ours.p95, "times_faster": round(theirs.p50 / ours.p50, 1)}
+                _tell(line)
+                missed += [] if equal else [f"{name} of {workspace or 'all'} differs from PostgreSQL"]
+    store.close()
+    return missed
 
 
 def _misses(told: str, line: dict[str, Any], runs: int) -> list[str]:
