@@ -24,6 +24,7 @@ from runtally_consumer.source import Assigned, Revoked
 RUN_TABLE = "agent_runs"
 MARKS_TABLE = "bucket_changes"
 LEDGER_TABLE = "ingest_ledger"
+ROLLING_UP = "INSERT INTO run_rollup"
 
 
 class KillPoint(StrEnum):
@@ -42,9 +43,13 @@ class KillPoint(StrEnum):
     IN_DRAIN = "in_drain"
     MID_BISECT = "mid_bisect"
     AFTER_DEAD_LETTER_BEFORE_ACK = "after_dead_letter_before_ack"
+    BEFORE_ROLLUP = "before_rollup"
+    AFTER_ROLLUP_BEFORE_PUBLISH = "after_rollup_before_publish"
 
 
 ON_THE_WIRE = frozenset({KillPoint.MID_BODY, KillPoint.AFTER_APPLY_BEFORE_ACK})
+# Only the owner of partition 0 comes there.
+OF_ROLLUPS = frozenset({KillPoint.BEFORE_ROLLUP, KillPoint.AFTER_ROLLUP_BEFORE_PUBLISH})
 
 
 @dataclass
@@ -77,7 +82,7 @@ def die() -> None:
 
 
 def fatal_store(trap: Trap) -> type[Store]:
-    """A store whose process may die around its inserts."""
+    """A store whose process may die around its inserts, and around what rolls runs up."""
 
     follows = {
         RUN_TABLE: KillPoint.AFTER_ACK_BEFORE_MARKS,
@@ -100,6 +105,13 @@ def fatal_store(trap: Trap) -> type[Store]:
                 raise
             if table in follows:
                 trap.at(follows[table])
+
+        def command(self, sql: str, parameters: Mapping[str, object] | None = None) -> None:
+            if ROLLING_UP in sql:
+                trap.at(KillPoint.BEFORE_ROLLUP)
+            super().command(sql, parameters)
+            if ROLLING_UP in sql:
+                trap.at(KillPoint.AFTER_ROLLUP_BEFORE_PUBLISH)
 
     return FatalStore
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from chaos import wire
 from chaos.facts import Facts
-from chaos.kill_points import ON_THE_WIRE, KillPoint
+from chaos.kill_points import OF_ROLLUPS, ON_THE_WIRE, KillPoint
 from chaos.members import Doom, Member
 from chaos.pipeline import Pipeline
 from chaos.proxy import FAIR, FaultProxy, Weather
@@ -67,9 +67,12 @@ class Nemesis:
 
     def leave(self) -> None:
         if len(self._pipeline.living) > FEWEST:
-            member = self._someone()
-            assert member.stop() == 0, member.told()
-            self._facts.count("members told to leave", 1)
+            self.stop_someone()
+
+    def stop_someone(self) -> None:
+        member = self._someone()
+        assert member.stop() == 0, member.told()
+        self._facts.count("members told to leave", 1)
 
     def kill_member(self) -> None:
         self._someone().kill()
@@ -78,6 +81,9 @@ class Nemesis:
 
     def kill_at(self, point: KillPoint) -> None:
         """A member that dies there if it comes there; what it takes to bring it there happens too."""
+        if point in OF_ROLLUPS:  # the doomed one alone then owns partition 0
+            while self._pipeline.living:
+                self.stop_someone()
         if point in ON_THE_WIRE:
             doomed = wire.doomed_member(self._pipeline, point)
         else:

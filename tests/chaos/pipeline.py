@@ -32,7 +32,12 @@ CONSUMER: Final[Mapping[str, str]] = {
     "RUNTALLY_BATCH_ROWS": "200",
     "RUNTALLY_SESSION_TIMEOUT_MS": "1000",
     "RUNTALLY_DRAIN_SECONDS": "5",
+    # Rollups are made all the time, so that readers meet them in every state.
+    "RUNTALLY_ROLLUP_HOT_SECONDS": "1",
+    "RUNTALLY_ROLLUP_SHARE": "0.5",
+    "RUNTALLY_ROLLUP_KEEP_SECONDS": "60",
 }
+API: Final[Mapping[str, str]] = {"RUNTALLY_ROLLUP_ROWS": "0"}
 
 
 @dataclass
@@ -146,7 +151,7 @@ class Pipeline:
 
     def _start_api(self, stack: ExitStack) -> None:
         port = int(self.environment["RUNTALLY_API_PORT"])
-        api = Service("api", [*RUNTALLY, "api"], port, self.environment, self._folder / "api.log")
+        api = Service("api", [*RUNTALLY, "api"], port, {**self.environment, **API}, self._folder / "api.log")
         stack.callback(api.stop)
         api.start(answers_ready)
         self.api_url = f"http://{ports.LOOPBACK}:{port}"

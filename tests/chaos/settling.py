@@ -12,12 +12,14 @@ from zoneinfo import ZoneInfo
 import httpx
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from backends.waiting import eventually
+from chaos.bounds import Tally
 from chaos.fleet import BAD_VALUES, FIRST, LAST, PARTITIONS, POISON_AGENT, TOPIC, Fleet, Place
-from chaos.reader import RANGE, Reader
+from chaos.reader import RANGE, Reader, cells_by_day, sums_of_cells
 from integration.answers import all_runs
 from integration.stacks import RUNTALLY
 from runtally_clickhouse.client import Store
 from runtally_clickhouse.errors import StoreError
+from runtally_clickhouse.rollups import dirty_buckets
 from runtally_consumer.dead_letters import DEAD_LETTER_SUFFIX
 
 from api import oracle
@@ -35,6 +37,7 @@ class Settled:
     dead_letters: int
     answers: int
     unanswered: int
+    out_of_rollups: int
 
 
 def settle(store: Store, api_url: str, environment: Mapping[str, str], fleet: Fleet, reader: Reader) -> Settled:
@@ -62,7 +65,7 @@ def settle(store: Store, api_url: str, environment: Mapping[str, str], fleet: Fl
     assert not reader.wrong, reader.wrong
     assert reader.answers, "no question was answered"
     runs = len(oracle.current(fleet.sent))
-    return Settled(runs, len(fleet.known), len(bad), reader.answers, reader.unanswered)
+    return Settled(runs, len(fleet.known), len(bad), reader.answers, reader.unanswered, reader.out_of_rollups)
 
 
 def require_exact(client: httpx.Client, fleet: Fleet) -> None:
@@ -79,11 +82,23 @@ def require_exact(client: httpx.Client, fleet: Fleet) -> None:
         assert response.status_code == 200, response.text
         answer = response.json()
         assert {name: answer[name] for name in wanted} == wanted, path
+    response = client.post("/api/v1/query", json=cells_by_day(fleet.workspace))
+    assert response.status_code == 200, response.text
+    tally = Tally()
+    tally.add(runs)
+    assert sums_of_cells(response.json()) == vars(tally.counted)
     models = client.get("/api/v1/analytics/models", params={"workspace_id": fleet.workspace, **RANGE}).json()
     used = {one["model_id"]: one["usage_count"] for one in models["models"]}
     assert used == oracle.models_usage(runs, question)
     listed = all_runs(client, workspace_id=fleet.workspace, limit=1000)
     assert sorted(run["run_id"] for run in listed) == sorted(run.run_id for run in runs)
+
+
+def require_rolled_up(store: Store, api_url: str, fleet: Fleet) -> None:
+    """Every bucket that has runs turns clean, and every public question is as exact out of rollups as it was before."""
+    eventually(lambda: dirty_buckets(store, 1).total == 0, SETTLE_SECONDS, "every bucket's rollup")
+    with httpx.Client(base_url=api_url, timeout=60) as client:
+        require_exact(client, fleet)
 
 
 def require_dead_letters(store: Store, fleet: Fleet) -> set[Place]:

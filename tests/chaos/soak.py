@@ -16,6 +16,7 @@ from pathlib import Path
 from chaos.facts import Facts
 from chaos.nemesis import Nemesis
 from chaos.pipeline import Pipeline, Story
+from chaos.settling import require_rolled_up
 
 BROKERS = 3
 ACTS = 6
@@ -72,8 +73,11 @@ def _settle(story: Story, facts: Facts, tell: Callable[[str], None]) -> None:
     began = time.monotonic()
     settled = story.settle()
     tell(f"  exact after {time.monotonic() - began:.0f} s: {settled}")
-    for name in ("runs", "records", "dead_letters", "answers"):
-        facts.count({"answers": "answers checked"}.get(name, name.replace("_", " ")), getattr(settled, name))
+    require_rolled_up(story.pipeline.store, story.pipeline.api_url, story.fleet)
+    facts.count("answers checked", settled.answers)
+    facts.count("answers out of rollups", settled.out_of_rollups)
+    for name in ("runs", "records", "dead_letters"):
+        facts.count(name.replace("_", " "), getattr(settled, name))
 
 
 def _options(arguments: list[str]) -> argparse.Namespace:

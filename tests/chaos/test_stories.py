@@ -35,6 +35,7 @@ def settle(story: Story, facts: Facts) -> None:
     settled = story.settle()
     facts.count("answers checked", settled.answers)
     facts.count("records", settled.records)
+    facts.count("answers out of rollups", settled.out_of_rollups)
 
 
 def test_members_join_and_leave(story: Story, nemesis: Nemesis, facts: Facts) -> None:
