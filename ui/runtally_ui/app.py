@@ -80,13 +80,15 @@ def main(settings: UiSettings) -> None:
             states.loading()
     questions = entry.view.questions(asked)
     roster, under_way = _send(api, kept_names(settings.api_url), roster_questions(choice.period, now), questions)
+    # A rerun that was asked for while waiting begins here, before any filter counts as drawn.
+    as_of = heading.empty()
     # Before the page's own answers are there: a click in the meantime must find the filters in place.
     filter_bar.draw_filters(bar, roster.options(), filters)
     answers = under_way.answers(questions)
     placeholder.empty()
     st.session_state["visited"] = True
     page = Page(asked, roster.palette(slot_book(settings.api_url)), roster.measure_book(), api, pages)
-    drawn.append(lambda: _run(entry, page, answers, heading, choice.refresh_seconds))
+    drawn.append(lambda: _run(entry, page, answers, as_of, choice.refresh_seconds))
     chosen.run()
 
 
@@ -107,9 +109,7 @@ def _body(drawn: list[Callable[[], None]]) -> Callable[[], None]:
     return lambda: drawn[-1]()
 
 
-def _run(entry: Entry, page: Page, answers: Answers, heading: DeltaGenerator, refresh_seconds: int | None) -> None:
-    as_of = heading.empty()
-
+def _run(entry: Entry, page: Page, answers: Answers, as_of: DeltaGenerator, refresh_seconds: int | None) -> None:
     def draw(again: bool) -> None:
         shown, found = page, answers
         if again:
