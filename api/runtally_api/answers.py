@@ -243,6 +243,13 @@ class QueryMeta(Answer):
             json_schema_extra={"enum": ["rollup", "raw", "mixed"]},
         ),
     ]
+    buckets: Annotated[
+        dict[str, int],
+        Field(
+            description="What cells were read from: how many rolled-up buckets of each width (`day`, `hour`, "
+            "`quarter_hour`), and how many quarter hours run by run (`raw`). Empty for single runs."
+        ),
+    ]
     compare: ComparedRange | None = None
 
 

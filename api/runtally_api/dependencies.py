@@ -11,6 +11,7 @@ from fastapi import Depends, Query, Request
 from runtally.fields import STATUSES
 from runtally_clickhouse.catalogue import RunFilters, RunScope
 from runtally_clickhouse.client import Reader, Store
+from runtally_clickhouse.measures.state_first import StateFirst
 
 from runtally_api.answer_cache import AnswerCache, AnsweringReader
 from runtally_api.problems import FieldError, InvalidRequest
@@ -46,7 +47,7 @@ class ApiParts:
 def _parts(request: Request) -> ApiParts:
     parts: ApiParts = request.app.state.parts
     times: RequestTimes = request.state.times
-    reader = TimedReader(parts.store, times)
+    reader = StateFirst(TimedReader(parts.store, times), parts.settings.max_query_seconds)
     if parts.cache is None:
         return replace(parts, asking=reader, times=times)
     answers = AnsweringReader(reader, parts.cache)

@@ -299,6 +299,7 @@ QUERY: Example = {
         "coverage": {"cost_usd": {"known": 231, "runs": 240}},
         "relation": "run_facts",
         "source": "mixed",
+        "buckets": {"day": 56, "hour": 90, "quarter_hour": 8, "raw": 3},
         "compare": {"from": "2026-09-22T22:00:00Z", "to": "2026-10-22T22:00:00Z"},
     },
 }

@@ -81,6 +81,7 @@ def query_meta(answer: Answer, query_id: str) -> dict[str, Any]:
         "coverage": {name: {"known": known, "runs": answer.runs} for name, known in answer.known.items()},
         "relation": str(answer.relation),
         "source": answer.source,
+        "buckets": dict(answer.buckets),
         "truncated": answer.truncated,
         "hides_failures": any(_hides_failures(entry) for entry in answer.question.filters),
     }

@@ -9,14 +9,9 @@ from datetime import datetime
 
 from runtally_clickhouse.catalogue import FIRST_INSTANT, LAST_INSTANT, query_text, unix_ms
 from runtally_clickhouse.client import Reader, Writer
-from runtally_clickhouse.rollups import (
-    BUCKET_SECONDS,
-    ROLLUP_LAYOUT,
-    RecomputeLimits,
-    rolled_up_cells,
-    rolled_up_parameters,
-    rollup_columns,
-)
+from runtally_clickhouse.recomputing import RecomputeLimits, rolled_up_cells, rolled_up_parameters, rollup_columns
+from runtally_clickhouse.rollup_levels import QUARTER_HOUR
+from runtally_clickhouse.rollups import BUCKET_SECONDS
 
 CLEAN_AT_ONCE = 3_000
 
@@ -45,7 +40,7 @@ def clean_buckets(
     bound = {
         "from_s": unix_ms(FIRST_INSTANT) // 1000 if from_s is None else from_s,
         "before_s": unix_ms(LAST_INSTANT) // 1000 if before_s is None else before_s,
-        "layout": ROLLUP_LAYOUT,
+        "layout": QUARTER_HOUR.layout,
         "limit": limit,
     }
     rows = reader.query(query_text("clean_buckets"), bound)

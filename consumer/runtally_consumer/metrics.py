@@ -103,7 +103,7 @@ class ConsumerMetrics:
         )
         self.rollup_refreshed = Counter(
             "runtally_consumer_rollup_refreshed_buckets",
-            "Buckets that were recomputed and published.",
+            "Buckets, of any width, that were recomputed and published.",
             registry=self.registry,
         )
         self.rollup_dropped = Counter(
@@ -128,6 +128,7 @@ class ConsumerMetrics:
         )
         self.rollup_dirty_buckets = Gauge(
             "runtally_consumer_rollup_dirty_buckets",
-            "Buckets whose rollup was not up to date at the last look, so that their runs are read.",
+            "Buckets of each width whose rollup was not up to date at the last look, so that narrower ones are read.",
+            ["width"],
             registry=self.registry,
         )

@@ -6,7 +6,7 @@ the raw rows, and ten times the runs cost less than 1.5 times the time. Nothing 
 composed without its cache. Ends with 0 only when each panel's answer equals the raw one, and each target is met.
 With `--baseline postgres`, or BASELINE=postgres, the same panels in PostgreSQL as well, at 10 million runs.
 
-    python tests/benchmarks/bench_query.py [--runs 30000000] [--turns 15] [--baseline postgres]
+    python tests/benchmarks/bench_query.py [--runs 30000000] [--turns 40] [--baseline postgres]
 """
 
 import argparse
@@ -38,6 +38,8 @@ from runtally_api.settings import ApiSettings
 from runtally_clickhouse.client import Store
 from runtally_clickhouse.location import StoreLocation
 from runtally_clickhouse.migrations import create_database, migrate
+from runtally_clickhouse.recomputing import RecomputeLimits
+from runtally_clickhouse.rollup_levels import LEVELS
 
 DAYS = {"from": "2026-10-23", "to": "2026-11-21"}
 RAW_ALWAYS = 2**62
@@ -45,8 +47,10 @@ LARGEST_MS, ALL_MS, CLIENTS_MS = 60.0, 150.0, 500.0
 TIMES_FASTER, GROWTH = 5.0, 1.5
 CLIENTS = 10
 BUCKETS_AT_ONCE = 192
+RECOMPUTE = RecomputeLimits(max_memory_bytes=3 * 2**30, spill_bytes=3 * 2**30, max_threads=2)
 RUNS_OF_TARGETS = 30_000_000
 RUNS_OF_BASELINE = 10_000_000
+RAW_TURNS = 3
 
 
 def _panel(*measures: str, by: tuple[str, ...] = (), granularity: str = "none", **more: Any) -> dict[str, Any]:
@@ -83,7 +87,7 @@ class Times:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, default=RUNS_OF_TARGETS)
-    parser.add_argument("--turns", type=int, default=15)
+    parser.add_argument("--turns", type=int, default=40)
     parser.add_argument("--memory-mb", type=int, default=8000)
     parser.add_argument("--baseline", choices=("", "postgres"), default=os.environ.get("BASELINE", ""))
     parser.add_argument("--baseline-runs", type=int, default=RUNS_OF_BASELINE)
@@ -138,13 +142,15 @@ def _loaded(server: NativeClickHouse, runs: int) -> Store:
     load(store, runs)
     loaded = time.monotonic()
     draw = random.Random(1)
-    while refresh(store, draw, most=BUCKETS_AT_ONCE):
+    while refresh(store, draw, most=BUCKETS_AT_ONCE, limits=RECOMPUTE):
         pass
     told = {
         "runs": runs,
         "load_seconds": round(loaded - began, 1),
         "rollup_seconds": round(time.monotonic() - loaded, 1),
-        "rollup_rows": store.unmerged("SELECT count() AS n FROM run_rollup")[0]["n"],
+        "rollup_rows": {
+            level.name: store.unmerged(f"SELECT count() AS n FROM {level.cells}")[0]["n"] for level in LEVELS
+        },
     }
     _tell(told)
     return store
@@ -175,10 +181,10 @@ def _measure(
                 told = f"{name} of {workspace or 'all'}"
                 answer, cells = _asked(rolled_up, asked, arguments.turns)
                 found[told] = cells
-                line = {"panel": name, "workspace": workspace or "all", "source": answer["meta"]["source"]}
+                line: dict[str, Any] = {"panel": name, "workspace": workspace or "all", "read": _read(answer["meta"])}
                 line |= {"p50_ms": cells.p50, "p95_ms": cells.p95}
                 if compare:
-                    truth, final = _asked(raw, asked, max(3, arguments.turns // 5))
+                    truth, final = _asked(raw, asked, RAW_TURNS)
                     line |= {"raw_p50_ms": final.p50, "raw_p95_ms": final.p95, "equal": answer["data"] == truth["data"]}
                     line["times_faster"] = round(final.p50 / cells.p50, 1)
                     missed += _misses(told, line, arguments.runs)
@@ -213,6 +219,11 @@ def _beside_postgres(server: NativeClickHouse, arguments: argparse.Namespace) ->
                 missed += [] if equal else [f"{name} of {workspace or 'all'} differs from PostgreSQL"]
     store.close()
     return missed
+
+
+def _read(meta: dict[str, Any]) -> dict[str, int]:
+    """How many buckets of which width the answer came out of."""
+    return {name: count for name, count in meta["buckets"].items() if count}
 
 
 def _misses(told: str, line: dict[str, Any], runs: int) -> list[str]:

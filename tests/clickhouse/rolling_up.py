@@ -7,8 +7,10 @@ from enum import StrEnum
 
 import pyarrow as pa
 from runtally_clickhouse.client import Store
+from runtally_clickhouse.recomputing import RecomputeLimits
+from runtally_clickhouse.rollup_levels import LEVELS, RollupLevel
 from runtally_clickhouse.rollups import (
-    RecomputeLimits,
+    DirtyBucket,
     dirty_buckets,
     drop_generations,
     new_generation,
@@ -40,38 +42,68 @@ def mark(store: Store, starts_ms: Iterable[int], draw: random.Random) -> None:
 
 
 def refresh(
-    store: Store, draw: random.Random, until: Until = Until.PUBLISHED, share: float = 1.0, most: int = 3000
+    store: Store,
+    draw: random.Random,
+    until: Until = Until.PUBLISHED,
+    share: float = 1.0,
+    most: int = 3000,
+    limits: RecomputeLimits = LIMITS,
 ) -> int:
-    """Roll up a share of the dirty buckets, the newest `most`, month by month. How many it was about."""
-    dirty = [one for one in dirty_buckets(store, most).listed if draw.random() < share]
+    """Roll up a share of the dirty buckets of every width, the newest `most`, month by month. How many it was about.
+
+    Of hours and days `most` are as many as there are in so many quarter hours.
+    """
+    done = 0
+    for level in LEVELS:
+        listed = dirty_buckets(store, -(-most * 900 // level.seconds), level=level).listed
+        dirty = [one for one in listed if draw.random() < share]
+        _roll_up_by_month(store, draw, level, dirty, until, limits)
+        done += len(dirty)
+    return done
+
+
+def _roll_up_by_month(
+    store: Store,
+    draw: random.Random,
+    level: RollupLevel,
+    dirty: Sequence[DirtyBucket],
+    until: Until,
+    limits: RecomputeLimits,
+) -> None:
     by_month: dict[tuple[int, int], dict[int, int]] = {}
     for one in dirty:
         start = datetime.fromtimestamp(one.start_s, UTC)
         by_month.setdefault((start.year, start.month), {})[one.start_s] = one.changes
     for seen in by_month.values():
-        _roll_up(store, draw, seen, until)
-    return len(dirty)
+        if until is not Until.READ:
+            _roll_up(store, draw, level, seen, until, limits)
 
 
-def _roll_up(store: Store, draw: random.Random, seen: dict[int, int], until: Until) -> None:
-    if until is Until.READ:
-        return
+def _roll_up(
+    store: Store,
+    draw: random.Random,
+    level: RollupLevel,
+    seen: dict[int, int],
+    until: Until,
+    limits: RecomputeLimits,
+) -> None:
     buckets: Sequence[int] = list(seen)
     generations = []
     for _ in range(2 if until is Until.TWICE else 1):
-        generations.append(new_generation(store, buckets, draw.getrandbits))
-        recompute(store, buckets, generations[-1], LIMITS)
+        generations.append(new_generation(store, buckets, draw.getrandbits, level))
+        recompute(store, buckets, generations[-1], limits, level)
     if until in (Until.PUBLISHED, Until.TWICE):
         for generation in draw.sample(generations, len(generations)):
-            publish(store, seen, generation)
+            publish(store, seen, generation, level)
 
 
 def drop_superseded(store: Store, draw: random.Random) -> int:
     """Clean up: drop a share of the generations below the current ones, as if no question ran. How many there were."""
-    superseded = superseded_generations(store, 100)
+    level = draw.choice(LEVELS)
+    superseded = superseded_generations(store, 100, level)
     ripe = [(one.start_s, generation) for one in superseded for generation in one.generations]
     if ripe:
-        drop_generations(store, draw.sample(ripe, draw.randint(1, len(ripe))))
+        drop_generations(store, draw.sample(ripe, draw.randint(1, len(ripe))), level)
     return len(ripe)
 
 

@@ -7,7 +7,8 @@ the state read once and the rollups after it.
 from decimal import Decimal
 
 from runtally_clickhouse.client import Reader
-from runtally_clickhouse.rollups import BUCKET_SECONDS, ROLLUP_LAYOUT
+from runtally_clickhouse.rollup_levels import QUARTER_HOUR
+from runtally_clickhouse.rollups import BUCKET_SECONDS
 
 Sums = dict[int, tuple[int, Decimal]]  # bucket: runs and cost
 
@@ -57,7 +58,7 @@ GROUP BY bucket_s
 
 def sums_by_bucket(reader: Reader, from_s: int, to_s: int) -> Sums:
     """Through the rollups, of a range that begins and ends with a bucket."""
-    bound = {"from_s": from_s, "to_s": to_s, "layout": ROLLUP_LAYOUT}
+    bound = {"from_s": from_s, "to_s": to_s, "layout": QUARTER_HOUR.layout}
     return {row["bucket_s"]: (row["runs_there"], row["cost_there"]) for row in reader.query(_UNION, bound)}
 
 
@@ -74,7 +75,7 @@ def clean_buckets(reader: Reader) -> set[int]:
         "SELECT bucket, changes AS m, 0 AS gn, 0 AS sn, 0 AS ly FROM bucket_changes "
         "UNION ALL SELECT bucket, 0, generation, seen, layout FROM bucket_rollups) "
         "GROUP BY bucket HAVING max(gn) > 0 AND argMax((sn, ly), gn) = (sum(m), {layout:UInt32})",
-        {"layout": ROLLUP_LAYOUT},
+        {"layout": QUARTER_HOUR.layout},
     )
     return {row["bucket_s"] for row in rows}
 

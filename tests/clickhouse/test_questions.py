@@ -65,6 +65,7 @@ OF_ROLLUPS: dict[str, list[str]] = {
     "rollups_checked": [],
     "superseded_generations": [],
     "tell_rollups_checked": [],
+    "wide_cells": [],
 }
 # What the questions of the catalogue are composed of, and what each of it reads; tests/clickhouse/measures asks them.
 OF_THE_CATALOGUE: dict[str, list[str]] = {
@@ -72,6 +73,7 @@ OF_THE_CATALOGUE: dict[str, list[str]] = {
     "run_cells": ["FROM merged_runs"],
     "run_facts": ["FROM run_cells"],
     "bucket_state": [],
+    "clean_of_each_width": [],
     "estimated_rows": ["agent_runs"],
     "stored_bounds": ["agent_runs"],
     "watermark": [],

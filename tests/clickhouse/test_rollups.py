@@ -12,19 +12,21 @@ from clickhouse.runs import insert, snapshot
 from runtally_clickhouse.catalogue import query_text
 from runtally_clickhouse.client import Store
 from runtally_clickhouse.errors import StoreRefused
+from runtally_clickhouse.recomputing import (
+    RecomputeLimits,
+    rolled_up_cells,
+    rolled_up_parameters,
+    rollup_columns,
+)
+from runtally_clickhouse.rollup_levels import DAY, HOUR, LEVELS, QUARTER_HOUR, RollupLevel
 from runtally_clickhouse.rollups import (
     BUCKET_SECONDS,
     GENERATION_RANDOM_BITS,
-    ROLLUP_LAYOUT,
     DirtyBucket,
-    RecomputeLimits,
     dirty_buckets,
     new_generation,
     publish,
     recompute,
-    rolled_up_cells,
-    rolled_up_parameters,
-    rollup_columns,
 )
 
 LIMITS = RecomputeLimits(max_memory_bytes=2**30, spill_bytes=2**28, max_threads=2)
@@ -35,8 +37,12 @@ CURRENT = (
     "SELECT * EXCEPT generation FROM run_rollup WHERE (bucket, generation) IN "
     "(SELECT bucket, max(generation) FROM bucket_rollups GROUP BY bucket) ORDER BY ALL"
 )
-# Of what ROLLUP_LAYOUT stands for; see `test_another_layout_has_another_number`.
-FINGERPRINT_OF_LAYOUT = {2: "ee37d67853037c9b"}
+# Of what the layout of each level stands for; see `test_another_layout_has_another_number`.
+FINGERPRINTS_OF_LAYOUTS = {
+    ("quarter_hour", 2): "ee37d67853037c9b",
+    ("hour", 1): "bf8eded0f0aa38a2",
+    ("day", 1): "7b6d07f944fbfb67",
+}
 
 
 def mark(store: Store, *buckets: int, by: int | None = None) -> None:
@@ -60,18 +66,70 @@ def as_runs_say(store: Store, *buckets: int) -> list[dict[str, Any]]:
     return store.query(f"SELECT * FROM ({rolled_up_cells()}) ORDER BY ALL", rolled_up_parameters(buckets))
 
 
-def test_the_columns_are_those_of_the_table(store: Store) -> None:
-    described = store.unmerged("DESCRIBE TABLE run_rollup")
-    made = store.query(f"DESCRIBE ({rolled_up_cells()})", rolled_up_parameters([NINE]))
+@pytest.mark.parametrize("level", LEVELS, ids=lambda level: level.name)
+def test_the_columns_are_those_of_the_table(store: Store, level: RollupLevel) -> None:
+    described = store.unmerged(f"DESCRIBE TABLE {level.cells}")
+    columns = ", ".join(rollup_columns())
+    made = store.query(
+        f"DESCRIBE (SELECT {columns} FROM ({rolled_up_cells(level)}))",
+        rolled_up_parameters([level.start_of(NINE)], level),
+    )
     assert {row["name"] for row in described} == {"generation", *rollup_columns()}
     types = {row["name"]: row["type"] for row in described}
     assert {row["name"]: row["type"] for row in made} == {name: types[name] for name in rollup_columns()}
 
 
 def test_another_layout_has_another_number() -> None:
-    """Where this fails, rollups that are there would be read as if they held what they do not: raise ROLLUP_LAYOUT."""
+    """Where this fails, rollups that are there would be read as if they held what they do not: raise the layout."""
     texts = "".join(query_text(name) for name in ("merged_runs", "run_cells", "rolled_up_cells"))
-    assert {ROLLUP_LAYOUT: hashlib.sha256(texts.encode()).hexdigest()[:16]} == FINGERPRINT_OF_LAYOUT
+    found = {}
+    for level in LEVELS:
+        if level is not QUARTER_HOUR:
+            left_out = [sorted(level.left_out), sorted(level.left_out_of_histograms)]
+            texts = f"{texts}{query_text('run_facts')}{query_text('wide_cells')}{left_out}"
+        found[level.name, level.layout] = hashlib.sha256(texts.encode()).hexdigest()[:16]
+    assert found == FINGERPRINTS_OF_LAYOUTS
+
+
+def test_hours_and_days_hold_what_their_quarter_hours_do(store: Store) -> None:
+    """Half of them rolled up, half read run by run; histograms stand once among the cells that they are of."""
+    for number in range(40):
+        insert(
+            store,
+            snapshot(
+                f"r{number}",
+                started_at=f"2026-11-21T{9 + number // 30:02}:{number * 17 % 60:02}:00Z",
+                agent_id=f"agent-{number % 2}",
+                status=("succeeded", "failed", "running")[number % 3],
+                model=("m1", "m2")[number % 5 == 0],
+                parent_run_id="r0" if number % 4 == 0 else "",
+                duration_ms=number * 37,
+                cost_usd=f"0.{number:03}",
+            ),
+        )
+    mark(store, NINE, NINE + 900, NINE + 1800)
+    refresh(store)
+    mark(store, NINE + 900, NINE + 2700, NINE + 3600)
+    for level in (HOUR, DAY):
+        dirty = dirty_buckets(store, 10, level=level).listed
+        starts = [one.start_s for one in dirty]
+        recompute(store, starts, 7, LIMITS, level)
+        publish(store, {one.start_s: one.changes for one in dirty}, 7, level)
+        assert dirty_buckets(store, 10, level=level).listed == []
+        kept = [name for name in ("agent_id", "model", "is_root", "status") if name not in level.left_out]
+        sums = (
+            f"{', '.join(kept)}, sum(runs) AS runs_there, sum(cost_usd_sum) AS cost, sum(duration_ms_sum) AS took, "
+            "min(first_at_ms) AS first, max(last_at_ms) AS last"
+        )
+        quarters = rolled_up_parameters([NINE + 900 * place for place in range(8)])
+        bins = "agent_id, sumMap(duration_ms_bins, duration_ms_counts) AS bins"
+        for told, by in ((sums, ", ".join(kept)), (bins, "agent_id")):
+            cells = f"SELECT {told} FROM {level.cells} WHERE generation = 7 GROUP BY {by} ORDER BY ALL"
+            truth = f"SELECT {told} FROM ({rolled_up_cells()}) GROUP BY {by} ORDER BY ALL"
+            assert store.query(cells, {}) == store.query(truth, quarters)
+        groups = "bucket, agent_id" + (", model" if level is DAY else "")
+        once = f"SELECT countIf(notEmpty(duration_ms_bins)) AS n FROM {level.cells} GROUP BY {groups}"
+        assert {row["n"] for row in store.query(once, {})} == {1}
 
 
 def test_a_rollup_holds_what_the_runs_say(store: Store) -> None:

@@ -7,8 +7,10 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from runtally_clickhouse.errors import StoreError
+from runtally_clickhouse.rollup_levels import LEVELS, QUARTER_HOUR, RollupLevel
 from runtally_clickhouse.rollups import BUCKET_SECONDS
 from runtally_consumer.rollups.planning import SliceSize
+from runtally_consumer.rollups.refreshing import AT_FIRST
 
 from runtally_cli.local.admin import StoreAccess, store_access
 from runtally_cli.local.settings import LocalSettings
@@ -46,7 +48,7 @@ def bucket_range(start: str | None, end: str | None) -> BucketRange:
 
 
 def status() -> dict[str, Any]:
-    """The columns of rollup_status.sql. Raises what `store_access` and its `run` raise."""
+    """The columns of rollup_status.sql, and in `wide` those of hours and days. Raises as `store_access` does."""
     with store_access(LocalSettings(), OPERATION_SECONDS) as access:
         found: dict[str, Any] = access.run("rollup_status")
         return found
@@ -72,6 +74,11 @@ def status_lines(found: Mapping[str, Any]) -> list[str]:
         lines.append(
             f"{found['unmarked_buckets']} buckets hold runs and bear no mark: a consumer marks them when it starts"
         )
+    for name, wide in found["wide"].items():
+        lines.append(
+            f"{wide['clean_buckets']} of {wide['buckets']} {name}s are up to date, "
+            f"{wide['rollup_rows']} rows in {wide['generations']} generations"
+        )
     return lines
 
 
@@ -83,19 +90,25 @@ def rebuild(buckets: BucketRange, tell: Callable[[str], None], monotonic: Callab
     with store_access(LocalSettings(), OPERATION_SECONDS) as access:
         total: int = access.run("rollup_mark", buckets.parameters())
         tell(f"{total} buckets to roll up anew; until each is done, its runs are read")
-        return _refresh_all(access, buckets, tell, monotonic)
+        refreshed = [_refresh_all(access, buckets, tell, monotonic, level) for level in LEVELS]
+        return refreshed[0]
 
 
 def _refresh_all(
-    access: StoreAccess, buckets: BucketRange, tell: Callable[[str], None], monotonic: Callable[[], float]
+    access: StoreAccess,
+    buckets: BucketRange,
+    tell: Callable[[str], None],
+    monotonic: Callable[[], float],
+    level: RollupLevel = QUARTER_HOUR,
 ) -> int:
     """From the newest down, each once: one that is written meanwhile is the consumer's."""
-    size = SliceSize(TARGET_SECONDS)
+    size = SliceSize(TARGET_SECONDS, AT_FIRST[level])
     before_s, refreshed, failures = buckets.to_s, 0, 0
     while True:
         began = monotonic()
         try:
-            done = access.run("rollup_refresh", {"from_s": buckets.from_s, "to_s": before_s, "most": size.buckets})
+            asked = {"from_s": buckets.from_s, "to_s": before_s, "most": size.buckets, "level": level.name}
+            done = access.run("rollup_refresh", asked)
         except StoreError as error:
             failures += 1
             if failures == FAILURES_IN_A_ROW:
@@ -109,7 +122,8 @@ def _refresh_all(
         size.took(done["refreshed"], monotonic() - began)
         refreshed += done["refreshed"]
         before_s = done["next_s"]
-        tell(f"{refreshed} done, {done['left']} left, down to {_told(before_s)}")
+        what = "" if level is QUARTER_HOUR else f" {level.name}s"
+        tell(f"{refreshed}{what} done, {done['left']} left, down to {_told(before_s)}")
 
 
 def _instant(text: str | None) -> float | None:

@@ -11,6 +11,7 @@ from runtally_clickhouse.client import Reader, Row
 from runtally_clickhouse.measures.composition import RUNS_COUNT, Composed, Limits, Relation, cells_relation, compose
 from runtally_clickhouse.measures.forms import Value
 from runtally_clickhouse.measures.question import TIME, Question
+from runtally_clickhouse.measures.relations import STATE_PLACES
 from runtally_clickhouse.measures.time_steps import TimeSteps, earlier
 
 Key = tuple[str | int, ...]
@@ -18,6 +19,7 @@ Source = Literal["rollup", "raw", "mixed"]
 Values = dict[str, Value]
 _CHANGE_PLACES = 6
 LONGEST_OF_BUCKETS = timedelta(days=1000)
+RAW = "raw"
 
 
 class TooManyRows(ValueError):
@@ -51,8 +53,9 @@ class AnswerRow:
 @dataclass(frozen=True, slots=True)
 class Answer:
     """`totals` are over all groups and the whole range; `known` counts the runs behind each measure that may be
-    unknown. `compared` are the steps that `then` of a row is about. `source` says what the answer was read from:
-    rollups, merged raw rows, or both; it is exact either way.
+    unknown. `compared` are the steps that `then` of a row is about. `buckets` says what the answer was read from: how
+    many rolled-up buckets of each width, and how many (`raw`) of 15 minutes run by run; empty where single runs were
+    read. It is exact either way.
     """
 
     question: Question
@@ -62,8 +65,15 @@ class Answer:
     known: dict[str, int]
     truncated: bool
     relation: Relation
-    source: Source
+    buckets: Mapping[str, int]
     compared: TimeSteps | None = None
+
+    @property
+    def source(self) -> Source:
+        """Rollups, merged raw rows, or both."""
+        raw = self.buckets.get(RAW, 0)
+        rolled_up = sum(self.buckets.values()) - raw
+        return "mixed" if rolled_up and raw else "rollup" if rolled_up else "raw"
 
     @property
     def approximate(self) -> dict[str, str]:
@@ -77,7 +87,7 @@ class _Table:
 
     totals: Values = field(default_factory=dict)
     runs: int = 0
-    source: Source = "raw"
+    buckets: dict[str, int] = field(default_factory=dict)
     known: dict[str, int] = field(default_factory=dict)
     groups: dict[Group, Values] = field(default_factory=dict)
     sizes: dict[Group, int] = field(default_factory=dict)
@@ -110,7 +120,7 @@ def ask_question(reader: Reader, question: Question, scope: RunScope, limits: Li
         now.known,
         any(group.key is None for group in now.groups) and bool(question.keys),
         composed.relation,
-        now.source if then is None or then.source == now.source else "mixed",
+        {name: count + (then.buckets.get(name, 0) if then else 0) for name, count in now.buckets.items()},
         compared,
     )
 
@@ -135,7 +145,7 @@ def _table(question: Question, composed: Composed, steps: TimeSteps, rows: Itera
     keys = range(len(question.keys))
     for row in rows:
         if composed.relation is Relation.CELLS:
-            table.source = _source(row["rolled_up_buckets"], row["raw_buckets"])
+            table.buckets = {name: int(row[f"{name}_buckets"]) for name in STATE_PLACES}
         if row["is_total"]:
             table.totals = _finished(question, composed, row, steps.minutes(None))
             table.runs = int(row[composed.part_names[RUNS_COUNT]])
@@ -154,10 +164,6 @@ def _table(question: Question, composed: Composed, steps: TimeSteps, rows: Itera
     if not keys:
         table.groups.setdefault(Group(()), table.totals)
     return table
-
-
-def _source(rolled_up: int, raw: int) -> Source:
-    return "mixed" if rolled_up and raw else "rollup" if rolled_up else "raw"
 
 
 def _finished(question: Question, composed: Composed, row: Mapping[str, Any], minutes: float) -> Values:

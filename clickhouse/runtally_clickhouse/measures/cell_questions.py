@@ -5,13 +5,13 @@ Where cells do not hold what is asked, or single runs are quicker, the same stat
 
 from enum import StrEnum
 
-from runtally_clickhouse.catalogue import RunScope, estimated_rows, placeholders, query_text
+from runtally_clickhouse.catalogue import RunScope, estimated_rows, placeholders, query_text, unix_ms
 from runtally_clickhouse.client import Reader, Row
 from runtally_clickhouse.measures.asking import LONGEST_OF_BUCKETS
 from runtally_clickhouse.measures.composition import Limits, Relation
 from runtally_clickhouse.measures.relations import relation_tables
 from runtally_clickhouse.measures.time_steps import CELL_MS
-from runtally_clickhouse.rollups import ROLLUP_LAYOUT
+from runtally_clickhouse.measures.wide_cells import Reading, filter_columns, state_parameters, wide_levels
 
 
 class CellQuestion(StrEnum):
@@ -35,13 +35,17 @@ def ask_cells(
     Blocks; raises as `Reader.query`, and `TypeError` where days are missing or not asked for.
     """
     statement = query_text(question)
-    bound = {**scope.parameters(), "rollup_layout": ROLLUP_LAYOUT}
+    bound = scope.parameters()
     if day_starts_ms:
         bound["day_starts_ms"] = list(day_starts_ms)
-    if not _cells_pay(reader, scope, limits, day_starts_ms):
+    # Whatever it names, it may group by.
+    reading = Reading((statement,), (statement, *filter_columns(scope.filters)), day_starts_ms)
+    wide = wide_levels(reading, unix_ms(scope.start), unix_ms(scope.end))
+    if _cells_pay(reader, scope, limits, day_starts_ms):
+        bound |= state_parameters(reading, wide, day_starts_ms)
+    else:
         statement = statement.replace(f"FROM {Relation.CELLS}", f"FROM {Relation.SINGLE_RUNS}")
-        del bound["rollup_layout"]
-    sql = f"WITH {f',{chr(10)}'.join(relation_tables(statement, for_choice=False))}\n{statement}"
+    sql = f"WITH {f',{chr(10)}'.join(relation_tables(statement, for_choice=False, wide=wide))}\n{statement}"
     if placeholders(sql) != set(bound):
         raise TypeError(f"{question}: parameters {sorted(placeholders(sql) ^ set(bound))} are missing or unknown")
     return reader.query(sql, bound)

@@ -5,15 +5,17 @@ group in each step of time. Beside it stands the choice of the groups, over the 
 one is compared with it. A question reads one relation: cells where they hold all it needs, else single runs.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from runtally_clickhouse.catalogue import RunScope
+from runtally_clickhouse.catalogue import RunScope, unix_ms
 from runtally_clickhouse.measures.dimensions import Dimension
 from runtally_clickhouse.measures.question import TIME, Filter, Order, Question
-from runtally_clickhouse.measures.relations import CHOICE_PREFIX, STATE, relation_tables
+from runtally_clickhouse.measures.relations import CHOICE_PREFIX, STATE, STATE_PLACES, relation_tables
 from runtally_clickhouse.measures.time_steps import CELL_MS, TimeSteps, zone_offsets
-from runtally_clickhouse.rollups import ROLLUP_LAYOUT
+from runtally_clickhouse.measures.wide_cells import Reading, filter_columns, state_parameters, wide_levels
+from runtally_clickhouse.rollup_levels import RollupLevel
 
 RUNS_COUNT = "sum(runs)"
 _ARRAY_TYPES = {"string": "String", "integer": "Int64", "boolean": "UInt8", "number": "Float64", "decimal": "String"}
@@ -67,6 +69,8 @@ def compose(
     """
     steps = compared or question.steps
     relation = Relation.SINGLE_RUNS if is_sparse else cells_relation(question, scope, steps)
+    reading = _reading(question, scope, steps)
+    wide = wide_levels(reading, unix_ms(steps.start), unix_ms(steps.end))
     part_names = _part_names(question)
     parts = [f"{sql} AS {name}" for sql, name in part_names.items()]
     keys = [f"key_{place}" for place in range(len(question.keys))]
@@ -83,17 +87,19 @@ def compose(
         other = ["is_other", *keys] if keys else ["0 AS is_other"]
         columns = [f"{total} AS is_total", "grouping(step_ms) AS is_whole_range", *other, "step_ms"]
     if relation is Relation.CELLS:
-        columns += [f"length({STATE}.1) AS rolled_up_buckets", f"length({STATE}.2) AS raw_buckets"]
+        columns += [f"length({STATE}.{place}) AS {name}_buckets" for name, place in STATE_PLACES.items()]
     source = f"SELECT {', '.join(inner)} FROM {_source(question, relation)}{_where(question)}"
     compares = compared is not None
     choice = _choice(question, relation, CHOICE_PREFIX if compares else "") if keys else None
     statement = f"SELECT {', '.join([*columns, *parts])}\nFROM ({source})\nGROUP BY GROUPING SETS ({', '.join(groups)})"
     sql = (
-        f"WITH {_with(statement, choice, compares=compares)}\n{statement}\n"
+        f"WITH {_with(statement, choice, wide, compares=compares)}\n{statement}\n"
         f"SETTINGS max_memory_usage = {limits.max_memory_bytes:d}, max_result_rows = {limits.max_rows:d}"
     )
     bound = replace(scope, start=steps.start, end=steps.end)
-    return Composed(sql, _parameters(question, bound, steps, compares=compares), relation, part_names)
+    parameters = _parameters(question, bound, steps, compares=compares)
+    parameters |= state_parameters(reading, wide, steps.starts_ms)
+    return Composed(sql, parameters, relation, part_names)
 
 
 def compose_data_range(question: Question, scope: RunScope) -> tuple[str, dict[str, object]]:
@@ -102,7 +108,7 @@ def compose_data_range(question: Question, scope: RunScope) -> tuple[str, dict[s
         "SELECT count() AS runs, min(started_at) AS first, max(started_at) AS last "
         f"FROM {Relation.SINGLE_RUNS}{_where(question)}"
     )
-    sql = f"WITH {_with(statement, None, compares=False)}\n{statement}"
+    sql = f"WITH {_with(statement, None, (), compares=False)}\n{statement}"
     return sql, {**scope.without_range().parameters(), **_filter_parameters(question)}
 
 
@@ -116,17 +122,27 @@ def cells_relation(question: Question, scope: RunScope, steps: TimeSteps) -> Rel
     return Relation.CELLS if hold else Relation.SINGLE_RUNS
 
 
+def _reading(question: Question, scope: RunScope, steps: TimeSteps) -> Reading:
+    dimensions = [*question.keys, *(dimension for dimension, _ in question.filtered)]
+    return Reading(
+        added=tuple(part for measure in question.asked for part in measure.form.parts),
+        told_apart=(*(dimension.sql for dimension in dimensions), *filter_columns(scope.filters)),
+        boundaries_ms=steps.starts_ms,
+        local=steps.zone if any(dimension.is_local_time for dimension in dimensions) else None,
+    )
+
+
 def _part_names(question: Question) -> dict[str, str]:
     """The parts of all measures, each once, by the names of their columns; the first counts the runs."""
     parts = dict.fromkeys([RUNS_COUNT, *(part for measure in question.asked for part in measure.form.parts)])
     return {sql: f"part_{place}" for place, sql in enumerate(parts)}
 
 
-def _with(statement: str, choice: str | None, *, compares: bool) -> str:
+def _with(statement: str, choice: str | None, wide: Sequence[RollupLevel], *, compares: bool) -> str:
     """The statement after the relations that it and the choice of its groups read."""
-    tables = relation_tables(f"{statement} {'' if compares else choice}", for_choice=False)
+    tables = relation_tables(f"{statement} {'' if compares else choice}", for_choice=False, wide=wide)
     if choice is not None:
-        tables += relation_tables(choice, for_choice=True) if compares else []
+        tables += relation_tables(choice, for_choice=True, wide=wide) if compares else []
         tables.append(f"chosen AS (\n{choice}\n)")
     return ",\n".join(tables)
 
@@ -235,7 +251,7 @@ def _zone_parameters(steps: TimeSteps) -> dict[str, object]:
 
 
 def _parameters(question: Question, scope: RunScope, steps: TimeSteps, *, compares: bool) -> dict[str, object]:
-    parameters = {**scope.parameters(), **_filter_parameters(question), "rollup_layout": ROLLUP_LAYOUT}
+    parameters = {**scope.parameters(), **_filter_parameters(question)}
     keys = question.keys
     if keys:
         parameters["limit"] = question.limit
@@ -252,4 +268,5 @@ def _parameters(question: Question, scope: RunScope, steps: TimeSteps, *, compar
     if compares:
         own = replace(scope, start=question.steps.start, end=question.steps.end).parameters()
         parameters |= {"chosen_from_ms": own["from_ms"], "chosen_to_ms": own["to_ms"]}
+        parameters |= {"chosen_split_hours_ms": [], "chosen_split_days_ms": []}  # a choice is over the whole range
     return parameters

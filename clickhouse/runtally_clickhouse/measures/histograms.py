@@ -5,11 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from runtally_clickhouse.catalogue import RunScope, query_text
+from runtally_clickhouse.catalogue import RunScope, query_text, unix_ms
 from runtally_clickhouse.client import Reader
+from runtally_clickhouse.measures.asking import LONGEST_OF_BUCKETS
 from runtally_clickhouse.measures.forms import BIN_RATIO
 from runtally_clickhouse.measures.relations import relation_tables
-from runtally_clickhouse.rollups import ROLLUP_LAYOUT
+from runtally_clickhouse.measures.wide_cells import Reading, filter_columns, state_parameters, wide_levels
 
 HistogramName = Literal["duration_histogram", "queue_histogram"]
 
@@ -26,10 +27,13 @@ class Bucket:
 def ask_histogram(reader: Reader, name: HistogramName, scope: RunScope) -> dict[int, int]:
     """How many of the scope's runs are in each bin that holds any. Blocks; raises as `Reader.query`."""
     statement = query_text(name)
-    if scope.filters.user_id:  # which rollups do not hold
+    # Rollups do not hold users; and the grid of a range of ever so many buckets takes longer than its runs.
+    if scope.filters.user_id or scope.end - scope.start > LONGEST_OF_BUCKETS:
         statement = statement.replace("FROM run_facts", "FROM run_cells")
-    relations = ",\n".join(relation_tables(statement, for_choice=False))
-    bound = {**scope.parameters(), "rollup_layout": ROLLUP_LAYOUT}
+    reading = Reading((statement,), filter_columns(scope.filters))
+    wide = wide_levels(reading, unix_ms(scope.start), unix_ms(scope.end))
+    relations = ",\n".join(relation_tables(statement, for_choice=False, wide=wide))
+    bound = {**scope.parameters(), **state_parameters(reading, wide, ())}
     rows = reader.query(f"WITH {relations}\n{statement}", bound)
     return {int(row["bin"]): int(row["runs"]) for row in rows}
 

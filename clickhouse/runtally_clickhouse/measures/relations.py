@@ -4,13 +4,17 @@ The engine would leave the unused columns out by itself, but it takes longer to 
 """
 
 import re
+from collections.abc import Sequence
 from functools import cache
 
 from runtally_clickhouse.catalogue import query_text
+from runtally_clickhouse.rollup_levels import QUARTER_HOUR, RollupLevel
 
 CHOICE_PREFIX = "chosen_"
 STATE = "state"
-_UNION = "\nUNION ALL\n"
+UNION = "\nUNION ALL\n"
+# By which state_first.py finds them again.
+END_OF_FACTS = " /* run_facts */"
 _LAYERS = ("run_facts", "run_cells", "merged_runs")
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _ITEM = re.compile(r"\n    (?=\S)(?!\))")
@@ -27,11 +31,14 @@ _COLUMNS_OF_RUNS = frozenset(
     }
 )
 _ALWAYS = frozenset({"workspace_id", "run_id", "started_at"})
+# Where the scalar of bucket_state.sql has the buckets of each level.
+STATE_PLACES = {"quarter_hour": 1, "raw": 2, "hour": 3, "day": 4}
 
 
-def relation_tables(reading: str, *, for_choice: bool) -> list[str]:
+def relation_tables(reading: str, *, for_choice: bool, wide: Sequence[RollupLevel] = ()) -> list[str]:
     """The definition of each relation that a statement reads by name, in the order of their use.
 
+    `run_facts` comes out of cells of the `wide` levels, too: the statement must ask nothing that these leave out.
     With `for_choice` they are the same relations over the range whose groups are chosen, by names with a prefix.
     """
     prefix = CHOICE_PREFIX if for_choice else ""
@@ -43,8 +50,8 @@ def relation_tables(reading: str, *, for_choice: bool) -> list[str]:
     for name in _LAYERS:
         if name == "run_facts" and f"FROM {prefix}run_facts" not in reading:
             continue
-        tables.append((name, _pruned(query_text(name), text)))
-        text += tables[-1][1].partition(_UNION)[0]
+        tables.append((name, _pruned(_layer(name, wide), text)))
+        text += tables[-1][1].partition(UNION)[0]
     if "run_facts" in dict(tables):
         tables.append((STATE, query_text("bucket_state")))
     found = [(name, _for_choice(table) if for_choice else table) for name, table in reversed(tables)]
@@ -54,13 +61,37 @@ def relation_tables(reading: str, *, for_choice: bool) -> list[str]:
     return [_defined(name, table) for name, table in found]
 
 
+def state_text(prefix: str) -> str:
+    """What the state of the buckets is read by, in statements about the range of that prefix."""
+    text = query_text("bucket_state")
+    return _for_choice(text) if prefix else text
+
+
 def _defined(name: str, text: str) -> str:
     """As WITH has it: the state of the buckets is one value, everything else a table."""
-    return f"(\n{text}\n) AS {name}" if name.endswith(STATE) else f"{name} AS (\n{text}\n)"
+    if name.endswith(STATE):
+        return f"(\n{text}\n) AS {name}"
+    return f"{name} AS (\n{text}\n){END_OF_FACTS if name.endswith('run_facts') else ''}"
+
+
+def _layer(name: str, wide: Sequence[RollupLevel]) -> str:
+    """The text of a relation; rolled-up cells of each level are read as those of quarter hours are."""
+    text = query_text(name)
+    if name != "run_facts":
+        return text
+    runs, _, narrow = text.partition(UNION)
+    place = f"{STATE}.{STATE_PLACES[QUARTER_HOUR.name]}"
+    wider = [
+        narrow.replace(f"FROM {QUARTER_HOUR.cells}\n", f"FROM {level.cells}\n").replace(
+            place, f"{STATE}.{STATE_PLACES[level.name]}"
+        )
+        for level in wide
+    ]
+    return UNION.join([runs, narrow, *wider])
 
 
 def _for_choice(text: str) -> str:
-    for bound in ("from_ms", "to_ms"):
+    for bound in ("from_ms", "to_ms", "split_hours_ms", "split_days_ms"):
         text = text.replace(f"{{{bound}:", f"{{{CHOICE_PREFIX}{bound}:")
     for table in _LAYERS:
         text = text.replace(f"FROM {table}", f"FROM {CHOICE_PREFIX}{table}")
@@ -77,11 +108,11 @@ def _items(text: str) -> dict[str, str]:
 
 def _pruned(text: str, reading: str) -> str:
     """The same SELECT with the columns that are read, and those that these are made of; of a union, each the same."""
-    selects = text.split(_UNION)
+    selects = text.split(UNION)
     if len(selects) == 1:
         return _with_columns(text, _needed(text, f"{reading} {_tail(text)}"))
     kept = set[str]().union(*(_needed(select, reading) for select in selects))
-    return _UNION.join(_with_columns(select, kept) for select in selects)
+    return UNION.join(_with_columns(select, kept) for select in selects)
 
 
 def _tail(select: str) -> str:

@@ -9,6 +9,7 @@ from typing import Final
 
 import structlog
 from runtally_clickhouse.errors import StoreError
+from runtally_clickhouse.recomputing import RecomputeLimits
 from runtally_clickhouse.rollup_drift import (
     CleanBucket,
     RollupsChecked,
@@ -16,7 +17,7 @@ from runtally_clickhouse.rollup_drift import (
     differing_buckets,
     tell_checked,
 )
-from runtally_clickhouse.rollups import BUCKET_SECONDS, ReaderWriter, RecomputeLimits, mark_buckets
+from runtally_clickhouse.rollups import BUCKET_SECONDS, ReaderWriter, mark_buckets
 
 from runtally_consumer.metrics import ConsumerMetrics
 from runtally_consumer.rollups.planning import SliceSize, same_month

@@ -8,15 +8,15 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 from runtally.events import RunSnapshot
-from runtally_clickhouse.rollups import ReaderWriter, RecomputeLimits
+from runtally_clickhouse.recomputing import RecomputeLimits
+from runtally_clickhouse.rollups import ReaderWriter
 
 from runtally_consumer.metrics import ConsumerMetrics
 from runtally_consumer.records import Partition
 from runtally_consumer.rollups.comparing import CONFIRM_SECONDS, DriftWatch, Suspects
-from runtally_consumer.rollups.dropping import GenerationClock
 from runtally_consumer.rollups.keeping import RollupKeeper
-from runtally_consumer.rollups.planning import Planner, PlannerLimits
-from runtally_consumer.rollups.refreshing import Refresher
+from runtally_consumer.rollups.planning import PlannerLimits
+from runtally_consumer.rollups.refreshing import Refresher, level_plans
 from runtally_consumer.rollups.turns import Turns
 from runtally_consumer.settings import ConsumerSettings
 
@@ -32,8 +32,10 @@ async def rollups_kept(
     """Rollups are kept up to date meanwhile, whenever the partition is owned that they go with. Raises nothing."""
     refresher = Refresher(
         store,
-        Planner(PlannerLimits(hot_seconds=settings.rollup_hot_seconds, share=settings.rollup_share)),
-        GenerationClock(settings.rollup_keep_seconds),
+        level_plans(
+            PlannerLimits(hot_seconds=settings.rollup_hot_seconds, share=settings.rollup_share),
+            settings.rollup_keep_seconds,
+        ),
         recompute_limits(settings),
         metrics,
         time.monotonic,

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from runtally_clickhouse.rollups import BUCKETS_AT_ONCE, DirtyBucket
+from runtally_clickhouse.rollup_levels import RollupLevel
+from runtally_clickhouse.rollups import BUCKETS_AT_ONCE, DirtyBucket, DirtyBuckets
 
 FIRST_BUCKETS = 32
 
@@ -16,9 +17,9 @@ class SliceSize:
     fewer at once hold less memory.
     """
 
-    def __init__(self, target_seconds: float) -> None:
+    def __init__(self, target_seconds: float, first: int = FIRST_BUCKETS) -> None:
         self._target_seconds = target_seconds
-        self.buckets = FIRST_BUCKETS
+        self.buckets = first
 
     def took(self, buckets: int, seconds: float) -> None:
         """A slice of this many was done in this time."""
@@ -39,13 +40,27 @@ def newest_slice(due: Sequence[DirtyBucket], most: int) -> list[DirtyBucket]:
     return [bucket for bucket in due[:most] if same_month(bucket.start_s, due[0].start_s)]
 
 
+def settled(wide: Sequence[DirtyBucket], level: RollupLevel, quarters: DirtyBuckets) -> list[DirtyBucket]:
+    """Those hours or days in which every quarter hour is up to date, as far down as the dirty ones are listed.
+
+    They are made of quarter hours then, which is cheap, and nobody is writing to them.
+    """
+    unsettled = {level.start_of(one.start_s) for one in quarters.listed}
+    known_from = quarters.listed[-1].start_s if quarters.total > len(quarters.listed) else 0
+    return [one for one in wide if one.start_s not in unsettled and one.start_s >= known_from]
+
+
 @dataclass(frozen=True, slots=True)
 class PlannerLimits:
-    """`hot_seconds`: how often a bucket that is being written is recomputed at most. `share` of the time is spent."""
+    """`hot_seconds`: how often a bucket that is being written is recomputed at most. `share` of the time is spent.
+
+    `first_buckets` are recomputed at once at first.
+    """
 
     hot_seconds: float = 45.0
     target_seconds: float = 3.0
     share: float = 0.1
+    first_buckets: int = FIRST_BUCKETS
 
 
 class Planner:
@@ -56,7 +71,7 @@ class Planner:
 
     def __init__(self, limits: PlannerLimits) -> None:
         self._limits = limits
-        self._size = SliceSize(limits.target_seconds)
+        self._size = SliceSize(limits.target_seconds, limits.first_buckets)
         self._tried_at: dict[int, float] = {}
         self._below_s: int | None = None
         self._goes_down = False

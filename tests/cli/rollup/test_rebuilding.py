@@ -90,6 +90,8 @@ def test_a_range_is_made_anew_over_a_server(clickhouse: ClickHouseBackend, tmp_p
         _fill(store)
         assert _status(environment)["unmarked_buckets"] == 5
         assert _run(environment, "rebuild").stdout == "5 buckets rolled up anew\n"
+        wide = _status(environment)["wide"]
+        assert [(one["clean_buckets"], one["buckets"]) for one in wide.values()] == [(5, 5), (5, 5)]
         assert clean_buckets(store) == {NINE - day * DAY_S for day in (0, 1, 2, 40, 80)}
         # Somebody deletes by SQL: the rollups do not know of it, until they are told.
         store.command("ALTER TABLE agent_runs DELETE WHERE external_id = 'run-40-1' SETTINGS mutations_sync = 2")
@@ -143,6 +145,7 @@ def test_the_status_says_what_is_missing() -> None:
     found = {
         "buckets": 10, "clean_buckets": 7, "never_rolled_up": 2, "of_another_layout": 1, "oldest_dirty_s": NINE,
         "newest_dirty_s": NINE + 900, "rollup_rows": 50, "generations": 9, "unmarked_buckets": 4,
+        "wide": {"hour": {"buckets": 3, "clean_buckets": 2, "rollup_rows": 20, "generations": 5}},
     }  # fmt: skip
     assert status_lines(found) == [
         "7 of 10 buckets of 15 minutes are up to date; 50 rows in 9 generations",
@@ -150,4 +153,5 @@ def test_the_status_says_what_is_missing() -> None:
         "2 of these were never rolled up yet",
         "1 of these are of another version of Runtally",
         "4 buckets hold runs and bear no mark: a consumer marks them when it starts",
+        "2 of 3 hours are up to date, 20 rows in 5 generations",
     ]

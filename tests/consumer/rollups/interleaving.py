@@ -26,11 +26,13 @@ from runtally_clickhouse.errors import StoreUnavailable
 from runtally_clickhouse.measures.asking import ask_question
 from runtally_clickhouse.measures.composition import Limits
 from runtally_clickhouse.measures.question import Question
+from runtally_clickhouse.measures.state_first import StateFirst
 from runtally_clickhouse.measures.time_steps import make_steps
+from runtally_clickhouse.recomputing import RecomputeLimits
 from runtally_clickhouse.rollup_drift import clean_buckets, differing_buckets
+from runtally_clickhouse.rollup_levels import DAY, HOUR, LEVELS, QUARTER_HOUR, RollupLevel
 from runtally_clickhouse.rollups import (
     BUCKET_SECONDS,
-    RecomputeLimits,
     dirty_buckets,
     drop_generations,
     new_generation,
@@ -47,11 +49,18 @@ END_S = BUCKETS[-1] + BUCKET_SECONDS
 LIMITS = RecomputeLimits(max_memory_bytes=2**30, spill_bytes=2**29, max_threads=2)
 PAUSE_SECONDS = 0.05  # between two questions of the reader beside, who else would take half of the machine
 KEEP_SECONDS = 10.0
-TABLES = ("agent_runs", "bucket_changes", "bucket_rollups", "run_rollup")
+TABLES = ("agent_runs", "bucket_changes", *(table for level in LEVELS for table in (level.published, level.cells)))
 STEPS = make_steps(
     datetime.fromtimestamp(FIRST_S, UTC), datetime.fromtimestamp(END_S, UTC), ZoneInfo("UTC"), "quarter_hour"
 )
 QUESTION = Question(("runs", "cost_usd"), STEPS)
+DAY_S = DAY.start_of(FIRST_S)
+HOURS = make_steps(
+    datetime.fromtimestamp(DAY_S, UTC), datetime.fromtimestamp(DAY_S + DAY.seconds, UTC), ZoneInfo("UTC"), "hour"
+)
+OF_HOURS = Question(QUESTION.measures, HOURS)
+OF_THE_DAY = Question(QUESTION.measures, make_steps(HOURS.start, HOURS.end, HOURS.zone, "none"))
+READ = Limits(max_memory_bytes=2**30, max_rows=1000)
 Batch = tuple[frozenset[int], tuple[RunSnapshot, ...]]
 Actor = Iterator[str]
 ENDED = ""
@@ -94,7 +103,7 @@ class Story:
         self._time = 0.0
         self._number = 0
         self._unacknowledged: list[Batch] = []
-        self._clock = GenerationClock(KEEP_SECONDS)
+        self._clocks = {level: GenerationClock(KEEP_SECONDS) for level in LEVELS}
         self._deck: list[tuple[Callable[[], Actor], str]] = []
         self._truths: list[Truth] = []
         self._heard: list[tuple[int, int, Sums]] = []
@@ -145,6 +154,10 @@ class Story:
                 self._go(self._write())
                 self._go(self._refresh())
                 self._go(drop, killed_after, seconds=KEEP_SECONDS)
+            for level in (HOUR, DAY):
+                self._go(self._refresh_wide(level), "wide recomputed")
+                self._go(self._refresh_wide(level))
+                self._go(self._drop(level=level), seconds=KEEP_SECONDS)
             for table in TABLES:
                 self._go(self._merge(table))
             self._go(self._compare_cells())
@@ -173,6 +186,9 @@ class Story:
         while dirty_buckets(self._store, 10).listed:
             for _ in self._refresh():
                 self._compare()
+        for level in (HOUR, DAY):
+            for _ in self._refresh_wide(level):
+                self._compare()
         self._compare()
         clean = clean_buckets(self._store)
         assert {one.start_s for one in clean} >= set(self._truths[-1].sums)
@@ -183,6 +199,8 @@ class Story:
         if not self._deck:
             whole: list[Callable[[], Actor]] = [self._write] * 4 + [self._refresh] * 4 + [self._drop] * 2
             whole += [self._compare_cells, *(partial(self._merge, table) for table in TABLES)]
+            whole += [partial(self._refresh_wide, level) for level in (HOUR, HOUR, DAY, DAY)]
+            whole += [partial(self._drop, level=level) for level in (HOUR, DAY)]
             self._deck = [(begin, "") for begin in whole]
             self._deck += [(self._write, "inserted"), (self._drop, "ripe"), (partial(self._drop, 1), "half dropped")]
             self._deck += [(self._refresh, step) for step in ("listed", "numbered", "recomputed")]
@@ -197,10 +215,29 @@ class Story:
             assert told.get(bucket) == truth.get(bucket), (bucket, told, truth)
         self._truths.append(Truth(truth, in_between))
         self.clean_comparisons += len({one.start_s for one in clean_buckets(self._store)} - in_between)
+        self._compare_wide(truth, in_between)
+
+    def _compare_wide(self, truth: Sums, in_between: frozenset[int]) -> None:
+        """The hours, or the day, in two steps or in one."""
+        reader = self._drawn.choice((self._store, StateFirst(self._store, 60.0)))
+        question, seconds = self._drawn.choice(((OF_HOURS, HOUR.seconds), (OF_THE_DAY, DAY.seconds)))
+        answer = ask_question(reader, question, scope(), READ)
+        for row in answer.rows:
+            first = DAY_S + seconds * (row.step or 0)
+            inside = range(first, first + seconds, BUCKET_SECONDS)
+            if not in_between & set(inside):
+                wanted = [truth[bucket] for bucket in inside if bucket in truth]
+                told = (int(str(row.values["runs"])), Decimal(str(row.values["cost_usd"] or 0)))
+                assert told == (sum(runs for runs, _ in wanted), sum(cost for _, cost in wanted)), (
+                    first,
+                    answer.buckets,
+                )
+        self.seen["hours read"] += answer.buckets["hour"]
+        self.seen["days read"] += answer.buckets["day"]
 
     def _told(self) -> Sums:
         """What the product answers, of the buckets that have runs."""
-        rows = ask_question(self._store, QUESTION, scope(), Limits(max_memory_bytes=2**30, max_rows=1000)).rows
+        rows = ask_question(self._store, QUESTION, scope(), READ).rows
         return {
             BUCKETS[row.step]: (int(str(row.values["runs"])), Decimal(str(row.values["cost_usd"] or 0)))
             for row in rows
@@ -301,16 +338,30 @@ class Story:
             self.seen["published by two"] += 1
         yield "published"
 
-    def _drop(self, commands: int = 2) -> Actor:
+    def _refresh_wide(self, level: RollupLevel) -> Actor:
+        """The same for hours or days, whether or not their quarter hours are up to date."""
+        dirty = dirty_buckets(self._store, 10, level=level).listed
+        if not dirty:
+            return
+        starts = [bucket.start_s for bucket in dirty]
+        generation = new_generation(self._store, starts, self._drawn.getrandbits, level)
+        yield "wide numbered"
+        recompute(self._store, starts, generation, LIMITS, level)
+        yield "wide recomputed"
+        publish(self._store, {bucket.start_s: bucket.changes for bucket in dirty}, generation, level)
+        yield "wide published"
+
+    def _drop(self, commands: int = 2, level: RollupLevel = QUARTER_HOUR) -> Actor:
         """With one command it is killed between the tables: published no more, and its rows left behind."""
-        self._clock.ripe(superseded_generations(self._store, 100), self._time)
+        clock = self._clocks[level]
+        clock.ripe(superseded_generations(self._store, 100, level), self._time)
         yield "looked"
-        ripe = self._clock.ripe(superseded_generations(self._store, 100), self._time)
+        ripe = clock.ripe(superseded_generations(self._store, 100, level), self._time)
         yield "ripe"
         if not ripe:
             return
         with suppress(StoreUnavailable):
-            drop_generations(FewCommands(self._store, commands), ripe)
+            drop_generations(FewCommands(self._store, commands), ripe, level)
         yield "dropped" if commands > 1 else "half dropped"
 
     def _compare_cells(self) -> Actor:

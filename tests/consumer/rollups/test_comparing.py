@@ -11,8 +11,9 @@ from clickhouse.rollup_reading import raw_sums_by_bucket, sums_by_bucket
 from clickhouse.runs import insert, snapshot
 from clickhouse.stores import ENGINES, Engine, empty, migrated_store
 from runtally_clickhouse.client import Store
+from runtally_clickhouse.recomputing import RecomputeLimits
 from runtally_clickhouse.rollup_drift import CleanBucket, clean_buckets, differing_buckets, rollups_checked
-from runtally_clickhouse.rollups import BUCKET_SECONDS, RecomputeLimits
+from runtally_clickhouse.rollups import BUCKET_SECONDS
 from runtally_consumer.metrics import ConsumerMetrics
 from runtally_consumer.rollups.comparing import COMPARE_EVERY_SECONDS, CONFIRM_SECONDS, DriftWatch, Suspects
 from runtally_consumer.rollups.turns import Turns

@@ -12,11 +12,12 @@ from clickhouse.runs import insert, snapshot
 from clickhouse.stores import ENGINES, Engine, empty, migrated_store
 from runtally_clickhouse.client import Row, Store
 from runtally_clickhouse.errors import StoreUnavailable
-from runtally_clickhouse.rollups import RecomputeLimits, dirty_buckets, mark_buckets, rollup_status
+from runtally_clickhouse.recomputing import RecomputeLimits
+from runtally_clickhouse.rollup_levels import LEVELS
+from runtally_clickhouse.rollups import dirty_buckets, mark_buckets, rollup_status
 from runtally_consumer.metrics import ConsumerMetrics
-from runtally_consumer.rollups.dropping import GenerationClock
-from runtally_consumer.rollups.planning import Planner, PlannerLimits
-from runtally_consumer.rollups.refreshing import DROP_EVERY_SECONDS, FAILURE_REST_SECONDS, Refresher
+from runtally_consumer.rollups.planning import PlannerLimits
+from runtally_consumer.rollups.refreshing import DROP_EVERY_SECONDS, FAILURE_REST_SECONDS, Refresher, level_plans
 
 NINE = 1_795_251_600
 DAY_S = 86_400
@@ -73,11 +74,10 @@ def store(shared_store: Store) -> Store:
     return empty(shared_store)
 
 
-def refresher(store: Any, time: Time, seed: int = 1, **limits: float) -> Refresher:
+def refresher(store: Any, time: Time, seed: int = 1, **limits: Any) -> Refresher:
     return Refresher(
         store,
-        Planner(PlannerLimits(**limits)),
-        GenerationClock(30.0),
+        level_plans(PlannerLimits(**limits), keep_seconds=30.0),
         LIMITS,
         ConsumerMetrics(),
         time,
@@ -125,7 +125,7 @@ def test_a_year_is_worked_off_in_slices_newest_first_and_every_answer_is_right(s
 
 
 @pytest.mark.parametrize("how", ["lost", "refused"])
-@pytest.mark.parametrize("which", ["INSERT INTO run_rollup", "INSERT INTO bucket_rollups", "ALTER TABLE"])
+@pytest.mark.parametrize("which", ["INSERT INTO run_rollup", "INSERT INTO {published:Identifier}", "ALTER TABLE"])
 def test_a_step_that_fails_is_made_again_under_another_generation(store: Store, which: str, how: str) -> None:
     insert(store, snapshot("a"), snapshot("b", cost_usd="3"))
     time, watched = Time(), Watched(store)
@@ -173,7 +173,9 @@ def test_an_idle_refresher_does_nothing_but_look(store: Store) -> None:
     insert(store, snapshot("a"))
     time, watched = Time(), Watched(store)
     keeper = refresher(watched, time)
-    keeper.step()
+    for _ in LEVELS:  # the quarter hour, then the hour and the day that it lies in
+        keeper.step()
+    assert not any(dirty_buckets(store, 10, level=level).listed for level in LEVELS)
     watched.commands.clear()
     for _ in range(5):
         time.now += 1000

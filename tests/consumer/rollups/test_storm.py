@@ -22,12 +22,13 @@ from runtally_clickhouse.client import Store
 from runtally_clickhouse.measures.asking import ask_question
 from runtally_clickhouse.measures.composition import Limits
 from runtally_clickhouse.measures.question import Question
+from runtally_clickhouse.measures.state_first import StateFirst
 from runtally_clickhouse.measures.time_steps import make_steps
-from runtally_clickhouse.rollups import BUCKET_SECONDS, RecomputeLimits
+from runtally_clickhouse.recomputing import RecomputeLimits
+from runtally_clickhouse.rollups import BUCKET_SECONDS
 from runtally_consumer.metrics import ConsumerMetrics
-from runtally_consumer.rollups.dropping import GenerationClock
-from runtally_consumer.rollups.planning import Planner, PlannerLimits
-from runtally_consumer.rollups.refreshing import Refresher
+from runtally_consumer.rollups.planning import PlannerLimits
+from runtally_consumer.rollups.refreshing import Refresher, level_plans
 
 FIRST_S = 1_795_251_600
 BUCKETS = [FIRST_S + BUCKET_SECONDS * place for place in range(8)]
@@ -38,9 +39,10 @@ STEPS = make_steps(
     "quarter_hour",
 )
 QUESTION = Question(("runs", "cost_usd"), STEPS)
+HOURS = Question(QUESTION.measures, make_steps(STEPS.start, STEPS.end, STEPS.zone, "hour"))
 READ = Limits(max_memory_bytes=2**30, max_rows=1000)
 RECOMPUTE = RecomputeLimits(max_memory_bytes=2**30, spill_bytes=2**29, max_threads=1)
-ANSWERS, DEADLINE_SECONDS = 60, 120.0
+ANSWERS, DEADLINE_SECONDS, CALM_SECONDS = 60, 120.0, 20.0
 
 
 class Storm:
@@ -53,6 +55,8 @@ class Storm:
         self.refreshed = 0
         self.sources = Counter[str]()
         self.failures: list[BaseException] = []
+        self.hours_read = 0
+        self._calm = threading.Event()
         self._over = threading.Event()
         self._lock = threading.Lock()
 
@@ -86,6 +90,9 @@ class Storm:
     def _write(self, seed: int) -> None:
         drawn, number = random.Random(seed), 0
         while not self._over.is_set():
+            if self._calm.is_set():
+                self._over.wait(0.05)
+                continue
             bucket = drawn.choice(BUCKETS)
             number += 1
             at = datetime.fromtimestamp(bucket + number % 900, UTC).isoformat()
@@ -108,8 +115,7 @@ class Storm:
         metrics = ConsumerMetrics()
         refresher = Refresher(
             self.store,
-            Planner(PlannerLimits(hot_seconds=0.01)),
-            GenerationClock(60 * 10.0),  # ten seconds
+            level_plans(PlannerLimits(hot_seconds=0.01), keep_seconds=60 * 10.0),  # ten seconds
             RECOMPUTE,
             metrics,
             lambda: 60 * time.monotonic(),  # so that drops come every five seconds
@@ -121,21 +127,41 @@ class Storm:
         self.refreshed += int(metrics.rollup_refreshed._value.get())
 
     def _read(self) -> None:
+        """Quarter hours and hours, in two steps and in one; calm now and then, as no hour is up to date in a storm."""
         deadline = time.monotonic() + DEADLINE_SECONDS
         answers = 0
         while answers < ANSWERS and not self._over.is_set() and time.monotonic() < deadline:
-            with self._lock:
-                least = Counter(self.acknowledged)
-            answer = ask_question(self.store, QUESTION, scope(), READ)
-            with self._lock:
-                most = Counter(self.begun)
-            told = {BUCKETS[row.step]: row.values for row in answer.rows if row.step is not None}
-            for bucket in BUCKETS:
-                runs = int(str(told[bucket]["runs"]))
-                assert least[bucket] <= runs <= most[bucket], (answers, bucket, least, told, most)
-                assert Decimal(str(told[bucket]["cost_usd"] or 0)) * 4 == runs
-            self.sources[answer.source] += 1
+            self._ask(HOURS if answers % 3 == 2 else QUESTION, two_steps=answers % 2 == 1)
             answers += 1
+            if answers % 20 == 0:
+                self._read_calm(two_steps=answers % 40 == 0)
+
+    def _read_calm(self, *, two_steps: bool) -> None:
+        """Until an hour was read, and once more in the storm."""
+        self._calm.set()
+        deadline, before = time.monotonic() + CALM_SECONDS, self.hours_read
+        while self.hours_read == before and not self._over.is_set() and time.monotonic() < deadline:
+            self._ask(HOURS, two_steps=two_steps)
+        self._calm.clear()
+        self._ask(HOURS, two_steps=two_steps)
+
+    def _ask(self, question: Question, *, two_steps: bool) -> None:
+        with self._lock:
+            least = Counter(self.acknowledged)
+        reader = StateFirst(self.store, 30.0) if two_steps else self.store
+        answer = ask_question(reader, question, scope(), READ)
+        with self._lock:
+            most = Counter(self.begun)
+        quarters = 4 if question is HOURS else 1
+        for row in answer.rows:
+            first = quarters * (row.step or 0)
+            buckets = BUCKETS[first : first + quarters]
+            runs = int(str(row.values["runs"]))
+            low, high = sum(least[bucket] for bucket in buckets), sum(most[bucket] for bucket in buckets)
+            assert low <= runs <= high, (buckets, least, runs, most, answer.buckets)
+            assert Decimal(str(row.values["cost_usd"] or 0)) * 4 == runs
+        self.sources[answer.source] += 1
+        self.hours_read += answer.buckets["hour"]
 
 
 @pytest.fixture(params=ENGINES)
@@ -153,3 +179,4 @@ def test_no_bucket_vanishes_or_counts_twice_in_a_storm(store: Store) -> None:
     assert not storm.failures, storm.failures
     assert storm.refreshed > len(BUCKETS)
     assert storm.sources["mixed"] + storm.sources["rollup"] > 0, "the rollups were never read"
+    assert storm.hours_read, "hours were never read"

@@ -1,0 +1,105 @@
+"""Ask which buckets are clean before a statement that reads cells, and have the statement read no others.
+
+As one statement it would find that out by itself, and be as right; but it would have to be made for cells of every
+width and for runs, and the engine takes longer to understand all that than to read what there is.
+"""
+
+import re
+import threading
+import time
+from collections.abc import Callable, Mapping
+
+from runtally_clickhouse.client import Reader, Row
+from runtally_clickhouse.measures.clean_buckets import (
+    BucketsToRead,
+    CleanBuckets,
+    buckets_to_read,
+    read_clean_buckets,
+)
+from runtally_clickhouse.measures.relations import CHOICE_PREFIX, END_OF_FACTS, STATE, STATE_PLACES, UNION, state_text
+from runtally_clickhouse.rollup_levels import LEVELS
+
+# More buckets than that would be long parameters; the statement finds them by itself then.
+MOST_BUCKETS = 1_000
+_FACTS = re.compile(rf"run_facts AS \(\n(.*?)\n\){re.escape(END_OF_FACTS)}", re.DOTALL)
+_PLACE = re.compile(rf"{STATE}\.(\d)\)\)")
+
+
+class StateFirst:
+    """The reader of one request, over another reader. For any number of threads. Blocks and raises as that one does.
+
+    What was clean when it was first looked holds for all that the request asks: each answer is of then, or later. What
+    was current then is kept for longer than a question may run; so when more than `patience_seconds` have gone by since
+    (this process stood still, say), an answer is not believed, but asked for in one statement.
+    """
+
+    def __init__(
+        self, reader: Reader, patience_seconds: float, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._reader = reader
+        self._patience_seconds = patience_seconds
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        self._read: tuple[CleanBuckets, float] | None = None
+
+    def query(self, sql: str, parameters: Mapping[str, object]) -> list[Row]:
+        told, bound, oldest = sql, dict(parameters), self._monotonic()
+        for prefix in (CHOICE_PREFIX, ""):
+            definition = f"(\n{state_text(prefix)}\n) AS {prefix}{STATE}"
+            if definition not in told:
+                continue
+            clean, read_at = self._clean(parameters, prefix)
+            oldest = min(oldest, read_at)
+            found = buckets_to_read(clean, parameters, prefix)
+            if len(found) > MOST_BUCKETS:
+                return self._reader.query(sql, parameters)
+            bound |= _state_parameters(found, prefix)
+            told = _without_empty(told.replace(definition, _given(prefix)), prefix, found)
+        rows = self._reader.query(told, bound)
+        if told is not sql and self._monotonic() - oldest > self._patience_seconds:
+            return self._reader.query(sql, parameters)
+        return rows
+
+    def _clean(self, parameters: Mapping[str, object], prefix: str) -> tuple[CleanBuckets, float]:
+        """What covers the range, and when it was asked for."""
+        from_ms, to_ms = (int(str(parameters[f"{prefix}{name}"])) for name in ("from_ms", "to_ms"))
+        with self._lock:
+            began = self._monotonic()
+            if self._read is not None:
+                clean, read_at = self._read
+                if clean.covers(from_ms // 1000, -(-to_ms // 1000)) and began - read_at < self._patience_seconds / 2:
+                    return self._read
+            self._read = read_clean_buckets(self._reader, from_ms, to_ms), began
+            return self._read
+
+
+def _state_parameters(found: BucketsToRead, prefix: str) -> dict[str, list[int]]:
+    bound = {f"{prefix}raw_s": found.raw}
+    for level, buckets in found.rolled_up.items():
+        bound[f"{prefix}{level.name}_s"] = [start for start, _ in buckets]
+        bound[f"{prefix}{level.name}_generations"] = [generation for _, generation in buckets]
+    return bound
+
+
+def _given(prefix: str) -> str:
+    """The tuple of bucket_state.sql out of parameters."""
+    found = {STATE_PLACES["raw"]: f"arrayMap(one -> toDateTime(one, 'UTC'), {{{prefix}raw_s:Array(UInt32)}})"}
+    for level in LEVELS:
+        starts = f"arrayMap(one -> toDateTime(one, 'UTC'), {{{prefix}{level.name}_s:Array(UInt32)}})"
+        found[STATE_PLACES[level.name]] = f"arrayZip({starts}, {{{prefix}{level.name}_generations:Array(UInt64)}})"
+    return f"({', '.join(found[place] for place in sorted(found))}) AS {prefix}{STATE}"
+
+
+def _without_empty(sql: str, prefix: str, found: BucketsToRead) -> str:
+    """The statement without the parts of `run_facts` that would read no bucket; one is always left."""
+    filled = {STATE_PLACES[level.name] for level, buckets in found.rolled_up.items() if buckets}
+    filled |= {STATE_PLACES["raw"]} if found.raw else set()
+
+    def pruned(match: re.Match[str]) -> str:
+        if f"({prefix}{STATE}." not in match[1]:
+            return match[0]
+        selects = match[1].split(UNION)
+        kept = [one for one in selects if {int(place) for place in _PLACE.findall(one)} & filled] or selects[:1]
+        return f"run_facts AS (\n{UNION.join(kept)}\n){END_OF_FACTS}"
+
+    return _FACTS.sub(pruned, sql)

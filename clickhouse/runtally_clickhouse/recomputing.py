@@ -1,0 +1,109 @@
+"""The one statement that makes rollups of buckets anew: quarter hours of merged runs, hours and days of `run_facts`.
+
+`run_facts` is exact at any moment: it holds whatever was marked before the statement began, out of quarter hours where
+these are up to date, of merged runs where not. So hours and days need no rule of their own. Pure.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+from runtally_clickhouse.catalogue import query_text
+from runtally_clickhouse.measures.relations import relation_tables
+from runtally_clickhouse.profiles import READ
+from runtally_clickhouse.rollup_levels import DIMENSION_COLUMNS, QUARTER_HOUR, RollupLevel
+
+_ITEM_NAME = re.compile(r"^    .*?(\w+),?$", re.MULTILINE)
+_FILTERS = ("visible_workspaces", "workspace_ids", "agent_ids", "models", "statuses", "user_ids", "environments")
+_QUARTER_HOUR = "toStartOfFifteenMinutes(started_at) AS bucket"
+_WIDE = "toDateTime(intDiv(at_ms, {bucket_ms:Int64}) * intDiv({bucket_ms:Int64}, 1000), 'UTC') AS bucket"
+
+
+@dataclass(frozen=True, slots=True)
+class RecomputeLimits:
+    """What one recomputation may use. Groups beyond `spill_bytes` go to disk."""
+
+    max_memory_bytes: int
+    spill_bytes: int
+    max_threads: int
+
+
+def rolled_up_cells(level: RollupLevel = QUARTER_HOUR) -> str:
+    """The rows of the level's cells, but their generation, as merged runs give them now: one SELECT.
+
+    Its parameters are those of `rolled_up_parameters`.
+    """
+    if level is QUARTER_HOUR:
+        return (
+            f"WITH merged_runs AS (\n{query_text('merged_runs')}\n),\nrun_cells AS (\n{query_text('run_cells')}\n)\n"
+            f"{query_text('rolled_up_cells')}"
+        )
+    sums = _wide_sums(level)
+    tables = ",\n".join(relation_tables(sums, for_choice=False))
+    return f"WITH {tables},\nwide_sums AS (\n{sums}\n)\n{_wide_cells(level)}"
+
+
+def rolled_up_parameters(buckets: Sequence[int], level: RollupLevel = QUARTER_HOUR) -> dict[str, object]:
+    """All runs of these buckets, whoever's they are; none of them counts as stalled."""
+    parameters: dict[str, object] = {
+        "sees_all_workspaces": 1,
+        "root_only": 0,
+        "from_ms": min(buckets) * 1000,
+        "to_ms": (max(buckets) + level.seconds) * 1000,
+        "stalled_before_ms": 0,
+        "buckets": list(buckets),
+        **{name: [] for name in _FILTERS},
+    }
+    if level is not QUARTER_HOUR:
+        parameters |= {"bucket_ms": level.ms, "rollup_layout": QUARTER_HOUR.layout, "hour_layout": 0, "day_layout": 0}
+        parameters |= {"tells_stalled": 0, "split_hours_ms": [], "split_days_ms": []}
+    return parameters
+
+
+@cache
+def rollup_columns() -> tuple[str, ...]:
+    """The columns of `run_rollup` that come out of `rolled_up_cells`, in its order."""
+    text = query_text("rolled_up_cells")
+    return tuple(_ITEM_NAME.findall(text[text.index("SELECT") : text.index("\nFROM ")]))
+
+
+def recompute_statement(limits: RecomputeLimits, level: RollupLevel = QUARTER_HOUR) -> str:
+    """One INSERT SELECT. It reads with the pinned settings of every question: the profile of a writer lacks them."""
+    settings = {
+        **READ,
+        "max_memory_usage": limits.max_memory_bytes,
+        "max_bytes_before_external_group_by": limits.spill_bytes,
+        "max_threads": limits.max_threads,
+    }
+    pinned = ", ".join(f"{name} = {value!r}" for name, value in settings.items())
+    columns = ", ".join(rollup_columns())
+    return (
+        f"INSERT INTO {level.cells} (generation, {columns})\n"
+        f"SELECT {{generation:UInt64}}, {columns} FROM (\n{rolled_up_cells(level)}\n)\nSETTINGS {pinned}"
+    )
+
+
+def recompute_parameters(
+    buckets: Sequence[int], generation: int, level: RollupLevel = QUARTER_HOUR
+) -> dict[str, object]:
+    """The parameters of `recompute_statement`."""
+    return {**rolled_up_parameters(buckets, level), "generation": generation}
+
+
+def _wide_sums(level: RollupLevel) -> str:
+    """rolled_up_cells.sql over `run_facts`, without what cells of the level are not told apart by."""
+    text = query_text("rolled_up_cells").replace(_QUARTER_HOUR, _WIDE).replace("FROM run_cells", "FROM run_facts")
+    text = text.replace("\n    status,", "\n    CAST(shown_status, 'LowCardinality(String)') AS status,")
+    for column in level.left_out:
+        nothing = "toUInt8(0)" if column == "is_root" else "CAST('', 'LowCardinality(String)')"
+        text = text.replace(f"\n    {column},", f"\n    {nothing} AS {column},")
+    dimensions, kept = ", ".join(DIMENSION_COLUMNS), [name for name in DIMENSION_COLUMNS if name not in level.left_out]
+    return text.replace(f"GROUP BY bucket, {dimensions}", f"GROUP BY bucket, {', '.join(kept)}")
+
+
+def _wide_cells(level: RollupLevel) -> str:
+    together = [name for name in DIMENSION_COLUMNS if name not in level.left_out_of_histograms]
+    apart = [name for name in DIMENSION_COLUMNS if name in level.left_out_of_histograms]
+    text = query_text("wide_cells").replace("${TOGETHER}", f"bucket, {', '.join(together)}")
+    return text.replace("${APART}", ", ".join(apart))
