@@ -29,25 +29,19 @@ from api.asgi_client import running
 from api.door import StoringPublisher
 from backends.clickhouse_native import ClickHouseOptions, NativeClickHouse
 from benchmarks import postgres_baseline
-from benchmarks.query_load import LARGEST, NOW, load
-from clickhouse.rolling_up import refresh
+from benchmarks.query_load import LARGEST, NOW
+from benchmarks.rolled_up_store import rolled_up_store
 from fastapi import FastAPI
 from runtally_api.app import make_app
 from runtally_api.dependencies import ApiParts
 from runtally_api.settings import ApiSettings
 from runtally_clickhouse.client import Store
-from runtally_clickhouse.location import StoreLocation
-from runtally_clickhouse.migrations import create_database, migrate
-from runtally_clickhouse.recomputing import RecomputeLimits
-from runtally_clickhouse.rollup_levels import LEVELS
 
 DAYS = {"from": "2026-10-23", "to": "2026-11-21"}
 RAW_ALWAYS = 2**62
 LARGEST_MS, ALL_MS, CLIENTS_MS = 60.0, 150.0, 500.0
 TIMES_FASTER, GROWTH = 5.0, 1.5
 CLIENTS = 10
-BUCKETS_AT_ONCE = 192
-RECOMPUTE = RecomputeLimits(max_memory_bytes=3 * 2**30, spill_bytes=3 * 2**30, max_threads=2)
 RUNS_OF_TARGETS = 30_000_000
 RUNS_OF_BASELINE = 10_000_000
 RAW_TURNS = 3
@@ -107,13 +101,13 @@ def main() -> int:
 
 
 def _bench(server: NativeClickHouse, arguments: argparse.Namespace) -> list[str]:
-    whole = _loaded(server, arguments.runs)
+    whole = rolled_up_store(server, arguments.runs)
     missed: list[str] = []
     times = _measure(whole, arguments, missed)
     slow = _clients(whole, arguments.turns)
     missed += slow if _are_targets(arguments.runs) else []
     whole.close()
-    tenth = _loaded(server, arguments.runs // 10)
+    tenth = rolled_up_store(server, arguments.runs // 10)
     small = _measure(tenth, arguments, missed, compare=False)
     tenth.close()
     ratio = statistics.median(times[name].p50 / small[name].p50 for name in times)
@@ -131,29 +125,6 @@ def _tell(line: dict[str, Any]) -> None:
 def _are_targets(runs: int) -> bool:
     """Whether the targets are about this size: below it, what does not depend on the size is most of the time."""
     return runs >= RUNS_OF_TARGETS
-
-
-def _loaded(server: NativeClickHouse, runs: int) -> Store:
-    location = StoreLocation.server(f"{server.url}/runs_{runs}")
-    create_database(location)
-    store = Store(location)
-    migrate(store)
-    began = time.monotonic()
-    load(store, runs)
-    loaded = time.monotonic()
-    draw = random.Random(1)
-    while refresh(store, draw, most=BUCKETS_AT_ONCE, limits=RECOMPUTE):
-        pass
-    told = {
-        "runs": runs,
-        "load_seconds": round(loaded - began, 1),
-        "rollup_seconds": round(time.monotonic() - loaded, 1),
-        "rollup_rows": {
-            level.name: store.unmerged(f"SELECT count() AS n FROM {level.cells}")[0]["n"] for level in LEVELS
-        },
-    }
-    _tell(told)
-    return store
 
 
 @contextmanager
@@ -195,7 +166,7 @@ def _measure(
 def _beside_postgres(server: NativeClickHouse, arguments: argparse.Namespace) -> list[str]:
     """Each panel there and here, at the same size; here through the API."""
     missed = []
-    store = _loaded(server, arguments.baseline_runs)
+    store = rolled_up_store(server, arguments.baseline_runs)
     with postgres_baseline.running_postgres() as postgres, _api(store, 0) as client:
         began = time.monotonic()
         postgres.load(server.url, store.location.database)
