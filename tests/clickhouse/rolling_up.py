@@ -49,7 +49,8 @@ def refresh(
     most: int = 3000,
     limits: RecomputeLimits = LIMITS,
 ) -> int:
-    """Roll up a share of the dirty buckets of every width, the newest `most`, month by month. How many it was about.
+    """Roll up a share of the dirty buckets of every width, the newest `most`, month by month. How many it was about,
+    of the width that it was about the most of.
 
     Of hours and days `most` are as many as there are in so many quarter hours.
     """
@@ -58,7 +59,7 @@ def refresh(
         listed = dirty_buckets(store, -(-most * 900 // level.seconds), level=level).listed
         dirty = [one for one in listed if draw.random() < share]
         _roll_up_by_month(store, draw, level, dirty, until, limits)
-        done += len(dirty)
+        done = max(done, len(dirty))
     return done
 
 
