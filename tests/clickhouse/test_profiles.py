@@ -98,6 +98,20 @@ def test_the_read_profile_is_in_force(store: Store) -> None:
     assert {"deduplicate_insert", "async_insert"} <= set(WRITE)
 
 
+def test_an_expression_gives_the_same_each_time(store: Store) -> None:
+    """The engine compiles what it has seen a few times, and then wide integers come out as chance has it."""
+    wide = (
+        "SELECT groupBitXor(cityHash64(bitShiftLeft(toUInt128(intHash64(number)) % 4611686018427387904"
+        " + 9223372036854775808, 64) + bitShiftLeft(toUInt128(number), 16))) AS found FROM numbers(300000)"
+    )
+    assert len({store.query(wide, {})[0]["found"] for _ in range(8)}) == 1
+    store.command("CREATE TABLE wide_sums (found UInt64) ENGINE = MergeTree ORDER BY tuple()")
+    for _ in range(8):
+        store.command(f"INSERT INTO wide_sums {wide}")
+    assert store.query("SELECT uniqExact(found) AS kinds FROM wide_sums", {}) == [{"kinds": 1}]
+    store.command("DROP TABLE wide_sums")
+
+
 def test_a_query_takes_no_more_memory_than_it_may(store: Store) -> None:
     """Whatever is asked: the bound is the connection's, not a statement's."""
     dear = "SELECT count() AS groups FROM (SELECT number FROM numbers(3000000) GROUP BY number)"
