@@ -10,7 +10,7 @@ _THROW = {
     for name in ("read", "group_by", "sort", "result", "timeout", "set", "join", "distinct", "transfer")
 }
 
-# Compiled, arithmetic of 128 bits comes out different from call to call (26.7 to 26.9, tests/clickhouse/test_profiles.py).
+# Compiled arithmetic of 128 bits comes out different from call to call in 26.7 to 26.9 (test_profiles.py).
 _AS_WRITTEN: Settings = {"compile_expressions": 0}
 
 # Reads: always merged, never cached, never partial.

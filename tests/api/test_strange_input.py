@@ -182,7 +182,7 @@ def test_a_fault_of_ours_tells_no_internals(door: Door, monkeypatch: pytest.Monk
     def broken(*_: object) -> None:
         raise RuntimeError("secret host and password")
 
-    monkeypatch.setattr("runtally_api.routes.agents.read_freshness", broken)
+    monkeypatch.setattr("runtally_api.saved_questions.read_freshness", broken)
 
     response = door.client.get("/api/agents/analytics", headers={"X-Request-ID": "request-7"})
 

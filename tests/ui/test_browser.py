@@ -122,7 +122,7 @@ def test_a_click_before_the_first_answer_loses_no_filter(
     try:
         # A range that no other test asks for: its names are not known yet.
         page = visit("/?range=90d&workspace_id=acme&model=gpt-5-mini")
-        expect(page.locator("[data-testid=stSkeleton]").first).to_be_visible()
+        expect(page.get_by_role("radio", name="90d")).to_be_checked()
         page.get_by_role("link", name="Efficiency").click()
         expect(page.get_by_role("heading", name="Efficiency")).to_be_visible()
     finally:
