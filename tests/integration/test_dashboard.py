@@ -226,7 +226,8 @@ def test_errors_on_a_narrow_screen(visit: Callable[..., Page]) -> None:
     expect(page.locator(".st-key-card-newest")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= 420
     keep(page, "errors-narrow")
-    page.locator(".st-key-card-failure-rate svg.marks .mark-symbol path[aria-label*='Step']").nth(2).click()
+    steps = page.locator(".st-key-card-failure-rate svg.marks .mark-symbol path[aria-label*='Step']")
+    steps.nth(2).click(force=True)  # another layer's mark may lie over it, which Vega sees through
     runs = page.get_by_role("link", name="Open the runs behind it")
     expect(runs).to_have_attribute("href", re.compile("from=.*agent_id=planner.*status=failed.*status=timed_out"))
     page.locator(".st-key-only-failure-rate button:visible").click()
