@@ -14,7 +14,7 @@ from runtally_ui import chart_data, charts
 from runtally_ui.answers import Analytics
 from runtally_ui.chart_data import Palette
 from runtally_ui.colours import AgentKey, assign_slots, display_names
-from runtally_ui.drawing import DATA_NAME, named_spec
+from runtally_ui.drawing import DATA_NAME, drawing, named_spec
 from ui.fleet import fleet
 from ui.stub_api import StubApi
 
@@ -71,6 +71,21 @@ def test_the_frame_goes_beside_the_spec() -> None:
     body = named_spec(chart)
     assert body["data"] == {"name": DATA_NAME}
     assert body["datasets"][DATA_NAME] is chart.data
+
+
+CHARTS = (charts.cumulative_cost, charts.response_time, charts.outcomes, charts.failure_share)
+
+
+@pytest.mark.parametrize(("draw", "chart"), list(zip(ALL, CHARTS, strict=True)))
+def test_rows_do_not_change_a_spec(draw: Drawn, chart: Callable[[pd.DataFrame], alt.LayerChart]) -> None:
+    assert json.loads(drawing(chart, pd.DataFrame()).spec) == spec(draw)
+
+
+def test_a_cost_that_was_not_known_before_is_no_layer() -> None:
+    found = answer()
+    frame = chart_data.cumulative_cost_frame(found.runs_per_day, None, TODAY)
+    layers = named_spec(charts.cumulative_cost(frame, compared=False))["layer"]
+    assert layers == spec(cost)["layer"][1:]
 
 
 @pytest.mark.parametrize("draw", ALL)

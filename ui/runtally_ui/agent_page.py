@@ -15,6 +15,7 @@ from runtally_ui.answers import QueryAnswer
 from runtally_ui.api_client import ApiError
 from runtally_ui.cards import query_card
 from runtally_ui.colours import series_domain
+from runtally_ui.drawing import drawing
 from runtally_ui.drilling import RUNS_PAGE, runs_address
 from runtally_ui.filter_bar import bar_changed, narrow
 from runtally_ui.page import Asked, Page
@@ -161,8 +162,8 @@ def _runs(page: Page, answer: QueryAnswer | ApiError) -> None:
         if found is None:
             return
         frame = agent_runs_frame(found, palette, page.asked.now)
-        chart = runs_by_agent(frame, series_domain(palette.slots, palette.names), [], height=220)
-        draw_selectable(page, "agent-runs", "Runs of the agent over time", chart, found, {})
+        drawn = drawing(runs_by_agent, frame, tuple(series_domain(palette.slots, palette.names)), (), height=220)
+        draw_selectable(page, "agent-runs", "Runs of the agent over time", drawn, found, {})
 
 
 def _workspaces(page: Page, agent_id: str) -> list[str]:

@@ -11,7 +11,7 @@ from runtally_ui.api_client import ApiError
 from runtally_ui.cards import not_available, query_card
 from runtally_ui.catalogue import label
 from runtally_ui.comparisons import comparison_frame, comparison_table
-from runtally_ui.drawing import draw_chart
+from runtally_ui.drawing import draw_chart, drawing
 from runtally_ui.latency import latency_chart, latency_frame
 from runtally_ui.measure_table import Column, measure_frame, measure_table
 from runtally_ui.page import Page
@@ -43,7 +43,7 @@ def latency_card(page: Page, answer: Latency | ApiError) -> None:
         if not answer.duration.histogram:
             not_available("No run in this period has a known duration.", "Publish runs with duration_ms.")
             return
-        draw_chart(latency_chart(latency_frame(answer)), key="chart-agent-latency",
+        draw_chart(drawing(latency_chart, latency_frame(answer)), key="chart-agent-latency",
                    shows="Runs by duration with the 50th, 90th, 95th and 99th percentile")  # fmt: skip
 
 
@@ -79,7 +79,7 @@ def models_card(page: Page, agent: Agent) -> None:
             not_available("No run in this period has a known cost.", "Publish runs with cost_usd.")
             return
         key = "chart-agent-models"
-        draw_chart(ranked_bars(frame, series, height=_HEIGHT), key=key, selections=["group"],
+        draw_chart(drawing(ranked_bars, frame, series, height=_HEIGHT), key=key, selections=["group"],
                    shows="Cost by model, the dearest first")  # fmt: skip
         slot = st.container()
         mark = drilling.clicked(key, "group")
@@ -104,7 +104,8 @@ def errors_card(page: Page, agent: Agent) -> None:
             not_available("The filters leave failed or timed-out runs out." if hidden else reason)
             return
         key = "chart-agent-errors"
-        draw_chart(ranked_bars(frame, series, colour="red", height=_HEIGHT, beside=series.title), key=key,
+        chart = drawing(ranked_bars, frame, series, colour="red", height=_HEIGHT, beside=series.title)
+        draw_chart(chart, key=key,
                    selections=["group"], shows="Runs by error type, the most frequent first")  # fmt: skip
         slot = st.container()
         mark = drilling.clicked(key, "group")
@@ -148,7 +149,7 @@ def ratings_card(page: Page, agent: Agent) -> None:
         if frame.empty:
             not_available("No user rated a run of this period.", "Publish feedback with a rating of 1 to 5.")
             return
-        chart = ranked_bars(frame, SERIES, colour="orange", height=_RATINGS_HEIGHT, beside="Share")
+        chart = drawing(ranked_bars, frame, SERIES, colour="orange", height=_RATINGS_HEIGHT, beside="Share")
         draw_chart(chart, key="chart-agent-ratings", shows="Ratings by number of stars")
 
 

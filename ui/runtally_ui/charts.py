@@ -25,8 +25,8 @@ HALF_HEIGHT = 300
 _BAR = 16
 
 
-def cumulative_cost(frame: pd.DataFrame) -> alt.LayerChart:
-    """Area of the cost so far; the period before dashed and gray on the same days."""
+def cumulative_cost(frame: pd.DataFrame, compared: bool = True) -> alt.LayerChart:
+    """Area of the cost so far; the period before dashed and gray on the same days, where any of it is `compared`."""
     base = alt.Chart(frame).encode(x=day_axis("day", 105))
     money = alt.Y("total:Q", axis=alt.Axis(title=None, labelExpr=MONEY_AXIS), scale=alt.Scale(zero=True, nice=True))
     # A previous cost that is not known leaves a gap; it must not pull the line to zero.
@@ -51,7 +51,7 @@ def cumulative_cost(frame: pd.DataFrame) -> alt.LayerChart:
         .add_params(hover)
     )
     # Without any earlier cost its layer would have no scale to stand on.
-    layers = (earlier, area, line, points) if frame["previous"].notna().any() else (area, line, points)
+    layers = (earlier, area, line, points) if compared else (area, line, points)
     return styled(_layers(*layers), HALF_HEIGHT)
 
 

@@ -11,7 +11,7 @@ from runtally_ui.answers import QueryAnswer, QueryRow
 from runtally_ui.api_client import ApiError
 from runtally_ui.cards import not_available, query_card
 from runtally_ui.catalogue import label
-from runtally_ui.drawing import draw_chart
+from runtally_ui.drawing import draw_chart, drawing
 from runtally_ui.error_bars import bars_height, error_bars, error_bars_frame
 from runtally_ui.error_table import error_name
 from runtally_ui.failing_runs import runs_in_place
@@ -61,7 +61,8 @@ def groups_card(page: Page, answer: QueryAnswer | ApiError, how: Groups) -> None
             not_available("No run in this period has an error.", height=height)
             return
         key = f"chart-{how.key}"
-        draw_chart(error_bars(frame, height=height, titles=how.titles), key=key, selections=["group"], shows=how.title)
+        drawn = drawing(error_bars, frame, height=height, titles=how.titles)
+        draw_chart(drawn, key=key, selections=["group"], shows=how.title)
         slot = st.container()
         mark = drilling.clicked(key, "group")
         chosen = next((row for row in found.rows if mark and not row.other and how.identity(row) == mark["key"]), None)
@@ -101,8 +102,8 @@ def hours_card(page: Page, answer: QueryAnswer | ApiError, below: DeltaGenerator
         series = {name: Series(name, page.measures.format(name), label(name)) for name in (*_BY_HOUR.values(), "runs")}
         beside = tuple(one for name, one in series.items() if name != measure)
         frame = week_hours_frame(found, series[measure], beside)
-        chart = week_hours_chart(frame, tuple(one.title for one in (series[measure], *beside)))
-        draw_chart(chart, key="chart-hours", selections=["cell"], shows="Failed runs by hour and weekday")
+        drawn = drawing(week_hours_chart, frame, tuple(one.title for one in (series[measure], *beside)))
+        draw_chart(drawn, key="chart-hours", selections=["cell"], shows="Failed runs by hour and weekday")
         mark = drilling.clicked("chart-hours", "cell")
         if mark:
             cell = QueryRow(cells=dict(mark))
@@ -142,7 +143,7 @@ def recovery_card(page: Page, types: QueryAnswer | ApiError, below: DeltaGenerat
             return
         frame["reach"] = frame["reach"].clip(lower=0.01) * 1.1
         key = "chart-recovery"
-        draw_chart(ranked_bars(frame, series, height=bars_height(8)), key=key, selections=["group"],
+        draw_chart(drawing(ranked_bars, frame, series, height=bars_height(8)), key=key, selections=["group"],
                    shows="Recovery rate by error type, highest first")  # fmt: skip
         slot = st.container()
         mark = drilling.clicked(key, "group")

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-import altair as alt
 import streamlit as st
 
 from runtally_ui import drilling
@@ -11,7 +10,7 @@ from runtally_ui.answers import QueryAnswer
 from runtally_ui.api_client import ApiError
 from runtally_ui.cards import not_available, query_card
 from runtally_ui.catalogue import label
-from runtally_ui.drawing import draw_chart
+from runtally_ui.drawing import Drawing, draw_chart, drawing
 from runtally_ui.page import Page
 from runtally_ui.sentences import subtitle, trend_caption
 from runtally_ui.trend_data import Series, steps, trend_frame
@@ -80,8 +79,8 @@ def _draw(page: Page, key: str, title: str, answer: QueryAnswer, measure: str, h
         how.colour, rolling, outliers, how.target, marked=how.versions is not None,
         beside=tuple(one.title for one in beside), height=how.height,
     )  # fmt: skip
-    draw = bar_trend if how.sums else line_trend
-    draw_selectable(page, key, title, draw(frame, first, second, look), answer, how.of_runs)
+    drawn = drawing(bar_trend if how.sums else line_trend, frame, first, second, look)
+    draw_selectable(page, key, title, drawn, answer, how.of_runs)
     if how.switches:
         _switches(key)
 
@@ -90,7 +89,7 @@ def draw_selectable(
     page: Page,
     key: str,
     title: str,
-    chart: alt.Chart | alt.LayerChart,
+    drawn: Drawing,
     answer: QueryAnswer,
     of_runs: Mapping[str, drilling.Values],
 ) -> None:
@@ -99,7 +98,7 @@ def draw_selectable(
     # A zoom is over when its range is asked for: the next chart has no brush left over.
     chart_key = f"chart-{key}-{st.session_state.get('zooms', 0)}"
     draw_chart(
-        chart, key=chart_key, shows=title, selections=SELECTIONS,
+        drawn, key=chart_key, shows=title, selections=SELECTIONS,
         on_select=lambda: drilling.zoom_callback(chart_key, times),
     )  # fmt: skip
     slot = st.container()

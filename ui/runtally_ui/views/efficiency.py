@@ -10,7 +10,7 @@ from runtally_ui.answers import QueryAnswer, QueryRow
 from runtally_ui.api_client import RUNS_PATH
 from runtally_ui.cards import hint, not_available, query_card
 from runtally_ui.catalogue import label
-from runtally_ui.drawing import draw_chart
+from runtally_ui.drawing import draw_chart, drawing
 from runtally_ui.measure_table import Column, measure_frame, measure_table
 from runtally_ui.page import Asked, Page
 from runtally_ui.questions import Answers, Get, Question
@@ -94,7 +94,7 @@ def _cache_by_model(page: Page, answers: Answers) -> None:
             return
         key = "chart-cache-models"
         draw_chart(
-            ranked_bars(frame, series, target=CACHE_TARGET, height=256), key=key, selections=["group"],
+            drawing(ranked_bars, frame, series, target=CACHE_TARGET, height=256), key=key, selections=["group"],
             shows="Cache hit rate by model, highest first",
         )  # fmt: skip
         slot = st.container()
@@ -144,7 +144,8 @@ def _calls_against_cost(page: Page, answers: Answers) -> None:
             not_available("No run in this period reports both its calls and its cost.")
             return
         key = "chart-calls"
-        draw_chart(call_cost_chart(frame), key=key, selections=["run"], shows="LLM calls against cost, one point a run")
+        draw_chart(drawing(call_cost_chart, frame), key=key, selections=["run"],
+                   shows="LLM calls against cost, one point a run")  # fmt: skip
         slot = st.container()
         mark = drilling.clicked(key, "run")
         if mark and drilling.RUNS_PAGE in page.pages:

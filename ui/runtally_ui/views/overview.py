@@ -13,7 +13,7 @@ from runtally_ui.api_client import ApiError
 from runtally_ui.cards import card, failure, not_available, query_card
 from runtally_ui.chart_data import begun_within
 from runtally_ui.colours import OTHER, series_domain
-from runtally_ui.drawing import draw_chart
+from runtally_ui.drawing import draw_chart, drawing
 from runtally_ui.filters import shared_link
 from runtally_ui.page import Asked, Page
 from runtally_ui.questions import Answers, Query, Question, agent_analytics
@@ -95,9 +95,8 @@ def _runs_card(page: Page, answers: Answers) -> None:
         if found is None:
             return
         frame = agent_runs_frame(found, palette, page.asked.now)
-        draw_selectable(
-            page, "runs", "Runs over time, stacked by agent", runs_by_agent(frame, domain, shown), found, {}
-        )
+        drawn = drawing(runs_by_agent, frame, tuple(domain), tuple(shown))
+        draw_selectable(page, "runs", "Runs over time, stacked by agent", drawn, found, {})
 
 
 def _cost_trend(page: Page, answers: Answers) -> None:
@@ -150,7 +149,7 @@ def _cumulative_card(page: Page, answers: Answers) -> None:
         rows = previous.runs_per_day if isinstance(previous, Analytics) and earlier is not None else None
         frame = chart_data.cumulative_cost_frame(answer.runs_per_day, rows, page.asked.today)
         draw_chart(
-            charts.cumulative_cost(frame),
+            drawing(charts.cumulative_cost, frame, compared=bool(frame["previous"].notna().any())),
             key="chart-cost",
             shows="Cumulative cost by day, against the period before",
         )
@@ -181,7 +180,7 @@ def _response_card(answer: Analytics, colours: chart_data.Palette) -> None:
             not_available("No run in these days has a known duration.", "Publish runs with duration_ms.")
             return
         draw_chart(
-            charts.response_time(frame),
+            drawing(charts.response_time, frame),
             key="chart-response",
             shows="Average response time by agent, slowest first",
         )
@@ -196,7 +195,7 @@ def _outcomes_card(answer: Analytics, colours: chart_data.Palette) -> None:
             not_available("No run in these days has ended yet.", "Queued and running runs have no outcome.")
             return
         draw_chart(
-            charts.outcomes(chart_data.outcomes_frame(answer.agents, colours)),
+            drawing(charts.outcomes, chart_data.outcomes_frame(answer.agents, colours)),
             key="chart-outcomes",
             shows="Succeeded, failed and cancelled runs by agent",
         )
@@ -215,7 +214,7 @@ def _failure_card(answer: Analytics, colours: chart_data.Palette) -> None:
             not_available("No run in these days has ended yet.", "Queued and running runs have no outcome.")
             return
         draw_chart(
-            charts.failure_share(frame),
+            drawing(charts.failure_share, frame),
             key="chart-failure",
             shows="Failed share of runs by agent, highest first",
         )
