@@ -28,6 +28,16 @@ NAMES_SHOWN = 10
 # ClickHouse's codes for a question that takes more than one may.
 _LIMITS = {159: "time", 160: "time", 241: "memory", 158: "rows", 396: "rows"}
 _DETAILS = {404: "no endpoint has this path: /docs lists them", 405: "the endpoint has no such method: see Allow"}
+# What to send instead, by the kind of error that pydantic found in a parameter.
+_REMEDIES = {
+    "int_parsing": "send a whole number",
+    "int_parsing_size": "send a smaller number",
+    "int_from_float": "send a whole number",
+    "bool_parsing": "send true or false",
+    "greater_than_equal": "send {ge} or more",
+    "less_than_equal": "send {le} or less",
+    "literal_error": "send {expected}",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +197,8 @@ def store_refusal(error: StoreRefused) -> Problem:
 
 def _field_error(item: dict[str, Any]) -> FieldError:
     place = [str(part) for part in item["loc"] if part not in ("query", "path", "body", "header")]
-    return FieldError(".".join(place) or "body", str(item["msg"]).lower(), "see the API's documentation at /docs")
+    remedy = _REMEDIES.get(item["type"], "see the API's documentation at /docs").format(**item.get("ctx", {}))
+    return FieldError(".".join(place) or "body", str(item["msg"]).lower(), remedy)
 
 
 def _response(request: Request, problem: Problem, headers: Mapping[str, str] | None = None) -> ProblemResponse:

@@ -3,12 +3,12 @@
 import base64
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 from runtally_clickhouse.catalogue import LAST_INSTANT, unix_ms
+from runtally_clickhouse.run_lists import LastRun
 
 from runtally_api.formats import instant, money, shortened
 from runtally_api.problems import FieldError, InvalidRequest
@@ -78,13 +78,8 @@ def page_coverage(rows: list[dict[str, Any]]) -> dict[str, int]:
     }
 
 
-@dataclass(frozen=True, slots=True)
-class Cursor:
-    """The last run of a page: the next page begins after it."""
-
-    started_ms: int
-    run_id: UUID
-    workspace_id: str
+class Cursor(LastRun):
+    """Where the next page begins, as text that clients hand back."""
 
     @classmethod
     def after(cls, row: Row) -> "Cursor":

@@ -43,7 +43,10 @@ GETS = [
     "/api/v1/runs",
     "/api/v1/runs/none",
 ]
-FILTERS = ["workspace_id", "agent_id", "model", "user_id", "environment", "parent_run_id", "session_id", "error_type"]
+FILTERS = [
+    "workspace_id", "agent_id", "model", "user_id", "environment", "parent_run_id", "session_id", "agent_version",
+    "error_type", "error_category", "error_severity",
+]  # fmt: skip
 
 
 def quoted(text: str) -> str:

@@ -9,6 +9,7 @@ from runtally.events import RunSnapshot
 from runtally_clickhouse.catalogue import RunFilters, RunQuestion, RunScope
 from runtally_clickhouse.client import Store
 from runtally_clickhouse.measures.cell_questions import CellQuestion
+from runtally_clickhouse.run_lists import ListFilters, list_parameters
 from runtally_consumer.decoding import decode_runs
 
 NOW = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
@@ -26,16 +27,7 @@ PARAMETERS: dict[AnyQuestion, Mapping[str, object]] = {
     CellQuestion.RUNS_BY_AGENT_AND_DAY: DAYS,
     RunQuestion.RUNS_BY_ID: {"by_key": 0, "key": NIL, "given_id": "a"},
     CellQuestion.RUNS_BY_MODEL: {},
-    RunQuestion.RUNS_NEWEST_FIRST: {
-        "has_cursor": 0,
-        "cursor_ms": 0,
-        "cursor_id": NIL,
-        "cursor_workspace": "",
-        "parent_run_ids": [],
-        "session_ids": [],
-        "error_types": [],
-        "limit": 100,
-    },
+    RunQuestion.RUNS_NEWEST_FIRST: list_parameters(ListFilters(), 100),
     RunQuestion.SPLIT_RUNS: {"limit": 100},
     RunQuestion.USAGE_BY_DAY: DAYS,
     RunQuestion.USAGE_TOTALS: {},

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Annotated, Any, Final
-from uuid import UUID
 
 from fastapi import APIRouter, Path, Query
-from runtally_clickhouse.catalogue import RunFilters, RunQuestion, ask
+from runtally_clickhouse.catalogue import RunFilters
 from runtally_clickhouse.measures.composition import compose_data_range
 from runtally_clickhouse.measures.question import Filter, Order, Question
+from runtally_clickhouse.run_lists import ListFilters, newest_runs
 
 from runtally_api import (
     error_answers,
@@ -142,21 +142,7 @@ def _require_known(parts: ApiParts, query: RunQuery, of_type: Filter) -> None:
 
 
 def _recent_runs(parts: ApiParts, query: RunQuery, error_type: str) -> list[dict[str, Any]]:
-    rows = ask(
-        parts.reader,
-        RunQuestion.RUNS_NEWEST_FIRST,
-        query.scope,
-        {
-            "has_cursor": 0,
-            "cursor_ms": 0,
-            "cursor_id": str(UUID(int=0)),
-            "cursor_workspace": "",
-            "parent_run_ids": [],
-            "session_ids": [],
-            "error_types": [error_type],
-            "limit": TOP_ERRORS,
-        },
-    )
+    rows = newest_runs(parts.reader, query.scope, ListFilters(error_type=(error_type,)), TOP_ERRORS)
     return [run_answer(row, whole_message=False) for row in rows]
 
 

@@ -17,21 +17,23 @@ from runtally_clickhouse.catalogue import (
     ask,
     unix_ms,
 )
+from runtally_clickhouse.run_lists import newest_runs
 
 from runtally_api import (
     examples,
     given_ids,  # noqa: F401 - paths below say `given_id`
 )
 from runtally_api.answers import RunDetail, RunPage
-from runtally_api.dependencies import Names, OpenQuery, Parts, RunQuery
+from runtally_api.dependencies import OpenQuery, Parts, RunQuery
 from runtally_api.documentation import documented
 from runtally_api.meta import build_meta, read_freshness
 from runtally_api.problems import Ambiguous, NotFound
+from runtally_api.run_list_filters import RunListFilters
 from runtally_api.run_rows import Cursor, page_coverage, run_answer
 from runtally_api.saved_questions import ask_together
 from runtally_api.timing import TimedRoute
 
-NO_CURSOR = Cursor(0, UUID(int=0), "")
+NO_KEY = str(UUID(int=0))
 FIRST_KEY, LAST_KEY = (unix_ms(instant) << 80 for instant in (FIRST_INSTANT, LAST_INSTANT))
 router = APIRouter(prefix="/api/v1/runs", tags=["runs"], route_class=TimedRoute)
 
@@ -40,30 +42,14 @@ router = APIRouter(prefix="/api/v1/runs", tags=["runs"], route_class=TimedRoute)
 def list_runs(
     parts: Parts,
     query: OpenQuery,
+    filters: RunListFilters,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     cursor: Annotated[str | None, Query(description="next_cursor of the page before.")] = None,
-    parent_run_id: Names = [],  # noqa: B006 - FastAPI copies the default for each request
-    session_id: Names = [],  # noqa: B006
-    error_type: Names = [],  # noqa: B006
 ) -> dict[str, Any]:
     """Runs, the newest first."""
-    after = Cursor.decode(cursor) if cursor else NO_CURSOR
-    newest = partial(
-        ask,
-        parts.reader,
-        RunQuestion.RUNS_NEWEST_FIRST,
-        _before(query, after).scope if cursor else query.scope,
-        {
-            "has_cursor": int(bool(cursor)),
-            "cursor_ms": after.started_ms,
-            "cursor_id": str(after.run_id),
-            "cursor_workspace": after.workspace_id,
-            "parent_run_ids": parent_run_id,
-            "session_ids": session_id,
-            "error_types": error_type,
-            "limit": limit + 1,
-        },
-    )
+    after = Cursor.decode(cursor) if cursor else None
+    scope = _before(query, after).scope if after else query.scope
+    newest = partial(newest_runs, parts.reader, scope, filters, limit + 1, after)
     told = ask_together(parts, query, beside=[newest])
     (rows,) = told.beside
     has_more = len(rows) > limit
@@ -91,7 +77,7 @@ def get_run(parts: Parts, query: OpenQuery, run_id: str) -> dict[str, Any]:
         _around_key(query.scope, UUID(run_id)) if by_key else query.scope,
         {
             "by_key": int(by_key),
-            "key": run_id if by_key else str(NO_CURSOR.run_id),
+            "key": run_id if by_key else NO_KEY,
             "given_id": "" if by_key else run_id,
         },
     )

@@ -1,0 +1,91 @@
+"""Lists of single runs, the newest first: what narrows one, and where its next page begins."""
+
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from runtally_clickhouse.catalogue import RunQuestion, RunScope, ask
+from runtally_clickhouse.client import Reader, Row
+from runtally_clickhouse.measures.time_steps import zone_offsets
+
+LONGEST_MS: Final = 2**63 - 1
+"""No duration is as long: not even the end of the last bar of a histogram."""
+UTC_ZONE: Final = ZoneInfo("UTC")
+
+
+@dataclass(frozen=True, slots=True)
+class LastRun:
+    """The last run of a page: the next page begins after it."""
+
+    started_ms: int
+    run_id: UUID
+    workspace_id: str
+
+
+_FIRST_PAGE: Final = LastRun(0, UUID(int=0), "")
+
+
+@dataclass(frozen=True, slots=True)
+class ListFilters:
+    """What narrows a list of runs, besides its scope. An empty tuple or None does not filter; several values mean any.
+
+    Names and meanings are the catalogue's dimensions: `hour` and `weekday` are those of clocks in `zone`. Bounds of the
+    duration are included, and leave out runs whose duration is not known. `rating` is any that users gave the run.
+    """
+
+    parent_run_id: tuple[str, ...] = ()
+    session_id: tuple[str, ...] = ()
+    agent_version: tuple[str, ...] = ()
+    error_type: tuple[str, ...] = ()
+    error_category: tuple[str, ...] = ()
+    error_severity: tuple[str, ...] = ()
+    has_error: bool | None = None
+    hour: tuple[int, ...] = ()
+    weekday: tuple[int, ...] = ()
+    min_duration_ms: int | None = None
+    max_duration_ms: int | None = None
+    rating: tuple[int, ...] = ()
+    zone: ZoneInfo = UTC_ZONE
+
+    def parameters(self) -> dict[str, object]:
+        """The parameters of `runs_newest_first.sql` that filter."""
+        # All offsets that a zone ever has are for those who ask for its clock: they are many.
+        starts, offsets = zone_offsets(self.zone) if self.hour or self.weekday else ((0,), (0,))
+        known = self.min_duration_ms is not None or self.max_duration_ms is not None
+        longest = LONGEST_MS if self.max_duration_ms is None else self.max_duration_ms
+        return {
+            "parent_run_ids": list(self.parent_run_id),
+            "session_ids": list(self.session_id),
+            "agent_versions": list(self.agent_version),
+            "error_types": list(self.error_type),
+            "error_categories": list(self.error_category),
+            "error_severities": list(self.error_severity),
+            "has_error": [] if self.has_error is None else [int(self.has_error)],
+            "hours": list(self.hour),
+            "weekdays": list(self.weekday),
+            "zone_starts_ms": list(starts),
+            "zone_offsets_seconds": list(offsets),
+            "duration_bounds_ms": [self.min_duration_ms or 0, longest] if known else [],
+            "ratings": list(self.rating),
+        }
+
+
+def newest_runs(
+    reader: Reader, scope: RunScope, filters: ListFilters, limit: int, after: LastRun | None = None
+) -> list[Row]:
+    """At most `limit` runs, those after the last run of the page before. Blocks; raises as `Reader.query`."""
+    return ask(reader, RunQuestion.RUNS_NEWEST_FIRST, scope, list_parameters(filters, limit, after))
+
+
+def list_parameters(filters: ListFilters, limit: int, after: LastRun | None = None) -> dict[str, object]:
+    """The parameters of `runs_newest_first.sql` besides the scope's."""
+    place = after or _FIRST_PAGE
+    return {
+        **filters.parameters(),
+        "has_cursor": int(after is not None),
+        "cursor_ms": place.started_ms,
+        "cursor_id": str(place.run_id),
+        "cursor_workspace": place.workspace_id,
+        "limit": limit,
+    }
