@@ -132,6 +132,41 @@ def test_a_click_before_the_first_answer_loses_no_filter(
         expect(page).to_have_url(re.compile(kept))
 
 
+@pytest.mark.parametrize("moments_ms", [0, 60, 150])
+def test_a_click_before_the_browser_has_the_filters_loses_none(visit: Callable[..., Page], moments_ms: int) -> None:
+    whole = "range=90d&compare=no+comparison&timezone=Europe%2FBerlin&workspace_id=acme&model=gpt-5-mini&root_only=true"
+    known = visit(f"/efficiency?{whole}")
+    expect(tile(known, "LLM calls")).to_be_visible()
+    shown = tile(known, "LLM calls").inner_text()
+    page = visit(f"/?{whole}")
+    page.get_by_role("link", name="Efficiency").wait_for()
+    page.wait_for_timeout(moments_ms)
+    page.get_by_role("link", name="Efficiency").click()
+    expect(page.get_by_role("heading", name="Efficiency")).to_be_visible()
+    for kept in whole.split("&"):
+        expect(page).to_have_url(re.compile(rf"/efficiency\?.*{re.escape(kept)}"))
+    expect(tile(page, "LLM calls")).to_have_text(shown, use_inner_text=True)
+    expect(page.locator("[data-testid=stMultiSelect] [data-tag]")).to_have_count(2)
+
+
+def test_going_back_goes_back_to_the_filters_of_then(
+    visit: Callable[..., Page], dashboard: tuple[StubApi, str]
+) -> None:
+    stub, _ = dashboard
+    page = visit("/")
+    expect(tile(page, "Executions")).to_be_visible()
+    page.get_by_role("link", name="Efficiency").click()
+    expect(page.get_by_role("heading", name="Efficiency")).to_be_visible()
+    page.get_by_role("combobox", name="Workspace").fill("globex")
+    page.get_by_role("combobox", name="Workspace").press("Enter")
+    expect(page).to_have_url(re.compile("workspace_id=globex"))
+    page.keyboard.press("Escape")  # the open list hides the rest of the page from everybody else
+    page.go_back()
+    expect(page.get_by_role("heading", name="Overview")).to_be_visible()
+    expect(tile(page, "Executions")).to_contain_text(f"{stub.analytics({})['totals']['runs']:,}")
+    expect(page).not_to_have_url(re.compile("workspace_id="))
+
+
 def test_filters_that_are_clicked_fast_all_count(visit: Callable[..., Page]) -> None:
     page = visit("/")
     expect(page.locator(CHART)).to_have_count(8)

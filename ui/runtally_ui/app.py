@@ -58,7 +58,7 @@ def main(settings: UiSettings) -> None:
     # A default page answers at `/` only, so the second address is a hidden page of the same content.
     second = st.Page(_body(drawn), title=ENTRIES[0].title, url_path="analytics", visibility="hidden")
     chosen = st.navigation([*pages.values(), second], position="top")
-    filter_bar.keep_arrival()
+    filter_bar.keep_bar(chosen.url_path)
     entry = next(entry for entry in ENTRIES if entry.title == chosen.title)
     st.set_page_config(page_title=f"{entry.title} · Runtally")
     st.html(STYLE)

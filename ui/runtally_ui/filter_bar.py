@@ -10,6 +10,7 @@ from zoneinfo import available_timezones
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from runtally_ui import bar_memory
 from runtally_ui.addresses import modern
 from runtally_ui.filters import DIMENSIONS, STATUSES, Filters
 from runtally_ui.periods import (
@@ -39,7 +40,10 @@ _PLACEHOLDERS = {
 }
 _CHOICES: Mapping[str, Sequence[str]] = {"range": RANGES, "compare": tuple(COMPARISONS), "granularity": GRANULARITIES}
 _BIND: Final = "query-params"
-_ARRIVED = "arrived"
+_DEFAULTS: Mapping[str, str] = {
+    "range": DEFAULT_RANGE, "from": "", "to": "", "compare": next(iter(COMPARISONS)), "granularity": GRANULARITIES[0],
+    "timezone": DEFAULT_TIMEZONE, "refresh": next(iter(REFRESH_SECONDS)),
+}  # fmt: skip
 _HIDDEN_DATES = "<style>.st-key-ranges .st-key-dates { display: none; }</style>"
 
 
@@ -71,16 +75,9 @@ def modernise_address() -> None:
             st.session_state[name] = values[0]
 
 
-def keep_arrival() -> None:
-    """Before any widget is drawn, but once the page is known: the filters of the address that was opened, until they
-    have been drawn once. Who clicks on to another page before that would lose them, as only what is drawn stays in
-    the address.
-    """
-    named = {name: st.query_params.get_all(name) for name in DIMENSIONS}
-    arrived = st.session_state.setdefault(_ARRIVED, {name: values for name, values in named.items() if values})
-    for name, values in arrived.items():
-        if name not in st.session_state and name not in st.query_params:
-            st.query_params[name] = st.session_state[name] = values
+def keep_bar(page: str) -> None:
+    """Before any widget is drawn: what a click on another page has lost of the address."""
+    bar_memory.keep(page, _DEFAULTS)
 
 
 def draw_range(bar: DeltaGenerator, now: datetime, begin: date | None) -> RangeChoice:
@@ -138,7 +135,7 @@ def draw_filters(bar: DeltaGenerator, options: Mapping[str, Sequence[str]], filt
                 "Clear", key="clear", icon=":material/filter_alt_off:", type="tertiary", on_click=clear_filters,
                 help="Clear all filters; range and time zone stay.",
             )  # fmt: skip
-    st.session_state[_ARRIVED] = {}
+    bar_memory.remember(_DEFAULTS)
 
 
 def clear_filters() -> None:
