@@ -1,14 +1,14 @@
 """Trends: steps by the wall clock, what stands out, and what is drawn of it."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import altair as alt
 import pandas as pd
 import pytest
 from runtally_ui.agent_series import agent_runs_frame, runs_by_agent
-from runtally_ui.answers import QueryAnswer
+from runtally_ui.answers import QueryAnswer, QueryRow
 from runtally_ui.chart_data import Palette
 from runtally_ui.drawing import named_spec
 from runtally_ui.trend_data import Series, rolling_mean, steps, trend_frame, two_sigma
@@ -60,6 +60,31 @@ def test_the_rolling_mean_waits_for_seven_days_and_skips_the_running_one() -> No
     assert means[6] == pytest.approx(4.0)
     assert means[7] == pytest.approx(31 / 6)
     assert means[8] is None
+
+
+@pytest.mark.parametrize("granularity", ["hour", "day", "week", "month"])
+def test_the_rolling_mean_is_over_the_whole_steps_of_seven_days(granularity: str) -> None:
+    every = {"hour": timedelta(hours=1), "day": timedelta(days=1)}.get(granularity, timedelta(days=7))
+    starts = [datetime(2026, 9, 1, tzinfo=UTC) + place * every for place in range(200)]
+    if granularity == "month":
+        starts = [datetime(2020 + place // 12, place % 12 + 1, 1, tzinfo=UTC) for place in range(80)]
+    rows = [QueryRow(cells={"time": start.isoformat()}) for start in starts]
+    times = steps(rows, granularity, NOW)
+    values = [None if place % 5 == 0 else float(place**2) for place in range(len(times))]
+    done = [step.done for step in times]
+    for place, (mean, step) in enumerate(zip(rolling_mean(values, done, times), times, strict=True)):
+        since = step.end - timedelta(days=7)
+        within = [n for n, other in enumerate(times) if since <= other.start and other.end <= step.end and done[n]]
+        known = [value for n in within if (value := values[n]) is not None]
+        expected = bool(known) and done[place] and times[0].start <= since
+        assert mean == (pytest.approx(sum(known) / len(known)) if expected else None)
+
+
+def test_rows_of_one_time_share_its_step() -> None:
+    rows = [QueryRow(cells={"time": time}) for time in ("2026-11-20T00:00:00Z", "2026-11-21T00:00:00Z") * 2]
+    found = steps([*rows, QueryRow(cells={})], "day", NOW)
+    assert [step.start.day for step in found] == [20, 21, 20, 21]
+    assert found[:2] == found[2:]
 
 
 def test_a_spike_stands_out_and_does_not_widen_the_band_after_it() -> None:

@@ -2,6 +2,7 @@
 
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
+from math import isfinite
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -163,6 +164,8 @@ class QueryRow(Answer):
 
 
 def _number(value: Any) -> float | None:
+    if type(value) in (int, float):  # nearly all are; money comes as text
+        return float(value) if isfinite(value) else None
     found = _decimal(value)
     return None if found is None else float(found)
 

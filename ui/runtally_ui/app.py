@@ -8,7 +8,7 @@ import streamlit as st
 from altair.utils import schemapi
 from streamlit.delta_generator import DeltaGenerator
 
-from runtally_ui import clock, filter_bar, formats, refreshing, states
+from runtally_ui import clock, filter_bar, formats, memory, refreshing, states
 from runtally_ui.answers import Answer
 from runtally_ui.api_client import ApiClient, ApiError
 from runtally_ui.colours import SlotBook
@@ -49,6 +49,7 @@ def main(settings: UiSettings) -> None:
     """Every page has the same heading and filter bar, always mounted: a bound widget that is not
     drawn on one page would lose its value in the address bar.
     """
+    memory.leave_modules_alone()
     schemapi.disable_debug_mode()  # each part of a chart against the schema is half of a page's time; tests do it
     st.set_page_config(page_icon=MARK, layout="wide")
     filter_bar.modernise_address()

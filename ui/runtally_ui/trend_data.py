@@ -42,16 +42,10 @@ class Step:
 
 def steps(rows: Sequence[QueryRow], granularity: str, now: datetime) -> list[Step]:
     """The steps of the rows, in their order."""
-    found = []
-    for row in rows:
-        if row.time is None:
-            continue
-        start = row.time.replace(tzinfo=None)
-        end = _end(start, granularity)
-        done = end <= now.astimezone(row.time.tzinfo).replace(tzinfo=None)
-        text = formats.step(start, granularity)
-        found.append(Step(start, end, done, text if done else f"{text}, in progress"))
-    return found
+    times = [time for row in rows if (time := row.time) is not None]
+    # With several series there are many rows of one time.
+    known = {time: _step(time, granularity, now) for time in dict.fromkeys(times)}
+    return [known[time] for time in times]
 
 
 def trend_frame(
@@ -101,13 +95,13 @@ def rolling_mean(values: Sequence[float | None], done: Sequence[bool], times: Se
     """
     week = timedelta(days=7)
     means: list[float | None] = []
+    first = 0
     for place, step in enumerate(times):
         since = step.end - week
-        window = [
-            value
-            for value, is_done, other in zip(values, done, times, strict=True)
-            if value is not None and is_done and since <= other.start and other.end <= step.end
-        ]
+        while first <= place and times[first].start < since:
+            first += 1
+        known = zip(values[first : place + 1], done[first : place + 1], strict=True)
+        window = [value for value, is_done in known if value is not None and is_done]
         whole = done[place] and times[0].start <= since
         means.append(fmean(window) if window and whole else None)
     return means
@@ -139,6 +133,14 @@ def two_sigma(
         if value is not None and isfinite(value) and is_done and not beyond:
             ordinary.append(value)
     return found
+
+
+def _step(time: datetime, granularity: str, now: datetime) -> Step:
+    start = time.replace(tzinfo=None)
+    end = _end(start, granularity)
+    done = end <= now.astimezone(time.tzinfo).replace(tzinfo=None)
+    text = formats.step(start, granularity)
+    return Step(start, end, done, text if done else f"{text}, in progress")
 
 
 def _time_columns(step: Step) -> dict[str, object]:
