@@ -1,10 +1,11 @@
 """What is kept of answers, for how long, and what is not."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
 
-from runtally_ui.answers import Answer, Models
+import pytest
+from runtally_ui.answers import Answer, Model, Models
 from runtally_ui.api_client import ApiClient, ApiError, Broken
 from runtally_ui.kept_answers import KeptAnswers
 from runtally_ui.questions import Answers
@@ -15,28 +16,78 @@ from ui.stub_api import StubApi
 TODAY = date(2026, 11, 21)
 
 
+@pytest.fixture
+def api() -> Iterator[ApiClient]:
+    """Nobody is there: whoever asked it would fail."""
+    client = ApiClient("http://127.0.0.1:1", 1)
+    yield client
+    client.close()
+
+
 @dataclass(frozen=True)
 class Asking:
-    """A question that is only compared."""
+    """A question that has no answer."""
 
     name: str
 
     def ask(self, api: ApiClient) -> Answer:
-        raise AssertionError(self.name)
+        raise Broken(self.name)
 
 
 def test_answers_are_kept_for_their_time_and_failures_not_at_all() -> None:
     now = [100.0]
-    kept = KeptAnswers(30, lambda: now[0])
+    kept = KeptAnswers(10, 30, lambda: now[0])
     asked = {"good": Asking("a"), "bad": Asking("b")}
     found: dict[str, Answer | ApiError] = {"good": Models(), "bad": Broken("no")}
     kept.keep(asked, Answers(found))
-    assert kept.fresh(asked) == {"good": Models()}
-    assert kept.fresh({"by another name": Asking("a")}) == {"by another name": Models()}
+    assert kept.usable(asked) == {"good": Models()}
+    assert kept.usable({"by another name": Asking("a")}) == {"by another name": Models()}
     now[0] = 129.9
-    assert set(kept.fresh(asked)) == {"good"}
+    assert set(kept.usable(asked)) == {"good"}
     now[0] = 130.0
-    assert kept.fresh(asked) == {}
+    assert kept.usable(asked) == {}
+
+
+@dataclass(frozen=True)
+class Counting:
+    """A question that is answered by how many times it was asked."""
+
+    times: list[int]
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def ask(self, api: ApiClient) -> Answer:
+        self.times.append(1)
+        return Models(models=[Model(model_id=str(len(self.times)))])
+
+
+def test_what_is_not_fresh_is_used_and_renewed_by_one(api: ApiClient) -> None:
+    now = [100.0]
+    kept = KeptAnswers(10, 30, lambda: now[0])
+    asked = {"names": Counting([])}
+    assert kept.renew(api, asked).answers().all() == []  # nothing is known, so somebody waits for it
+    kept.put(asked["names"], Models())
+    now[0] = 109.9
+    assert kept.renew(api, asked).answers().all() == []
+    now[0] = 115.0
+    assert kept.usable(asked) == {"names": Models()}
+    kept.renew(api, asked).answers()
+    assert kept.usable(asked) == {"names": Models(models=[Model(model_id="1")])}
+    assert kept.renew(api, asked).answers().all() == []
+
+
+def test_a_renewal_that_failed_leaves_what_was_known_and_is_tried_again(api: ApiClient) -> None:
+    now = [100.0]
+    kept = KeptAnswers(10, 30, lambda: now[0])
+    asked = {"names": Asking("a")}
+    kept.put(asked["names"], Models())
+    now[0] = 110.0
+    assert len(kept.renew(api, asked).answers().all()) == 1
+    assert kept.usable(asked) == {"names": Models()}
+    assert kept.renew(api, asked).answers().all() == []
+    now[0] = 120.0
+    assert len(kept.renew(api, asked).answers().all()) == 1
 
 
 def test_the_lists_of_the_filter_bar_are_not_asked_for_at_every_click(open_page: Callable[..., AppTest]) -> None:

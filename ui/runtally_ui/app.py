@@ -8,7 +8,7 @@ import streamlit as st
 from altair.utils import schemapi
 from streamlit.delta_generator import DeltaGenerator
 
-from runtally_ui import clock, filter_bar, formats, memory, refreshing, states
+from runtally_ui import clock, filter_bar, formats, garbage, refreshing, states
 from runtally_ui.answers import Answer
 from runtally_ui.api_client import ApiClient, ApiError
 from runtally_ui.colours import SlotBook
@@ -18,7 +18,7 @@ from runtally_ui.navigation import ENTRIES, Entry
 from runtally_ui.page import Asked, Page
 from runtally_ui.periods import ALL, days_period, local_today
 from runtally_ui.questions import Answers, Question, UnderWay, ask_together, send_together
-from runtally_ui.roster import ROSTER_SECONDS, Roster, roster_questions
+from runtally_ui.roster import ROSTER_SECONDS, ROSTER_USABLE_SECONDS, Roster, roster_questions
 from runtally_ui.settings import UiSettings
 
 FOLDER = Path(__file__).resolve().parent
@@ -42,14 +42,14 @@ def slot_book(base_url: str) -> SlotBook:
 @st.cache_resource(show_spinner=False)
 def kept_names(base_url: str) -> KeptAnswers:
     """What all sessions that look at this API know of the fleet."""
-    return KeptAnswers(ROSTER_SECONDS)
+    return KeptAnswers(ROSTER_SECONDS, ROSTER_USABLE_SECONDS)
 
 
 def main(settings: UiSettings) -> None:
     """Every page has the same heading and filter bar, always mounted: a bound widget that is not
     drawn on one page would lose its value in the address bar.
     """
-    memory.leave_modules_alone()
+    garbage.leave_modules_alone()
     schemapi.disable_debug_mode()  # each part of a chart against the schema is half of a page's time; tests do it
     st.set_page_config(page_icon=MARK, layout="wide")
     filter_bar.modernise_address()
@@ -80,12 +80,14 @@ def main(settings: UiSettings) -> None:
         with placeholder.container():
             states.loading()
     questions = entry.view.questions(asked)
-    roster, under_way = _send(api, kept_names(settings.api_url), roster_questions(choice.period, now), questions)
+    names, kept = roster_questions(choice.period, now), kept_names(settings.api_url)
+    roster, under_way = _send(api, kept, names, questions)
     # A rerun that was asked for while waiting begins here, before any filter counts as drawn.
     as_of = heading.empty()
     # Before the page's own answers are there: a click in the meantime must find the filters in place.
     filter_bar.draw_filters(bar, roster.options(), filters)
     answers = under_way.answers(questions)
+    kept.renew(api, names)  # not before: the page's own questions would share the store with these
     placeholder.empty()
     st.session_state["visited"] = True
     page = Page(asked, roster.palette(slot_book(settings.api_url)), roster.measure_book(), api, pages)
@@ -97,7 +99,7 @@ def _send(
     api: ApiClient, kept: KeptAnswers, names: Mapping[str, Question], questions: Mapping[str, Question]
 ) -> tuple[Roster, UnderWay]:
     """All go out together, those about names unless they are known; only these are waited for."""
-    known = kept.fresh(names)
+    known = kept.usable(names)
     missing = {name: question for name, question in names.items() if name not in known}
     under_way = send_together(api, {**missing, **questions})
     told = under_way.answers(missing)

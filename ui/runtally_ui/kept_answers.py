@@ -3,32 +3,71 @@
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from runtally_ui.answers import Answer
-from runtally_ui.questions import Answers, Question
+from runtally_ui.api_client import ApiClient
+from runtally_ui.questions import Answers, Question, UnderWay, send_together
 
 
 class KeptAnswers:
-    """Answers by their questions, for so many seconds. Failures are not kept. Safe to share between sessions."""
+    """Answers by their questions, for so many seconds. Failures are not kept. Safe to share between sessions.
 
-    def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
-        self._seconds = seconds
+    What is no longer fresh may still be used; then whoever used it calls `renew`, for those who come after.
+    """
+
+    def __init__(
+        self, fresh_seconds: float, usable_seconds: float, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._fresh_seconds = fresh_seconds
+        self._usable_seconds = usable_seconds
         self._clock = clock
         self._kept: dict[Question, tuple[float, Answer]] = {}
+        self._renewed: dict[Question, float] = {}
         self._lock = threading.Lock()
 
-    def fresh(self, questions: Mapping[str, Question]) -> dict[str, Answer]:
+    def usable(self, questions: Mapping[str, Question]) -> dict[str, Answer]:
         """What is known of these questions, by their names; what is too old is forgotten."""
-        oldest = self._clock() - self._seconds
+        oldest = self._clock() - self._usable_seconds
         with self._lock:
             self._kept = {question: entry for question, entry in self._kept.items() if entry[0] > oldest}
             return {name: self._kept[question][1] for name, question in questions.items() if question in self._kept}
 
     def keep(self, questions: Mapping[str, Question], answers: Answers) -> None:
         """Remember the answers of these questions."""
-        now = self._clock()
+        for name, question in questions.items():
+            found = answers.get(name, Answer)
+            if isinstance(found, Answer):
+                self.put(question, found)
+
+    def put(self, question: Question, answer: Answer) -> None:
+        """Remember one."""
         with self._lock:
-            for name, question in questions.items():
-                found = answers.get(name, Answer)
-                if isinstance(found, Answer):
-                    self._kept[question] = (now, found)
+            self._kept[question] = (self._clock(), answer)
+
+    def renew(self, api: ApiClient, questions: Mapping[str, Question]) -> UnderWay:
+        """Ask for those of these that are known and no longer fresh, unless somebody just did. Nobody need wait."""
+        now = self._clock()
+        stale = now - self._fresh_seconds
+        with self._lock:
+            self._renewed = {question: at for question, at in self._renewed.items() if at > stale}
+            due = {
+                name: question
+                for name, question in questions.items()
+                if question in self._kept and self._kept[question][0] <= stale and question not in self._renewed
+            }
+            self._renewed |= dict.fromkeys(due.values(), now)
+        return send_together(api, {name: _Renewal(question, self) for name, question in due.items()})
+
+
+@dataclass(frozen=True)
+class _Renewal:
+    """A question whose answer is kept as soon as it is there."""
+
+    question: Question
+    kept: KeptAnswers
+
+    def ask(self, api: ApiClient) -> Answer:
+        found = self.question.ask(api)
+        self.kept.put(self.question, found)
+        return found

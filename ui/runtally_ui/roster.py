@@ -15,7 +15,9 @@ from runtally_ui.questions import Answers, Get, Query, Question, agent_analytics
 
 RANKING_DAYS = 30
 ROSTER_SECONDS = 30.0
-"""How late a new agent, model or user may come into the lists of the filter bar."""
+"""Older lists of the filter bar are asked for anew: how late a new agent, model or user may come into them."""
+ROSTER_USABLE_SECONDS = 120.0
+"""Up to then nobody waits for that: the old ones are drawn, and the next click finds the new ones."""
 _MOST_USERS = 200
 
 

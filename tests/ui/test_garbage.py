@@ -2,7 +2,7 @@
 
 import gc
 
-from runtally_ui.memory import leave_modules_alone
+from runtally_ui.garbage import leave_modules_alone
 
 
 def test_what_is_imported_is_left_alone_and_what_comes_later_is_not() -> None:
