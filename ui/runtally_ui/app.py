@@ -1,6 +1,6 @@
 """Entry script of the dashboard, run anew for every interaction: settings, filter bar, page."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import date, datetime
 from pathlib import Path
 
@@ -17,8 +17,8 @@ from runtally_ui.kept_answers import KeptAnswers
 from runtally_ui.navigation import ENTRIES, Entry
 from runtally_ui.page import Asked, Page
 from runtally_ui.periods import ALL, days_period, local_today
-from runtally_ui.questions import Answers, Question, UnderWay, ask_together, send_together
-from runtally_ui.roster import ROSTER_SECONDS, ROSTER_USABLE_SECONDS, Roster, roster_questions
+from runtally_ui.questions import Answers, ask_together
+from runtally_ui.roster import ROSTER_SECONDS, ROSTER_USABLE_SECONDS, ask_roster, roster_questions
 from runtally_ui.settings import UiSettings
 
 FOLDER = Path(__file__).resolve().parent
@@ -81,30 +81,18 @@ def main(settings: UiSettings) -> None:
             states.loading()
     questions = entry.view.questions(asked)
     names, kept = roster_questions(choice.period, now), kept_names(settings.api_url)
-    roster, under_way = _send(api, kept, names, questions)
+    roster, under_way = ask_roster(api, kept, names, questions)
     # A rerun that was asked for while waiting begins here, before any filter counts as drawn.
     as_of = heading.empty()
     # Before the page's own answers are there: a click in the meantime must find the filters in place.
     filter_bar.draw_filters(bar, roster.options(), filters)
     answers = under_way.answers(questions)
-    kept.renew(api, names)  # not before: the page's own questions would share the store with these
+    kept.renew(api, {name: names[name] for name in kept.usable(names)})  # now, as they take time from the page's own
     placeholder.empty()
     st.session_state["visited"] = True
     page = Page(asked, roster.palette(slot_book(settings.api_url)), roster.measure_book(), api, pages)
     drawn.append(lambda: _run(entry, page, answers, as_of, choice.refresh_seconds))
     chosen.run()
-
-
-def _send(
-    api: ApiClient, kept: KeptAnswers, names: Mapping[str, Question], questions: Mapping[str, Question]
-) -> tuple[Roster, UnderWay]:
-    """All go out together, those about names unless they are known; only these are waited for."""
-    known = kept.usable(names)
-    missing = {name: question for name, question in names.items() if name not in known}
-    under_way = send_together(api, {**missing, **questions})
-    told = under_way.answers(missing)
-    kept.keep(missing, told)
-    return Roster.of(told.with_more(known)), under_way
 
 
 def _body(drawn: list[Callable[[], None]]) -> Callable[[], None]:

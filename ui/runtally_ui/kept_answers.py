@@ -1,5 +1,6 @@
 """Answers that all sessions share for a while: lists of names need not be asked for anew at every click."""
 
+import math
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -46,7 +47,7 @@ class KeptAnswers:
             self._kept[question] = (self._clock(), answer)
 
     def renew(self, api: ApiClient, questions: Mapping[str, Question]) -> UnderWay:
-        """Ask for those of these that are known and no longer fresh, unless somebody just did. Nobody need wait."""
+        """Ask for those of these that are not fresh, unless somebody just did. Nobody need wait."""
         now = self._clock()
         stale = now - self._fresh_seconds
         with self._lock:
@@ -54,10 +55,13 @@ class KeptAnswers:
             due = {
                 name: question
                 for name, question in questions.items()
-                if question in self._kept and self._kept[question][0] <= stale and question not in self._renewed
+                if question not in self._renewed and self._known_since(question) <= stale
             }
             self._renewed |= dict.fromkeys(due.values(), now)
         return send_together(api, {name: _Renewal(question, self) for name, question in due.items()})
+
+    def _known_since(self, question: Question) -> float:
+        return self._kept[question][0] if question in self._kept else -math.inf
 
 
 @dataclass(frozen=True)

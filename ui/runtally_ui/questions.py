@@ -5,7 +5,7 @@ A page lists its questions by name; `ask_together` gives the answer, or why ther
 
 import json
 from collections.abc import Iterable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 from urllib.parse import quote
@@ -105,7 +105,7 @@ class Answers:
     def all(self) -> list[Answer | ApiError]:
         return list(self._found.values())
 
-    def with_more(self, found: Mapping[str, Answer]) -> "Answers":
+    def with_more(self, found: "Mapping[str, Answer | ApiError]") -> "Answers":
         """These and others that were known before."""
         return Answers({**self._found, **found})
 
@@ -133,6 +133,11 @@ class UnderWay:
         """Blocks until the named ones are there, or all. Never raises `ApiError`: a failure is an answer."""
         wanted = self._found if names is None else names
         return Answers({name: self._found[name].result() for name in wanted})
+
+    def there_within(self, seconds: float) -> dict[str, Answer | ApiError]:
+        """Those that are there by then, the others left out."""
+        there = wait(self._found.values(), timeout=seconds).done
+        return {name: future.result() for name, future in self._found.items() if future in there}
 
 
 def send_together(api: ApiClient, questions: Mapping[str, Question]) -> UnderWay:

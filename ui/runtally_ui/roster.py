@@ -1,24 +1,31 @@
 """What all pages know of the fleet, whatever the filters: agents and their colours, and the filter bar's options."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from runtally_ui.answers import Analytics, Models, QueryAnswer
-from runtally_ui.api_client import META_PATH, MODELS_PATH, ApiError
+from runtally_ui.api_client import META_PATH, MODELS_PATH, ApiClient, ApiError, Unreachable
 from runtally_ui.catalogue import Catalogue, MeasureBook
 from runtally_ui.chart_data import Palette
 from runtally_ui.colours import AgentKey, SlotBook, display_names, with_fallback
 from runtally_ui.filters import STATUSES, Filters
+from runtally_ui.kept_answers import KeptAnswers
 from runtally_ui.periods import DEFAULT_TIMEZONE, Period, local_today, newest_days
-from runtally_ui.questions import Answers, Get, Query, Question, agent_analytics
+from runtally_ui.questions import Answers, Get, Query, Question, UnderWay, agent_analytics, send_together
 
 RANKING_DAYS = 30
+USERS_DAYS = 7
+"""Only single runs have users: the busiest of a whole range of tens of millions would take longer than a page may."""
 ROSTER_SECONDS = 30.0
 """Older lists of the filter bar are asked for anew: how late a new agent, model or user may come into them."""
 ROSTER_USABLE_SECONDS = 120.0
 """Up to then nobody waits for that: the old ones are drawn, and the next click finds the new ones."""
 _MOST_USERS = 200
+USERS = "roster.users"
+USERS_PATIENCE_SECONDS = 0.3
+"""So long a page waits for the users of the filter bar; else they are there at the next click."""
+_NOT_YET = Unreachable("The users are not known yet")
 
 
 def roster_questions(period: Period, now: datetime) -> dict[str, Question]:
@@ -31,7 +38,7 @@ def roster_questions(period: Period, now: datetime) -> dict[str, Question]:
         "roster.ranking": agent_analytics(ranked, everything),
         "roster.models": Get(MODELS_PATH, period.params(), Models),
         "roster.environments": Query(period, everything, ("runs",), ("environment",)),
-        "roster.users": Query(period, everything, ("runs",), ("user_id",), limit=_MOST_USERS),
+        USERS: Query(_newest(period), everything, ("runs",), ("user_id",), limit=_MOST_USERS),
         "roster.catalogue": Get(META_PATH, (), Catalogue),
     }
 
@@ -54,7 +61,7 @@ class Roster:
             ranking=answers.analytics("roster.ranking"),
             models=answers.get("roster.models", Models),
             environments=answers.query("roster.environments"),
-            users=answers.query("roster.users"),
+            users=answers.query(USERS),
             catalogue=answers.get("roster.catalogue", Catalogue),
         )
 
@@ -81,6 +88,23 @@ class Roster:
         }
 
 
+def ask_roster(
+    api: ApiClient, kept: KeptAnswers, names: Mapping[str, Question], questions: Mapping[str, Question]
+) -> tuple[Roster, UnderWay]:
+    """All go out together, those about names unless they are known; only these are waited for, and not long for users.
+    `questions` are the page's own.
+    """
+    known = kept.usable(names)
+    missing = {name: question for name, question in names.items() if name not in known}
+    users = {name: missing.pop(name) for name in (USERS,) if name in missing}
+    under_way = send_together(api, {**missing, **questions})
+    offered = kept.renew(api, users)
+    told = under_way.answers(missing)
+    kept.keep(missing, told)
+    found = {**dict.fromkeys(users, _NOT_YET), **known, **offered.there_within(USERS_PATIENCE_SECONDS)}
+    return Roster.of(told.with_more(found)), under_way
+
+
 def agent_labels(answer: Analytics | ApiError) -> list[tuple[AgentKey, str]]:
     """The agents of an answer with their labels, the folded rest left out."""
     if isinstance(answer, ApiError):
@@ -90,6 +114,11 @@ def agent_labels(answer: Analytics | ApiError) -> list[tuple[AgentKey, str]]:
         for agent in answer.agents
         if agent.workspace_id is not None and agent.agent_id is not None
     ]
+
+
+def _newest(period: Period) -> Period:
+    days = timedelta(days=USERS_DAYS)
+    return period if period.end - period.start <= days else replace(period, start=period.end - days)
 
 
 def _values(answer: QueryAnswer | ApiError, dimension: str) -> list[str]:
