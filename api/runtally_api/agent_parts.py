@@ -1,6 +1,7 @@
 """The parts of an agent's analytics: what each asks, and how it reads. Pure but for the `ask` that is passed in."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
 from functools import partial
 from typing import Any, Final, Literal
@@ -9,7 +10,7 @@ from runtally_clickhouse.measures.asking import Answer, Key
 from runtally_clickhouse.measures.definitions import MEASURES, RATINGS, STATUSES
 from runtally_clickhouse.measures.forms import MONEY_STEP, Value
 from runtally_clickhouse.measures.question import Filter, Question
-from runtally_clickhouse.measures.time_steps import TimeSteps
+from runtally_clickhouse.measures.time_steps import Comparison, TimeSteps
 
 from runtally_api.dependencies import RunQuery
 from runtally_api.formats import ratio
@@ -58,16 +59,25 @@ COMPARED: Final[Mapping[str, First]] = {
 }
 
 
-def named_parts(
-    ask: Ask, own: RunQuery, workspace: RunQuery, key: Key, days: TimeSteps, most_agents: int
-) -> dict[str, Callable[[], Any]]:
-    """The parts by their names, each to be called. `own` is about the agent, `workspace` about all beside it."""
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What an agent is compared with: `workspace` is about all agents beside it, `earlier` the range before."""
+
+    workspace: RunQuery
+    key: Key
+    most_agents: int
+    earlier: Comparison = "previous_period"
+
+
+def named_parts(ask: Ask, own: RunQuery, days: TimeSteps, beside: Beside) -> dict[str, Callable[[], Any]]:
+    """The parts by their names, each to be called. `own` is about the agent."""
     measures = tuple(COMPARED)
 
     def beside_others() -> list[dict[str, Any]]:
-        by_agent = make_question(workspace, measures, dimensions=("agent_id",), limit=most_agents, other=False)
-        compared = ask(make_question(own, measures, compare="previous_period"), own)
-        return comparisons(compared, ask(by_agent, workspace), key)
+        among, limit = beside.workspace, beside.most_agents
+        by_agent = make_question(among, measures, dimensions=("agent_id",), limit=limit, other=False)
+        compared = ask(make_question(own, measures, compare=beside.earlier), own)
+        return comparisons(compared, ask(by_agent, among), beside.key)
 
     return {
         "performance": partial(performance, ask, own, days),
@@ -110,9 +120,9 @@ def users(ask: Ask, query: RunQuery) -> dict[str, Any]:
 
 
 def comparisons(own: Answer, workspace: Answer, key: Key) -> list[dict[str, Any]]:
-    """Each measure of the agent beside its workspace's average, its rank among the agents there, and the period before.
+    """Each measure of the agent beside its workspace's average, its rank among the agents there, and the range before.
 
-    `own` is compared with the period before; `workspace` is by agent.
+    `own` is compared with an earlier range; `workspace` is by agent.
     """
     row = own.rows[0]
     then, change = row.then or {}, row.change or {}

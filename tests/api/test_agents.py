@@ -237,6 +237,21 @@ def test_comparisons(fleet: Door) -> None:
     assert found["avg_duration_ms"]["first_is"] == "lowest"
 
 
+@pytest.mark.parametrize(("compare", "runs"), [("previous_period", 1), ("previous_week", 2), ("previous_year", 3)])
+def test_an_agent_is_compared_with_the_range_that_is_asked_for(fleet: Door, compare: str, runs: int) -> None:
+    fleet.post(
+        *(run(f"a-week-ago-{number}", started_at="2026-11-14T09:00:00Z") for number in range(2)),
+        *(run(f"a-year-ago-{number}", started_at="2025-11-21T09:00:00Z") for number in range(3)),
+    )
+    days = {"from": "2026-11-19", "to": "2026-11-21"}
+    answer = fleet.get("/api/v1/agents/planner/analytics", workspace_id="acme", compare=compare, **days)
+    body = {"measures": ["runs"], "compare": compare, "time": days, "filters": OF_PLANNER}
+    (own,) = fleet.client.post("/api/v1/query", json=body).json()["data"]
+    found = {row["measure"]: row for row in answer["comparisons"]}
+    assert (found["runs"]["previous"], found["runs"]["change"]) == (own["compare"]["runs"], own["change"]["runs"])
+    assert found["runs"]["previous"] == runs
+
+
 def test_an_agent_without_runs_in_the_range(fleet: Door) -> None:
     answer = fleet.get("/api/v1/agents/coder/analytics", **{"from": "2026-11-01", "to": "2026-11-02"})
     assert answer["performance"]["runs"] == 0

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from integration.answers import post, totals_until
@@ -20,6 +21,7 @@ pytestmark = pytest.mark.browser
 ODD = "a/b 100% ..🤖"
 AGENTS = {"planner": ("acme", "Planner", 9), ODD: ("acme", "Odd one", 6), "reader": ("beta", "Reader", 4)}
 DAYS = 62
+RATED = 6
 MESSAGE = "The tool did not answer. " * 30
 LABELS = {
     "runs": "Executions", "success_rate": "Success rate", "cost_usd": "Total cost", "cost_per_run_usd": "Cost per run",
@@ -51,6 +53,16 @@ def published(now: datetime) -> list[dict[str, Any]]:
     return runs
 
 
+def ratings() -> list[dict[str, Any]]:
+    """What users said of the planner's runs: five stars of some, one of another."""
+    given = [(f"planner-{age}-0", 5) for age in range(RATED)] + [("planner-0-1", 1)]
+    return [
+        {"feedback_id": f"of-{run_id}", "workspace_id": "acme", "run_id": run_id, "agent_id": "planner",
+         "user_id": "user-1", "rating": rating, "created_at": datetime.now(UTC).isoformat()}
+        for run_id, rating in given
+    ]  # fmt: skip
+
+
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
     folder: Path = tmp_path_factory.mktemp("dashboard")
@@ -58,6 +70,8 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
         runs = published(datetime.now(UTC) - timedelta(minutes=90))
         with stack.client() as client:
             post(client, runs)
+            said = client.post("/api/v1/feedback", json=ratings(), headers={"Prefer": "wait=20"})
+            assert said.json()["queryable"], said.text
             totals_until(client, len(runs), **{"from": "-70d"})
         yield stack
 
@@ -208,16 +222,59 @@ def test_from_the_failures_of_a_workspace_to_the_whole_message_of_one(
     assert rows[0].startswith("error_type,other,runs,errors,affected_agents")
     assert rows[1].startswith(f"Timeout,False,{failed},{failed},2,")
     other.locator(".st-key-card-types svg.marks path[aria-label^='Timeout: ']").click(force=True)
-    expect(other.get_by_role("link", name="Open the runs behind it")).to_have_attribute(
+    expect(other.locator(".st-key-drill-types a")).to_have_attribute(
         "href", re.compile(r"runs\?.*workspace_id=acme.*error_type=Timeout")
     )
     other.locator(".st-key-card-hours svg.marks path[aria-label*='Failed runs']").first.click()
-    expect(other.locator(".st-key-card-drill-hours")).to_contain_text("runs")
+    behind = other.locator(".st-key-drill-hours a")
+    counted = re.sub(r"\D", "", behind.inner_text())
     expect(other.locator("[data-stale=true]")).to_have_count(0)
     keep(other, "errors-dark")
-    click_cell(other, row=0, across=60, row_height=32)
+    behind.click()
+    expect(other).to_have_url(re.compile(r"/runs\?.*workspace_id=acme.*weekday=\d&hour=\d+"))
+    expect(other.locator(".st-key-count")).to_contain_text(re.compile(rf"^{counted} runs?, newest first"))
+    assert len(listed(running, other)) == int(counted)
+    keep(other, "runs-narrowed-dark")
+    other.locator(".st-key-chip-weekday button:visible").first.click()
+    expect(other).not_to_have_url(re.compile("weekday="))
+    expect(other).to_have_url(re.compile(r"/runs\?.*workspace_id=acme.*hour=\d+"))
+    expect(other.locator(".st-key-count")).to_contain_text(f"{len(listed(running, other))} runs")
+    click_cell(other, row=0, across=40, row_height=32)
     expect(other).to_have_url(re.compile(r"/runs\?.*run="))
     expect(other.get_by_test_id("stCode").first).to_contain_text(MESSAGE.strip())
+    other.get_by_role("button", name="All runs").click()
+    expect(other.locator(".st-key-chip-hour")).to_be_visible()
+    other.get_by_role("link", name="Overview").click()
+    expect(other.get_by_role("heading", name="Overview")).to_be_visible()
+    expect(other).to_have_url(re.compile("workspace_id=acme"))
+    expect(other).not_to_have_url(re.compile("hour="))
+
+
+def test_a_bar_of_durations_and_stars_lead_to_their_runs(visit: Callable[..., Page], running: RunningStack) -> None:
+    page = visit("/agents?profile=planner&workspace_id=acme")
+    bars = page.locator(".st-key-card-agent-latency svg.marks .mark-rect path")
+    bars.nth(3).click()
+    behind = page.locator(".st-key-drill-agent-latency a")
+    counted = re.sub(r"\D", "", behind.inner_text())
+    behind.click()
+    expect(page).to_have_url(re.compile(r"/runs\?.*agent_id=planner.*min_duration_ms=\d+&max_duration_ms=\d+"))
+    expect(page.locator(".st-key-count")).to_contain_text(f"{counted} run")
+    assert len(listed(running, page)) == int(counted)
+    page = visit("/agents?profile=planner&workspace_id=acme")
+    page.locator(".st-key-card-agent-ratings svg.marks .mark-rect path").first.click()
+    page.get_by_role("link", name="Open the runs behind it").click()
+    expect(page).to_have_url(re.compile(r"/runs\?.*rating=5"))
+    expect(page.locator(".st-key-count")).to_contain_text(f"{RATED} runs, newest first")
+
+
+def listed(running: RunningStack, page: Page) -> list[dict[str, Any]]:
+    """The runs that the API lists for the address of the page Runs."""
+    query = [(name, value) for name, value in parse_qsl(urlsplit(page.url).query) if name != "range"]
+    with running.client() as client:
+        response = client.get("/api/v1/runs", params=[*query, ("limit", "1000")])
+    assert response.status_code == 200, response.text
+    found: list[dict[str, Any]] = response.json()["data"]
+    return found
 
 
 def test_errors_on_a_narrow_screen(visit: Callable[..., Page]) -> None:

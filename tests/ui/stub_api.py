@@ -26,7 +26,10 @@ from ui import stub_agents, stub_errors, stub_query
 
 Query = dict[str, list[str]]
 STATUSES = ("queued", "running", "stalled", "succeeded", "failed", "timed_out", "cancelled", "unknown")
-_FILTERS = ("workspace_id", "agent_id", "model", "status", "environment", "user_id", "error_type")
+_FILTERS = (
+    "workspace_id", "agent_id", "model", "status", "environment", "user_id", "error_type", "error_category",
+    "error_severity", "agent_version", "hour",
+)  # fmt: skip
 QUERY = "/api/v1/query"
 RELATED = ("session_id", "parent_run_id")
 
@@ -129,7 +132,8 @@ class StubApi:
         # Its workspace is compared, so the filter for agents does not count.
         others = [cell for cell in self.cells if _matches(cell, {**query, "agent_id": [cell.agent_id]})]
         now = [cell for cell in others if first <= cell.day <= last]
-        then = [cell for cell in others if first - length <= cell.day < first]
+        back = timedelta(days=7) if query.get("compare") == ["previous_week"] else length
+        then = [cell for cell in others if first - back <= cell.day <= last - back]
         return stub_agents.analytics(agent_id, others, now, then, self.failing_parts)
 
     def _shown(self, query: Query) -> list[Cell]:
@@ -199,7 +203,9 @@ def _set(event: threading.Event) -> threading.Event:
 
 
 def _matches(cell: Cell, query: Query) -> bool:
-    return all(getattr(cell, name) in query[name] for name in _FILTERS if name in query)
+    told = {"weekday": str(cell.day.isoweekday()), "has_error": str(stub_query.has_error(cell)).lower()}
+    own = all(value in query[name] for name, value in told.items() if name in query)
+    return own and all(str(getattr(cell, name)) in query[name] for name in _FILTERS if name in query)
 
 
 def _run(cell: Cell) -> dict[str, Any]:
@@ -314,7 +320,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         parts = urlsplit(self.path)
-        self._send(*self.server.stub.answer(parts.path, parse_qs(parts.query)))
+        self._send(*self.server.stub.answer(parts.path, parse_qs(parts.query, keep_blank_values=True)))
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))

@@ -46,7 +46,7 @@ _MEASURES = {
 DIMENSIONS = (
     "workspace_id", "agent_id", "agent_name", "agent_version", "model", "status", "environment", "user_id",
     "error_type", "error_category", "error_severity", "hour", "weekday", "is_root", "session_id", "parent_run_id",
-    "has_error", "run_id",
+    "has_error", "run_id", "duration_ms",
 )  # fmt: skip
 _STEPS = {"hour": timedelta(hours=1), "quarter_hour": timedelta(minutes=15), "minute": timedelta(minutes=1)}
 
@@ -122,10 +122,22 @@ def started(cell: Cell) -> datetime:
 
 def matches(cell: Cell, body: dict[str, Any]) -> bool:
     for entry in body.get("filters", []):
+        if entry["dimension"] == "duration_ms":
+            if not _is_within(cell, entry):
+                return False
+            continue
         inside = _value(cell, entry["dimension"]) in entry["values"]
         if inside == (entry.get("op", "in") == "not_in"):
             return False
     return True
+
+
+def _is_within(cell: Cell, entry: dict[str, Any]) -> bool:
+    """Every run of a cell takes the cell's mean."""
+    if not cell.timed:
+        return False
+    mean, (bound,) = cell.duration_ms / cell.timed, entry["values"]
+    return bool(mean >= bound if entry["op"] == "gte" else mean < bound)
 
 
 def measures(cells: Sequence[Cell], names: Sequence[str]) -> dict[str, Any]:
@@ -173,7 +185,7 @@ def _measure(cells: Sequence[Cell], name: str) -> Any:
         ),
         "active_agents": lambda: len({(cell.workspace_id, cell.agent_id) for cell in cells}),
         "active_users": lambda: len({cell.user_id for cell in cells if cell.user_id}),
-        "runs_with_errors": lambda: sum(cell.runs for cell in cells if _has_error(cell)),
+        "runs_with_errors": lambda: sum(cell.runs for cell in cells if has_error(cell)),
         "mean_time_to_recovery_ms": lambda: _mean_recovery_ms(cells),
         "first_run_at": lambda: _instant(min(map(started, cells), default=None)),
         "last_run_at": lambda: _instant(max(map(started, cells), default=None)),
@@ -181,7 +193,7 @@ def _measure(cells: Sequence[Cell], name: str) -> Any:
     return computed[name]()
 
 
-def _has_error(cell: Cell) -> bool:
+def has_error(cell: Cell) -> bool:
     return bool(cell.error_type) or cell.status in ERRORS
 
 
@@ -234,7 +246,7 @@ def _key(cell: Cell, names: Sequence[str]) -> tuple[Any, ...]:
 def _value(cell: Cell, name: str) -> Any:
     computed = {
         "weekday": cell.day.isoweekday(), "session_id": cell.session_id, "parent_run_id": cell.parent_run_id,
-        "has_error": _has_error(cell), "run_id": f"{cell.agent_id}-{cell.day}-{cell.status}",
+        "has_error": has_error(cell), "run_id": f"{cell.agent_id}-{cell.day}-{cell.status}",
     }  # fmt: skip
     return computed[name] if name in computed else getattr(cell, name)
 

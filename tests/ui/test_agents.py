@@ -120,6 +120,21 @@ def test_an_agent_has_all_its_parts(open_page: OpenPage) -> None:
     assert "failed or timed out" in said
 
 
+def test_the_comparison_follows_the_bar(open_page: OpenPage) -> None:
+    api = stub()
+    found = {}
+    for words, name in (("vs previous period", "previous_period"), ("vs previous week", "previous_week")):
+        app = open_at(open_page, api, "agents", profile="code-review", range="90d", compare=words)
+        asked = [query for path, query in api.asked if path.startswith("/api/v1/agents/")][-1]
+        assert asked["compare"] == [name]
+        found[name] = str(app.dataframe[0].value.set_index("Measure").loc["Executions", "Before"])
+    assert "17 Aug – 14 Nov" in texts(app)
+    assert found["previous_period"] != found["previous_week"]
+    app = open_at(open_page, api, "agents", profile="code-review", compare="no comparison")
+    assert not {"Before", "Change"} & set(app.dataframe[0].value.columns)
+    assert "average and agents" in texts(app)
+
+
 def test_an_agents_page_is_about_that_agent_whatever_agents_the_bar_says(open_page: OpenPage) -> None:
     api = stub()
     app = open_at(open_page, api, "agents", profile="code-review", agent_id=["qa-smoke"], model=["claude-sonnet-4-5"])

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import date
 
 import pytest
-from runtally_ui.bar_memory import is_carried, spelled
+from runtally_ui.bar_memory import is_carried, of_link, spelled
 from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
 from ui.fleet import fleet
@@ -34,6 +34,21 @@ def test_what_a_click_on_another_page_leaves_of_the_bar(named: dict[str, list[st
 )
 def test_a_value_is_spelled_as_the_address_does(value: object, texts: list[str]) -> None:
     assert spelled(value, "30d") == texts
+
+
+@pytest.mark.parametrize(
+    ("values", "before", "named"),
+    [
+        (["a", "b", "a"], ["a", "b"], ["a"]),
+        (["a", "a"], ["a"], ["a"]),
+        (["a", "b"], ["a", "b"], ["a", "b"]),
+        (["7d", "Custom"], ["7d"], ["Custom"]),
+        (["failed", "timed_out"], [], ["failed", "timed_out"]),
+        (["b"], ["a"], ["b"]),
+    ],
+)
+def test_what_a_link_names_is_told_from_what_was_there(values: list[str], before: list[str], named: list[str]) -> None:
+    assert of_link(values, before) == named
 
 
 def test_another_page_without_an_address_keeps_the_bar(open_page: Callable[..., AppTest]) -> None:

@@ -1,22 +1,19 @@
 """The parts of the Errors page that are pure: bars, the heatmap, the table's changes, and clicks of several values."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import pytest
-from runtally_ui.answers import QueryAnswer, QueryRow
+from runtally_ui.answers import QueryAnswer
 from runtally_ui.drawing import named_spec
 from runtally_ui.drilling import with_value
 from runtally_ui.error_bars import error_bars, error_bars_frame
 from runtally_ui.error_cards import failing
 from runtally_ui.error_table import error_name, error_table_frame
-from runtally_ui.failing_runs import as_run
 from runtally_ui.filters import Filters
 from runtally_ui.instants import wall_clock
-from runtally_ui.run_table import run_frame
 from runtally_ui.trend_data import Series
 from runtally_ui.week_hours import greatest_hour, week_hours_chart, week_hours_frame
-from ui.test_version_marks import PALETTE
 
 FAILED = Series("errors", "count", "Failed runs")
 RUNS = Series("runs", "count", "Executions")
@@ -101,17 +98,6 @@ def test_a_type_that_was_not_there_before_is_new() -> None:
 def test_instants_are_by_the_clocks_of_the_zone() -> None:
     assert wall_clock("2026-11-21T23:30:00Z", "Asia/Kathmandu") == datetime(2026, 11, 22, 5, 15)
     assert wall_clock("", "UTC") is None
-
-
-def test_a_group_of_one_run_is_that_run() -> None:
-    row = QueryRow(cells={
-        "run_id": "r1", "workspace_id": "acme", "agent_id": "a", "status": "timed_out", "model": "m", "runs": 1,
-        "first_run_at": "2026-11-21T09:00:00Z", "avg_duration_ms": 1500.0, "cost_usd": "0.25", "total_tokens": 9,
-    })  # fmt: skip
-    frame = run_frame([as_run(row)], PALETTE, "UTC")
-    assert frame["Started"].iloc[0] == datetime(2026, 11, 21, 9, tzinfo=UTC).replace(tzinfo=None)
-    assert list(frame[["Run", "Agent", "Duration", "Cost", "Tokens"]].iloc[0]) == ["r1", "Planner", 1.5, 0.25, 9]
-    assert frame["Status"].iloc[0] == ["▲ Timed out"]
 
 
 def test_failed_runs_are_those_that_the_filters_let_through() -> None:

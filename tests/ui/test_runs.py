@@ -202,7 +202,9 @@ def test_a_field_of_a_later_version_is_shown() -> None:
         ((1, 1, 1), "**1 run**, newest first"),
         ((100, 6503, 1), "The newest **100** of 6,503 runs, newest first"),
         ((3, 203, 3), "**Page 3** · **3** of 203 runs, newest first"),
+        ((100, None, 1), "The newest **100** runs, newest first"),
+        ((3, None, 2), "**Page 2** · **3** runs, newest first"),
     ],
 )
-def test_the_count(arguments: tuple[int, int, int], line: str) -> None:
+def test_the_count(arguments: tuple[int, int | None, int], line: str) -> None:
     assert count_line(*arguments) == line

@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import Field
 
+from runtally_ui import formats
 from runtally_ui.answers import Answer, QueryAnswer, QueryMeta, QueryRow, RunPage
 from runtally_ui.api_client import ApiError, Broken, Forbidden, Refused
 
@@ -86,6 +87,10 @@ class Bar(Answer):
     from_ms: int
     to_ms: int
     runs: int = 0
+
+    def words(self) -> str:
+        """`1.2 s to 1.4 s`."""
+        return f"{formats.duration(self.from_ms)} to {formats.duration(self.to_ms)}"
 
 
 class Durations(Answer):

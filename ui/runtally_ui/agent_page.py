@@ -41,8 +41,9 @@ def questions(agent_id: str, asked: Asked) -> Mapping[str, Question]:
     """All of the page, asked together."""
     mine = own(agent_id, asked)
     params = (*mine.period.params(), *mine.filters.params())
+    compared = (("compare", mine.compare),) if mine.compare else ()
     return {
-        "agent": Get(f"{AGENTS_PATH}/{in_path(agent_id)}/analytics", params, AgentAnalytics),
+        "agent": Get(f"{AGENTS_PATH}/{in_path(agent_id)}/analytics", (*params, *compared), AgentAnalytics),
         "latency": Get(LATENCY_PATH, (*params, ("buckets", str(BARS)), ("agent_limit", "1")), Latency),
         "totals": mine.totals(*TILES[1:], "avg_duration_ms"),
         "trend": mine.trend(*_TREND),

@@ -5,13 +5,14 @@ from collections.abc import Callable
 import streamlit as st
 
 from runtally_ui import drilling, formats
-from runtally_ui.agent_answers import AgentAnalytics, Latency
+from runtally_ui.agent_answers import AgentAnalytics, Bar, Latency
 from runtally_ui.answers import QueryAnswer, QueryRow
 from runtally_ui.api_client import ApiError
 from runtally_ui.cards import not_available, query_card
 from runtally_ui.catalogue import label
 from runtally_ui.comparisons import comparison_frame, comparison_table
 from runtally_ui.drawing import draw_chart, drawing
+from runtally_ui.error_table import NO_TYPE
 from runtally_ui.latency import latency_chart, latency_frame
 from runtally_ui.measure_table import Column, measure_frame, measure_table
 from runtally_ui.page import Page
@@ -43,26 +44,37 @@ def latency_card(page: Page, answer: Latency | ApiError) -> None:
         if not answer.duration.histogram:
             not_available("No run in this period has a known duration.", "Publish runs with duration_ms.")
             return
-        draw_chart(drawing(latency_chart, latency_frame(answer)), key="chart-agent-latency",
+        key = "chart-agent-latency"
+        draw_chart(drawing(latency_chart, latency_frame(answer)), key=key, selections=["bar"],
                    shows="Runs by duration with the 50th, 90th, 95th and 99th percentile")  # fmt: skip
+        slot = st.container()
+        mark = drilling.clicked(key, "bar")
+        bar = next((bar for bar in answer.duration.histogram if mark and bar.from_ms == mark["from_ms"]), None)
+        if bar is not None:
+            with slot:
+                _runs_of_bar(page, bar)
+
+
+def _runs_of_bar(page: Page, bar: Bar) -> None:
+    bounds = {"min_duration_ms": str(bar.from_ms), "max_duration_ms": str(bar.to_ms - 1)}
+    drilling.runs_behind(page, "agent-latency", bar.words(), of_runs=bounds, runs=bar.runs)
 
 
 def comparisons_card(page: Page, agent: Agent) -> None:
-    """Beside the workspace and the period before."""
+    """Beside the workspace, and the period that the bar compares with."""
     answer = agent if isinstance(agent, ApiError) else agent.compared()
 
     def caption(_: QueryAnswer) -> str:
         workspace = "" if isinstance(agent, ApiError) else formats.escaped(agent.workspace_id)
-        # The API always compares with the period before, whatever the bar says.
-        before = page.asked.period.before()
-        span = formats.day_span(before.first, before.last)
-        return _joined(f"Beside {workspace}'s average and agents, and {span}", subtitle(page.asked.filters))
+        before = page.asked.before
+        span = "" if before is None else f", and {formats.day_span(before.first, before.last)}"
+        return _joined(f"Beside {workspace}'s average and agents{span}", subtitle(page.asked.filters))
 
     with query_card("agent-comparisons", "How it compares", answer, caption) as found:
         if found is None or isinstance(agent, ApiError):
             return
         frame = comparison_frame(agent.comparisons or [], page.measures)
-        comparison_table(frame)
+        comparison_table(frame, page.asked.compare)
 
 
 def models_card(page: Page, agent: Agent) -> None:
@@ -109,9 +121,14 @@ def errors_card(page: Page, agent: Agent) -> None:
                    selections=["group"], shows="Runs by error type, the most frequent first")  # fmt: skip
         slot = st.container()
         mark = drilling.clicked(key, "group")
-        if mark and drilling.RUNS_PAGE in page.pages:
+        if mark:
+            error_type = str(mark["key"])
+            runs = next(
+                (int(row.number("runs") or 0) for row in found.rows if row.text("error_type") == error_type), None
+            )
             with slot:
-                _runs_of_error(page, str(mark["key"]))
+                drilling.runs_behind(page, "agent-errors-types", error_type or NO_TYPE, runs=runs,
+                                     of_runs={"error_type": error_type, "has_error": "true"})  # fmt: skip
 
 
 def users_card(page: Page, agent: Agent) -> None:
@@ -149,8 +166,16 @@ def ratings_card(page: Page, agent: Agent) -> None:
         if frame.empty:
             not_available("No user rated a run of this period.", "Publish feedback with a rating of 1 to 5.")
             return
+        key = "chart-agent-ratings"
         chart = drawing(ranked_bars, frame, SERIES, colour="orange", height=_RATINGS_HEIGHT, beside="Share")
-        draw_chart(chart, key="chart-agent-ratings", shows="Ratings by number of stars")
+        draw_chart(chart, key=key, selections=["group"], shows="Ratings by number of stars")
+        slot = st.container()
+        mark = drilling.clicked(key, "group")
+        if mark:
+            with slot:
+                drilling.runs_behind(
+                    page, "agent-ratings", f"Rated {mark['key']} of 5", of_runs={"rating": str(mark["key"])}
+                )
 
 
 def _errors_caption(figures: QueryRow | ApiError) -> str:
@@ -177,19 +202,10 @@ def _users_caption(figures: QueryRow | ApiError) -> str:
     )
 
 
-def _runs_of_error(page: Page, error_type: str) -> None:
-    address = drilling.runs_address(page.asked.period, page.asked.filters)
-    address |= {"error_type": error_type} if error_type else {"status": ["failed", "timed_out"]}
-    with st.container(horizontal=True, vertical_alignment="center", key="drill-agent-errors-types"):
-        st.markdown(f"**{formats.escaped(error_type or 'no type')}**", width="content")
-        st.page_link(page.pages[drilling.RUNS_PAGE], label="Open the runs behind it", icon=":material/arrow_forward:",
-                     query_params=address)  # fmt: skip
-
-
 def _user_link(page: Page) -> Callable[[QueryRow], str] | None:
     if drilling.RUNS_PAGE not in page.pages:
         return None
-    return lambda row: drilling.runs_href(page, drilling.with_value(page.asked.filters, "user_id", row.text("user_id")))
+    return lambda row: drilling.runs_href(page, {"user_id": row.text("user_id")})
 
 
 def _joined(*parts: str) -> str:

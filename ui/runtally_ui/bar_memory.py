@@ -40,7 +40,10 @@ def keep(page: str, defaults: Mapping[str, str]) -> None:
         memory.page, memory.values = page, _of_bar(named, bar)
         return
     if moved and not is_carried(named, memory.values):
-        memory.values = _of_bar(named, bar)
+        memory.values = _of_bar(
+            {name: of_link(values, memory.values.get(name, ())) for name, values in named.items()}, bar
+        )
+        _as_the_address_says(memory.values, defaults)
     for name, values in memory.values.items():
         in_session = name in st.session_state
         if name in named or (in_session and not moved):
@@ -62,6 +65,13 @@ def remember(defaults: Mapping[str, str]) -> None:
 def is_carried(named: Values, remembered: Values) -> bool:
     """Whether an address is what a click on another page leaves of the bar; a link of ours names more, or differs."""
     return all(list(values) == list(remembered.get(name, ())) for name, values in named.items())
+
+
+def of_link(values: Sequence[str], before: Sequence[str]) -> list[str]:
+    """The values that a link of ours names. The browser appends them to those that the bar had before the click."""
+    had = len(before)
+    own = values[had:] if had and len(values) > had and list(values[:had]) == list(before) else values
+    return list(dict.fromkeys(own))
 
 
 def spelled(value: object, default: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""An agent beside its workspace and the period before: a table, one measure a row."""
+"""An agent beside its workspace and an earlier period: a table, one measure a row."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -13,6 +13,7 @@ from runtally_ui.tiles import NOT_AVAILABLE, change_text
 
 _ROW_HEIGHT = 36
 _WHOLE_FROM = 100
+_BEFORE = {"previous_period": "Period before", "previous_week": "Week before", "previous_year": "Year before"}
 _COLUMNS = ("Measure", "This agent", "Workspace", "Rank", "Not behind", "Before", "Change")
 
 
@@ -23,8 +24,10 @@ def comparison_frame(found: Sequence[Comparison], book: MeasureBook) -> pd.DataF
     return pd.DataFrame([_row(entry, book) for entry in found], columns=list(_COLUMNS))
 
 
-def comparison_table(frame: pd.DataFrame) -> None:
-    """Draw it."""
+def comparison_table(frame: pd.DataFrame, compare: str | None) -> None:
+    """Draw it. `compare` is what the bar compares with; without a comparison its columns are left out."""
+    if compare is None:
+        frame = frame.drop(columns=["Before", "Change"])
     column = st.column_config
     st.dataframe(
         frame,
@@ -33,7 +36,7 @@ def comparison_table(frame: pd.DataFrame) -> None:
         row_height=_ROW_HEIGHT,
         height=_ROW_HEIGHT * (len(frame) + 1) + 4,
         placeholder=formats.MISSING,
-        alt="The agent beside its workspace and the period before",
+        alt="The agent beside its workspace and an earlier period",
         column_config={
             "Measure": column.TextColumn(width=112, pinned=True),
             "This agent": column.TextColumn(width=78, alignment="right"),
@@ -50,7 +53,7 @@ def comparison_table(frame: pd.DataFrame) -> None:
                 "Percentile", width=110, format="%.0f%%", min_value=0, max_value=100, color="gray",
                 help="The share of the workspace's other agents that do not rank before this one.",
             ),
-            "Before": column.TextColumn("Period before", width=98, alignment="right"),
+            "Before": column.TextColumn(_BEFORE.get(compare or "", ""), width=98, alignment="right"),
             "Change": column.TextColumn(width=96),
         },
     )  # fmt: skip

@@ -14,6 +14,7 @@ from runtally_ui.answers import QueryRow
 from runtally_ui.filters import DIMENSIONS, Filters, shared_link
 from runtally_ui.page import Page
 from runtally_ui.periods import Period
+from runtally_ui.run_narrowing import UNNAMED
 from runtally_ui.trend_data import Step
 
 RUNS_PAGE = "Runs"
@@ -65,26 +66,39 @@ def runs_behind(
     period: Period | None = None,
     narrowed: Mapping[str, Values] | None = None,
     of_runs: Mapping[str, Values] | None = None,
+    runs: int | None = None,
 ) -> None:
     """What was clicked, the way to its runs, and the way to narrow the whole page to it.
 
     `of_runs` is what the runs are besides, such as failed, or of an error type; the page is not narrowed to that.
+    `runs` says how many there are, where the mark counts them.
+    """
+    which = "the runs" if runs is None else f"the {formats.plural(runs, 'run')}"
+    with st.container(horizontal=True, vertical_alignment="center", key=f"drill-{key}"):
+        st.markdown(f"**{formats.escaped(title)}**", width="content")
+        if RUNS_PAGE in page.pages:
+            st.page_link(page.pages[RUNS_PAGE], label=f"Open {which} behind it", icon=":material/arrow_forward:",
+                         query_params=behind(page, period, {**(narrowed or {}), **(of_runs or {})}))  # fmt: skip
+        if (narrowed or period is not None) and all((narrowed or {}).values()):
+            st.button("Show only this", key=f"only-{key}", type="tertiary", icon=":material/filter_alt:",
+                      on_click=_narrow, args=(period, dict(narrowed or {})))  # fmt: skip
+
+
+def behind(page: Page, period: Period | None, of_runs: Mapping[str, Values]) -> dict[str, str | list[str]]:
+    """The query of the Runs page for the runs of a mark, under the page's filters. An empty value is a field that the
+    runs leave empty.
     """
     filters = page.asked.filters
     own: dict[str, str | list[str]] = {}
-    for name, value in {**(narrowed or {}), **(of_runs or {})}.items():
+    unnamed = [name for name, value in of_runs.items() if value == ""]
+    for name, value in of_runs.items():
+        if name in unnamed:
+            continue
         if name in DIMENSIONS:
             filters = with_value(filters, name, value)
         else:
             own[name] = list(_several(value))
-    with st.container(horizontal=True, vertical_alignment="center", key=f"drill-{key}"):
-        st.markdown(f"**{formats.escaped(title)}**", width="content")
-        if RUNS_PAGE in page.pages:
-            st.page_link(page.pages[RUNS_PAGE], label="Open the runs behind it", icon=":material/arrow_forward:",
-                         query_params={**runs_address(period or page.asked.period, filters), **own})  # fmt: skip
-        if narrowed or period is not None:
-            st.button("Show only this", key=f"only-{key}", type="tertiary", icon=":material/filter_alt:",
-                      on_click=_narrow, args=(period, dict(narrowed or {})))  # fmt: skip
+    return {**runs_address(period or page.asked.period, filters), **own, **({UNNAMED: unnamed} if unnamed else {})}
 
 
 def runs_address(period: Period, filters: Filters) -> dict[str, str | list[str]]:
@@ -117,9 +131,9 @@ def follow(page: Page) -> None:
         st.switch_page(page.pages[RUNS_PAGE], query_params={"run": opened})
 
 
-def runs_href(page: Page, filters: Filters, more: Mapping[str, str] | None = None) -> str:
-    """The Runs page as a link of a table's cell; relative, so that it works behind any proxy."""
-    return f"runs?{urlencode([*shared_link(page.asked.period, filters), *(more or {}).items()])}"
+def runs_href(page: Page, of_runs: Mapping[str, Values]) -> str:
+    """The same as a link of a table's cell; relative, so that it works behind any proxy."""
+    return f"runs?{urlencode(behind(page, None, of_runs), doseq=True)}"
 
 
 def with_value(filters: Filters, dimension: str, value: Values) -> Filters:

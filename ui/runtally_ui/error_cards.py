@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
 from runtally_ui import drilling, formats
 from runtally_ui.answers import QueryAnswer, QueryRow
@@ -13,9 +12,8 @@ from runtally_ui.cards import not_available, query_card
 from runtally_ui.catalogue import label
 from runtally_ui.drawing import draw_chart, drawing
 from runtally_ui.error_bars import bars_height, error_bars, error_bars_frame
-from runtally_ui.error_table import error_name
-from runtally_ui.failing_runs import runs_in_place
-from runtally_ui.filters import FAILURES, Filters
+from runtally_ui.error_table import NO_TYPE, error_name
+from runtally_ui.filters import Filters
 from runtally_ui.page import Page
 from runtally_ui.ranking import ranked_bars, ranking_frame
 from runtally_ui.sentences import subtitle
@@ -76,8 +74,8 @@ def failing(filters: Filters) -> tuple[str, ...]:
     return tuple(status for status in ("failed", "timed_out") if not filters.status or status in filters.status)
 
 
-def hours_card(page: Page, answer: QueryAnswer | ApiError, below: DeltaGenerator) -> None:
-    """When runs fail, by the clock of the question; the runs of an hour that was clicked go `below`."""
+def hours_card(page: Page, answer: QueryAnswer | ApiError) -> None:
+    """When runs fail, by the clock of the question."""
     zone = page.asked.period.timezone.replace("_", " ")
     chosen = str(st.session_state.get("shown-hours") or next(iter(_BY_HOUR)))
     measure = _BY_HOUR[chosen]
@@ -104,15 +102,26 @@ def hours_card(page: Page, answer: QueryAnswer | ApiError, below: DeltaGenerator
         frame = week_hours_frame(found, series[measure], beside)
         drawn = drawing(week_hours_chart, frame, tuple(one.title for one in (series[measure], *beside)))
         draw_chart(drawn, key="chart-hours", selections=["cell"], shows="Failed runs by hour and weekday")
+        slot = st.container()
         mark = drilling.clicked("chart-hours", "cell")
-        if mark:
-            cell = QueryRow(cells=dict(mark))
-            with below:
-                runs_in_place(page, "hours", hour_words(cell), (
-                    ("weekday", "in", (int(cell.number("weekday") or 0),)),
-                    ("hour", "in", (int(cell.number("hour") or 0),)),
-                    ("status", "in", tuple(sorted(FAILURES))),
-                ))  # fmt: skip
+        row = next((row for row in found.rows if mark and _same_hour(row, QueryRow(cells=dict(mark)))), None)
+        if row is not None:
+            with slot:
+                _runs_of_hour(page, row)
+
+
+def _same_hour(row: QueryRow, mark: QueryRow) -> bool:
+    return not row.other and all(row.number(name) == mark.number(name) for name in ("weekday", "hour"))
+
+
+def _runs_of_hour(page: Page, row: QueryRow) -> None:
+    statuses = failing(page.asked.filters)
+    if not statuses:
+        st.caption(f"**{hour_words(row)}**: the filters leave failed and timed-out runs out.")
+        return
+    of_runs = {name: str(int(row.number(name) or 0)) for name in ("weekday", "hour")}
+    drilling.runs_behind(page, "hours", hour_words(row), of_runs={**of_runs, "status": statuses},
+                         runs=int(row.number("errors") or 0))  # fmt: skip
 
 
 def _rests_on(row: QueryRow, measure: str) -> str:
@@ -120,8 +129,8 @@ def _rests_on(row: QueryRow, measure: str) -> str:
     return f" of {runs} runs" if measure == "errors" else f" ({runs} runs)"
 
 
-def recovery_card(page: Page, types: QueryAnswer | ApiError, below: DeltaGenerator) -> None:
-    """Of which errors runs recover, and how long that takes; the runs of one go `below`."""
+def recovery_card(page: Page, types: QueryAnswer | ApiError) -> None:
+    """Of which errors runs recover, and how long that takes."""
 
     def words(row: QueryRow) -> str:
         took = row.number("mean_time_to_recovery_ms")
@@ -149,13 +158,11 @@ def recovery_card(page: Page, types: QueryAnswer | ApiError, below: DeltaGenerat
         mark = drilling.clicked(key, "group")
         if mark:
             with slot:
-                type_behind(page, "recovery", str(mark["key"]), below)
+                error_behind(page, "recovery", "error_type", str(mark["key"]))
 
 
-def type_behind(page: Page, key: str, error_type: str, below: DeltaGenerator) -> None:
-    """The way to the runs with an error of that type; runs that name none are listed `below`."""
-    if error_type:
-        drilling.runs_behind(page, key, formats.cut(error_type, 60), of_runs={"error_type": error_type})
-        return
-    with below:
-        runs_in_place(page, key, "Runs that name no error type", (*WITH_ERRORS, ("error_type", "in", ("",))))
+def error_behind(page: Page, key: str, dimension: str, value: str, runs: int | None = None) -> None:
+    """The way to the runs with an error of that type, category or severity, or with an error that names none."""
+    name = value if dimension == "error_type" else value.replace("_", " ")
+    drilling.runs_behind(page, key, formats.cut(name, 60) or NO_TYPE, runs=runs,
+                         of_runs={dimension: value, "has_error": "true"})  # fmt: skip

@@ -1,13 +1,13 @@
 """Where errors concentrate, as the API finds it: each group with the look it suggests, taken on a click."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import pandas as pd
 import streamlit as st
 
-from runtally_ui import formats
+from runtally_ui import drilling, formats
 from runtally_ui.answers import ErrorPatterns, QueryAnswer, QueryRow
 from runtally_ui.api_client import QUERY_PATH, ApiError
 from runtally_ui.cards import failure, query_card
@@ -17,6 +17,10 @@ from runtally_ui.questions import Suggested, ask_together
 from runtally_ui.ranking import NO_VALUE
 
 KINDS: Final[Mapping[str, str]] = {"hour": "Hours", "agent": "Agents", "model": "Models", "version": "Versions"}
+_GROUPS: Final[Mapping[str, Sequence[str]]] = {
+    "hour": ("hour",), "agent": ("workspace_id", "agent_id"), "model": ("model",),
+    "version": ("workspace_id", "agent_id", "agent_version"),
+}  # fmt: skip
 SHOWN = 3
 _LOOK = "look"
 _COLUMNS: Final[Mapping[str, str]] = {
@@ -61,6 +65,12 @@ def pattern_name(row: QueryRow, page: Page) -> str:
     return formats.cut(names[row.text("kind")], 60)
 
 
+def pattern_behind(page: Page, row: QueryRow) -> dict[str, str | list[str]]:
+    """The query of the Runs page for the runs with errors of a pattern's group."""
+    group = {name: row.text(name) for name in _GROUPS[row.text("kind")]}
+    return drilling.behind(page, None, {**group, "has_error": "true"})
+
+
 def _kind(page: Page, title: str, rows: list[QueryRow]) -> None:
     st.markdown(f"**:gray[{title}]**")
     if not rows:
@@ -70,10 +80,15 @@ def _kind(page: Page, title: str, rows: list[QueryRow]) -> None:
             st.markdown(f"**{formats.escaped(pattern_name(row, page))}** :red-badge[{_times_its_share(row)}]")
             st.caption(_shares(row))
             st.caption(f":material/lightbulb: {formats.escaped(row.text('suggestion'))}")
-            st.button(
-                "Take this look", key=f"look-{row.text('kind')}-{number}", type="tertiary",
-                icon=":material/search_insights:", on_click=_take, args=(_identity(row),),
-            )  # fmt: skip
+            with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+                st.button(
+                    "Take this look", key=f"look-{row.text('kind')}-{number}", type="tertiary",
+                    icon=":material/search_insights:", on_click=_take, args=(_identity(row),),
+                )  # fmt: skip
+                if drilling.RUNS_PAGE in page.pages:
+                    runs = formats.plural(int(row.number("runs_with_errors") or 0), "run")
+                    st.page_link(page.pages[drilling.RUNS_PAGE], label=f"Open the {runs}",
+                                 icon=":material/arrow_forward:", query_params=pattern_behind(page, row))  # fmt: skip
     if len(rows) > SHOWN:
         st.caption(f"and {len(rows) - SHOWN} more in the downloads")
 

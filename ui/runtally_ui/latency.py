@@ -20,7 +20,7 @@ _TICKS_MS = (
 )
 _ROW_PIXELS = 15
 _LABEL: dict[str, Any] = {"fontSize": SMALL, "fontWeight": 600}
-_COLUMNS = ("kind", "low", "high", "runs", "reach", "left", "right", "row", "Duration", "Runs")
+_COLUMNS = ("kind", "from_ms", "low", "high", "runs", "reach", "left", "right", "row", "Duration", "Runs")
 
 
 def latency_frame(answer: Latency) -> pd.DataFrame:
@@ -30,11 +30,12 @@ def latency_frame(answer: Latency) -> pd.DataFrame:
     marks: list[dict[str, object]] = [
         {
             "kind": "bar",
+            "from_ms": bar.from_ms,
             "low": max(bar.from_ms, _LEAST_MS),
             "high": max(bar.to_ms, 1),
             "runs": bar.runs,
             "reach": most * 1.35 or 1,
-            "Duration": f"{formats.duration(bar.from_ms)} to {formats.duration(bar.to_ms)}",
+            "Duration": bar.words(),
             "Runs": formats.share_of(bar.runs, known),
         }
         for bar in bars
@@ -58,7 +59,7 @@ def latency_frame(answer: Latency) -> pd.DataFrame:
 
 
 def latency_chart(frame: pd.DataFrame, height: int = HEIGHT) -> alt.LayerChart:
-    """Bars of runs by duration; a dashed line at each percentile, its label beside it."""
+    """Bars of runs by duration; a dashed line at each percentile, its label beside it. A click selects a `bar`."""
     # Places beyond the axis are left out by Vega; a small count would thin those within it.
     axis = alt.Axis(title=None, grid=False, values=list(_TICKS_MS), tickCount=20, labelExpr=DURATION_MS_AXIS)
     place = alt.X("low:Q", scale=alt.Scale(type="log", nice=False), axis=axis)
@@ -71,6 +72,8 @@ def latency_chart(frame: pd.DataFrame, height: int = HEIGHT) -> alt.LayerChart:
             x2="high:Q", y=count, y2=alt.datum(0), color=alt.value("primary"),
             tooltip=[alt.Tooltip(f"{name}:N") for name in ("Duration", "Runs")],
         )
+        .properties(name="bars")
+        .add_params(alt.selection_point(name="bar", fields=["from_ms"]))
     )  # fmt: skip
     room = base.transform_filter("datum.kind === 'bar'").mark_point(opacity=0, size=0).encode(y=alt.Y("reach:Q"))
     levels = base.transform_filter("datum.kind === 'level'").encode(color=alt.value("orange"))

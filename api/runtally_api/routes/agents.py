@@ -21,7 +21,7 @@ from runtally_api import (
 )
 from runtally_api.agent_list import AGENT_ANALYTICS, AGENT_LIST, AGENT_MEASURES, agent_fields, listed_agents
 from runtally_api.answers import AgentsAnalytics
-from runtally_api.dependencies import AgentLimit, ApiParts, Parts, RangedQuery, RunQuery
+from runtally_api.dependencies import AgentLimit, ApiParts, Compare, Parts, RangedQuery, RunQuery
 from runtally_api.documentation import documented
 from runtally_api.folding import add_up, agent_totals, runs_per_day, split_busiest, totals
 from runtally_api.group_pages import GroupCursor, OrderedCursor, ordered_page, page
@@ -113,7 +113,12 @@ def list_agents(
     response_model=AGENT_ANALYTICS,
     responses=documented(examples_named.AGENT_ANALYTICS, 404, 409, 422, 503, problems={404: examples_named.NO_AGENT}),
 )
-def agent_analytics(parts: Parts, query: RangedQuery, agent_id: Annotated[str, Path(alias="id")]) -> dict[str, Any]:
+def agent_analytics(
+    parts: Parts,
+    query: RangedQuery,
+    agent_id: Annotated[str, Path(alias="id")],
+    compare: Compare = "previous_period",
+) -> dict[str, Any]:
     """One agent: performance, resources, errors, users, and how it compares; a part that fails leaves the others."""
     agent = _agent(parts, query, agent_id)
     workspace_id = agent["workspace_id"]
@@ -136,8 +141,8 @@ def agent_analytics(parts: Parts, query: RangedQuery, agent_id: Annotated[str, P
         return answer
 
     days = bounded_steps(own.time, "day", parts.settings.max_query_rows, "from")
-    most = parts.settings.max_query_rows
-    named = agent_parts.named_parts(ask_about, own, workspace, (workspace_id, agent_id), days, most)
+    beside = agent_parts.Beside(workspace, (workspace_id, agent_id), parts.settings.max_query_rows, compare)
+    named = agent_parts.named_parts(ask_about, own, days, beside)
     told = ask_together(
         parts, own, make_question(own, ("runs",)), beside=[partial(_tried, part) for part in named.values()]
     )

@@ -123,7 +123,7 @@ def _models(page: Page, answers: Answers) -> None:
 
 def _runs_link(page: Page) -> Callable[[QueryRow], str]:
     def link(row: QueryRow) -> str:
-        return drilling.runs_href(page, drilling.with_value(page.asked.filters, "model", row.text("model")))
+        return drilling.runs_href(page, {"model": row.text("model")})
 
     return link
 

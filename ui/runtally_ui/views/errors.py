@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
 from runtally_ui import drilling, formats, states
 from runtally_ui.answers import ErrorLists, ErrorPatterns, QueryAnswer, QueryRow, RunPage
@@ -14,15 +13,14 @@ from runtally_ui.error_cards import (
     SEPARATOR,
     WITH_ERRORS,
     Groups,
+    error_behind,
     failing,
     groups_card,
     hours_card,
     recovery_card,
-    type_behind,
 )
 from runtally_ui.error_patterns import patterns_card
 from runtally_ui.error_table import error_name, error_table, error_table_frame
-from runtally_ui.failing_runs import runs_in_place
 from runtally_ui.filters import FAILURES
 from runtally_ui.page import Asked, Page
 from runtally_ui.questions import Answers, Get, Query, Question
@@ -90,23 +88,20 @@ def draw(page: Page, answers: Answers) -> None:
         return
     lists = answers.get("lists", ErrorLists)
     left, right = st.columns([2, 3], gap="small")
-    below = st.container()
     with left:
-        _types(page, lists, below)
+        _types(page, lists)
     with right:
-        hours_card(page, answers.query("hours"), below)
+        hours_card(page, answers.query("hours"))
     _table(page, lists, answers, totals)
     left, right = st.columns(2, gap="small")
     with left:
         _models(page, answers.query("models"))
     with right:
         _agents(page, answers.query("agents"))
-    kinds = st.grid(3, min_column_width=320, gap="small")
-    below = st.container()
-    with kinds:
-        _kinds(page, lists, "category", "Category", below)
-        _kinds(page, lists, "severity", "Severity", below)
-        recovery_card(page, _part(lists, "type"), below)
+    with st.grid(3, min_column_width=320, gap="small"):
+        _kinds(page, lists, "category", "Category")
+        _kinds(page, lists, "severity", "Severity")
+        recovery_card(page, _part(lists, "type"))
     patterns_card(page, answers.get("patterns", ErrorPatterns))
     _newest(page, answers)
 
@@ -185,10 +180,13 @@ def _part(lists: ErrorLists | ApiError, kind: str) -> QueryAnswer | ApiError:
     return QueryAnswer(data=rows, meta=lists.meta)
 
 
-def _types(page: Page, lists: ErrorLists | ApiError, below: DeltaGenerator) -> None:
+def _types(page: Page, lists: ErrorLists | ApiError) -> None:
+    def behind(row: QueryRow) -> None:
+        error_behind(page, "types", "error_type", row.text("error_type"), int(row.number("runs") or 0))
+
     groups_card(page, _part(lists, "type"), Groups(
         "types", "Top error types", "share of all runs with errors", error_name,
-        lambda row: row.text("error_type"), lambda row: type_behind(page, "types", row.text("error_type"), below),
+        lambda row: row.text("error_type"), behind,
         with_errors="runs", titles=("With an error", "Share", "Failed or timed out", "Recovery"),
     ))  # fmt: skip
 
@@ -210,8 +208,8 @@ def _table(page: Page, lists: ErrorLists | ApiError, answers: Answers, totals: Q
         )  # fmt: skip
         linked = drilling.RUNS_PAGE in page.pages
         links = [
-            drilling.runs_href(page, page.asked.filters, {"error_type": row.text("error_type")})
-            if linked and not row.other and row.text("error_type") else None
+            drilling.runs_href(page, {"error_type": row.text("error_type"), "has_error": "true"})
+            if linked and not row.other else None
             for row in found.rows
         ]  # fmt: skip
         error_table(frame, page.asked.versus, links)
@@ -220,7 +218,8 @@ def _table(page: Page, lists: ErrorLists | ApiError, answers: Answers, totals: Q
 def _models(page: Page, answer: QueryAnswer | ApiError) -> None:
     def behind(row: QueryRow) -> None:
         model = row.text("model")
-        drilling.runs_behind(page, "models", model or "no model", narrowed={"model": model}, of_runs=_failed(page))
+        drilling.runs_behind(page, "models", model or "no model", narrowed={"model": model}, of_runs=_failed(page),
+                             runs=int(row.number("errors") or 0))  # fmt: skip
 
     groups_card(page, answer, Groups(
         "models", "Failures by model", "share: failure rate", lambda row: row.text("model") or NO_VALUE,
@@ -234,7 +233,8 @@ def _agents(page: Page, answer: QueryAnswer | ApiError) -> None:
 
     def behind(row: QueryRow) -> None:
         ids = {key: row.text(key) for key in ("workspace_id", "agent_id")}
-        drilling.runs_behind(page, "agents", name(row), narrowed=ids, of_runs=_failed(page))
+        drilling.runs_behind(page, "agents", name(row), narrowed=ids, of_runs=_failed(page),
+                             runs=int(row.number("errors") or 0))  # fmt: skip
         if AGENTS_PAGE in page.pages:
             st.page_link(page.pages[AGENTS_PAGE], label="Open the agent", icon=":material/smart_toy:",
                          query_params=agent_address(page, **ids))  # fmt: skip
@@ -251,15 +251,14 @@ def _failed(page: Page) -> dict[str, drilling.Values]:
     return {"status": statuses} if statuses else {}
 
 
-def _kinds(page: Page, lists: ErrorLists | ApiError, kind: str, title: str, below: DeltaGenerator) -> None:
+def _kinds(page: Page, lists: ErrorLists | ApiError, kind: str, title: str) -> None:
     dimension = f"error_{kind}"
 
     def name(row: QueryRow) -> str:
         return row.text(dimension).replace("_", " ") or "(not said)"
 
     def behind(row: QueryRow) -> None:
-        with below:
-            runs_in_place(page, kind, name(row), (*WITH_ERRORS, (dimension, "in", (row.text(dimension),))))
+        error_behind(page, kind, dimension, row.text(dimension), int(row.number("runs") or 0))
 
     groups_card(page, _part(lists, kind), Groups(
         kind, title, "share of all runs with errors", name, lambda row: row.text(dimension), behind,

@@ -1,8 +1,7 @@
 """Runs: an explorer, page by page, and one run's own page under `?run=`."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 import streamlit as st
 
@@ -12,37 +11,12 @@ from runtally_ui.api_client import RUNS_PATH, ApiError
 from runtally_ui.cards import downloads, failure
 from runtally_ui.page import Asked, Page
 from runtally_ui.paging import Place, page_buttons, place
-from runtally_ui.periods import Params
 from runtally_ui.questions import Answers, Get, Question
+from runtally_ui.run_narrowing import Narrowed, clear_all, draw_chips
 from runtally_ui.run_table import run_table
 from runtally_ui.sentences import subtitle
 
 PAGE_SIZE = 100
-_TEXTS = ("session_id", "parent_run_id")
-
-
-@dataclass(frozen=True)
-class Narrowed:
-    """What the page's own fields say, besides the filter bar."""
-
-    error_type: tuple[str, ...]
-    session_id: str
-    parent_run_id: str
-
-    @classmethod
-    def chosen(cls) -> "Narrowed":
-        return cls(own_fields.texts("error_type"), *(own_fields.text(name) for name in _TEXTS))
-
-    def values(self) -> dict[str, tuple[str, ...]]:
-        """The values of each field that has any."""
-        texts = {name: (getattr(self, name),) for name in _TEXTS if getattr(self, name)}
-        return {**({"error_type": self.error_type} if self.error_type else {}), **texts}
-
-    def more(self) -> tuple[tuple[str, str, tuple[Any, ...]], ...]:
-        return tuple((name, "in", values) for name, values in self.values().items())
-
-    def params(self) -> Params:
-        return tuple((name, value) for name, values in self.values().items() for value in values)
 
 
 def questions(asked: Asked) -> Mapping[str, Question]:
@@ -65,13 +39,21 @@ def draw(page: Page, answers: Answers) -> None:
         run_page.draw(page, answers)
         return
     _fields(answers.query("error_types"))
-    narrowed, totals = Narrowed.chosen(), answers.query("totals")
-    if narrowed.values() and isinstance(totals, QueryAnswer) and not totals.total.number("runs"):
+    narrowed, totals, found = Narrowed.chosen(), answers.query("totals"), answers.get("runs", RunPage)
+    draw_chips(narrowed)
+    at = _place(page.asked, narrowed)
+    if narrowed.words() and isinstance(totals, QueryAnswer) and _is_nothing(narrowed, totals, found, at):
         _nothing_narrowed(narrowed)
         return
     if not states.stands(page, totals) or not isinstance(totals, QueryAnswer):
         return
-    _list(page, answers.get("runs", RunPage), int(totals.total.number("runs") or 0), _place(page.asked, narrowed))
+    _list(page, found, int(totals.total.number("runs") or 0) if narrowed.is_counted else None, at)
+
+
+def _is_nothing(narrowed: Narrowed, totals: QueryAnswer, found: RunPage | ApiError, at: Place) -> bool:
+    if narrowed.is_counted:
+        return not totals.total.number("runs")
+    return isinstance(found, RunPage) and not found.data and at.number == 1
 
 
 def _place(asked: Asked, narrowed: Narrowed) -> Place:
@@ -90,12 +72,14 @@ def _fields(error_types: QueryAnswer | ApiError) -> None:
         own_fields.text_field("run", "Open a run", "Open a run by its id", 240)
 
 
-def _list(page: Page, answer: RunPage | ApiError, runs: int, at: Place) -> None:
+def _list(page: Page, answer: RunPage | ApiError, runs: int | None, at: Place) -> None:
     if isinstance(answer, ApiError):
         failure(answer, "runs")
         return
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", key="count"):
         hidden = subtitle(page.asked.filters)
+        if runs is None and not answer.has_more and at.number == 1:
+            runs = len(answer.data)
         st.markdown(count_line(len(answer.data), runs, at.number) + (f" · {hidden}" if hidden else ""),
                     width="content")  # fmt: skip
         page_buttons(at, answer.next_cursor if answer.has_more else None, forth="Older", back="Newer")
@@ -108,21 +92,19 @@ def _list(page: Page, answer: RunPage | ApiError, runs: int, at: Place) -> None:
         downloads("runs", answer)
 
 
-def count_line(shown: int, runs: int, number: int) -> str:
-    """`**Page 2** · 100 of 6,503 runs, newest first`."""
+def count_line(shown: int, runs: int | None, number: int) -> str:
+    """`**Page 2** · 100 of 6,503 runs, newest first`; without the number of all where it is not known."""
     first = f"**Page {number}** · " if number > 1 else ""
-    if number == 1 and shown >= runs:
+    if runs is not None and number == 1 and shown >= runs:
         return f"**{formats.plural(runs, 'run')}**, newest first"
-    return f"{first}{'The newest ' if number == 1 else ''}**{shown:,}** of {formats.plural(runs, 'run')}, newest first"
+    of = "runs" if runs is None else f"of {formats.plural(runs, 'run')}"
+    return f"{first}{'The newest ' if number == 1 else ''}**{shown:,}** {of}, newest first"
 
 
 def _nothing_narrowed(narrowed: Narrowed) -> None:
-    words = {"error_type": "error type", "session_id": "session", "parent_run_id": "started by run"}
     with st.container(border=True, key="state-empty-narrowed", horizontal_alignment="center",
                       vertical_alignment="center", height=320):  # fmt: skip
         st.markdown("##### :primary[:material/filter_alt_off:] No runs match", text_alignment="center")
-        chosen = [f"{words[name]} {', '.join(values)}" for name, values in narrowed.values().items()]
-        st.caption(formats.escaped(" · ".join(chosen)), text_alignment="center")
+        st.caption(formats.escaped(" · ".join(narrowed.words())), text_alignment="center")
         st.markdown("In this range and with these filters no run has that.", text_alignment="center")
-        st.button("Clear these fields", key="clear-fields", type="primary", on_click=own_fields.clear,
-                  args=tuple(narrowed.values()))  # fmt: skip
+        st.button("Clear these fields", key="clear-fields", type="primary", on_click=clear_all)
