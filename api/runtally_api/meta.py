@@ -4,11 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from runtally_clickhouse.catalogue import RunFilters, RunScope, data_as_of
+from runtally_clickhouse.catalogue import RunFilters, data_as_of
 from runtally_clickhouse.client import Reader
-from runtally_clickhouse.measures.data_range import ask_data_range
-from runtally_clickhouse.measures.question import Question
-from runtally_clickhouse.measures.time_steps import make_steps
+from runtally_clickhouse.measures.data_range import Range
 
 from runtally_api.dependencies import RunQuery
 from runtally_api.formats import instant
@@ -36,15 +34,8 @@ def hides_failures(filters: RunFilters) -> bool:
     return bool(filters.status) and not set(filters.status) >= FAILURES
 
 
-def read_data_range(reader: Reader, query: RunQuery) -> DataRange:
+def data_range_of(found: Range | None) -> DataRange:
     """The first and last start among the runs that match the filters in any range; None when there is none."""
-    steps = make_steps(query.time.start, query.time.end, query.time.zone, "none")
-    return data_range_of(reader, Question(("runs",), steps), query.scope)
-
-
-def data_range_of(reader: Reader, question: Question, scope: RunScope) -> DataRange:
-    """As `read_data_range`, of the runs that pass the question's filters as well."""
-    found = ask_data_range(reader, question, scope)
     return None if found is None else {"first": instant(found[0]), "last": instant(found[1])}
 
 

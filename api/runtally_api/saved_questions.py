@@ -11,6 +11,7 @@ from runtally_clickhouse.errors import StoreRefused
 from runtally_clickhouse.measures.asking import Answer, TooManyRows, Values, ask_question
 from runtally_clickhouse.measures.cell_questions import CellQuestion, ask_cells
 from runtally_clickhouse.measures.composition import Limits
+from runtally_clickhouse.measures.data_range import Outside, ask_data_range, ask_outside, join_ends
 from runtally_clickhouse.measures.definitions import MEASURES, STATUSES
 from runtally_clickhouse.measures.question import Filter, Order, Question
 from runtally_clickhouse.measures.time_steps import (
@@ -24,7 +25,7 @@ from runtally_clickhouse.measures.time_steps import (
 
 from runtally_api import query_answers
 from runtally_api.dependencies import ApiParts, RunQuery
-from runtally_api.meta import DataRange, Freshness, build_meta, read_data_range, read_freshness
+from runtally_api.meta import DataRange, Freshness, build_meta, data_range_of, read_freshness
 from runtally_api.problems import FieldError, InvalidQuery, exceeded_limit
 from runtally_api.ranges import TimeRange
 from runtally_api.together import all_of
@@ -104,8 +105,19 @@ def ask_together(
     """
     freshness = read_freshness(parts.reader, query.now)
     tasks: list[Callable[[], Any]] = [partial(answer_question, parts, each, query.scope) for each in questions]
-    data_range, *found = all_of(parts.pool, [lambda: read_data_range(parts.reader, query), *tasks, *beside])
-    return Told(freshness, data_range, tuple(found[: len(tasks)]), tuple(found[len(tasks) :]))
+    of_range = make_question(query, ("runs",))
+    about_all = next((place for place, each in enumerate(questions) if _is_about_all(each, of_range)), None)
+    ends = ask_data_range if about_all is None else ask_outside
+    outside, *found = all_of(parts.pool, [partial(ends, parts.reader, of_range, query.scope), *tasks, *beside])
+    if isinstance(outside, Outside) and about_all is not None:
+        outside = join_ends(parts.reader, of_range, query.scope, outside, found[about_all].began)
+    return Told(freshness, data_range_of(outside), tuple(found[: len(tasks)]), tuple(found[len(tasks) :]))
+
+
+def _is_about_all(question: Question, of_range: Question) -> bool:
+    """Whether its answer is about all runs of the request's range, and so tells when these began."""
+    steps, asked = question.steps, of_range.steps
+    return not question.filters and (steps.start, steps.end) == (asked.start, asked.end)
 
 
 def answer_of_cells(
@@ -117,7 +129,7 @@ def answer_of_cells(
 
 def _limits(parts: ApiParts) -> Limits:
     settings = parts.settings
-    return Limits(settings.max_query_memory_bytes, settings.max_query_rows, settings.rollup_rows)
+    return Limits(settings.max_query_memory_bytes, settings.max_query_rows, settings.use_rollups)
 
 
 def shown(values: Values, measures: Sequence[str]) -> dict[str, Any]:

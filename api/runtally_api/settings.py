@@ -17,9 +17,7 @@ class ApiSettings(BaseSettings):
     max_query_seconds: int = Field(30, ge=1, description="Longest time that a question may take.")
     max_query_memory_bytes: int = Field(2 * 1024**3, ge=1, description="Most memory of the store for a question.")
     max_query_rows: int = Field(100_000, ge=1, description="Most rows that an answer of /query may have.")
-    rollup_rows: int = Field(
-        500_000, ge=0, description="Stored rows in a question's range from which on rollups are read, not single runs."
-    )
+    use_rollups: bool = Field(True, description="Whether answers are read from rollups; else from single runs.")
     answer_cache_bytes: int = Field(
         64 * 1024**2, ge=0, description="Memory for answers that are given again while no data change; 0 keeps none."
     )

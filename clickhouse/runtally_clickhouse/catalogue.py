@@ -16,13 +16,12 @@ from runtally_clickhouse.client import Reader, Row, Store
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 FIRST_INSTANT = datetime(2015, 1, 1, tzinfo=UTC)
 LAST_INSTANT = datetime(2101, 1, 1, tzinfo=UTC)
-_PLACEHOLDER = re.compile(r"\{(\w+):[\w()]+\}")
+_PLACEHOLDER = re.compile(r"\{(\w+):[\w(), ']+\}")
 
 
 class RunQuestion(StrEnum):
     """The questions about single runs; each value is the stem of its file. measures/ has those that cells answer."""
 
-    AGENTS_SEEN = "agents_seen"
     DATA_RANGE = "data_range"
     RUNS_BY_ID = "runs_by_id"
     RUNS_NEWEST_FIRST = "runs_newest_first"
@@ -105,11 +104,17 @@ def stored_rows(store: Store, scope: RunScope) -> Row:
     return store.unmerged(query_text("stored_rows"), bound)[0]
 
 
-def estimated_rows(reader: Reader, scope: RunScope) -> int:
-    """About how many rows the scope's workspaces have in its range, by the index; other filters do not count."""
-    sql = query_text("estimated_rows")
-    bound = {name: value for name, value in scope.parameters().items() if name in placeholders(sql)}
-    return int(reader.query(sql, bound)[0]["estimated_rows"])
+def stored_bounds(reader: Reader) -> tuple[datetime, datetime] | None:
+    """Between which instants all runs began that lie in the store, from a day's start to the end of a quarter hour.
+
+    None in an empty store. Blocks; raises as `Reader.query`.
+    """
+    row = reader.query(query_text("stored_bounds"), {})[0]
+    if not row["parts"]:
+        return None
+    first_s, last_s = row["first_s"], row["last_s"]
+    day_s, end_s = first_s - first_s % 86_400, last_s - last_s % 900 + 900
+    return datetime.fromtimestamp(day_s, UTC), datetime.fromtimestamp(end_s, UTC)
 
 
 def data_as_of(reader: Reader) -> datetime | None:

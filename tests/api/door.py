@@ -102,7 +102,7 @@ def build_app(store: Store, publisher: Publisher, door: list[Door]) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         readiness = (publisher.not_ready_reason,)
-        settings = ApiSettings(rollup_rows=0)  # what few runs would not need
+        settings = ApiSettings()
         with ThreadPoolExecutor(2) as pool:
             app.state.parts = ApiParts(
                 settings, store, publisher, readiness, lambda: door[0].now if door else NOW, AnswerCache(2**20), pool

@@ -32,13 +32,12 @@ from benchmarks import postgres_baseline
 from benchmarks.query_load import LARGEST, NOW
 from benchmarks.rolled_up_store import rolled_up_store
 from fastapi import FastAPI
-from runtally_api.app import make_app
+from runtally_api.app import QUESTION_THREADS, make_app
 from runtally_api.dependencies import ApiParts
 from runtally_api.settings import ApiSettings
 from runtally_clickhouse.client import Store
 
 DAYS = {"from": "2026-10-23", "to": "2026-11-21"}
-RAW_ALWAYS = 2**62
 LARGEST_MS, ALL_MS, CLIENTS_MS = 60.0, 150.0, 500.0
 TIMES_FASTER, GROWTH = 5.0, 1.5
 CLIENTS = 10
@@ -128,14 +127,16 @@ def _are_targets(runs: int) -> bool:
 
 
 @contextmanager
-def _api(store: Store, rollup_rows: int) -> Iterator[httpx.Client]:
+def _api(store: Store, *, use_rollups: bool = True) -> Iterator[httpx.Client]:
     """The application as composed for production, but for the cache: with it the second turn would read nothing."""
     publisher = StoringPublisher(store)
+    settings = ApiSettings(use_rollups=use_rollups)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> Any:
-        app.state.parts = ApiParts(ApiSettings(rollup_rows=rollup_rows), store, publisher, (), lambda: NOW)
-        yield
+        with ThreadPoolExecutor(QUESTION_THREADS) as pool:
+            app.state.parts = ApiParts(settings, store, publisher, (), lambda: NOW, pool=pool)
+            yield
 
     with running(make_app(lifespan)) as client:
         yield client
@@ -145,7 +146,7 @@ def _measure(
     store: Store, arguments: argparse.Namespace, missed: list[str], *, compare: bool = True
 ) -> dict[str, Times]:
     found: dict[str, Times] = {}
-    with _api(store, 0) as rolled_up, _api(store, RAW_ALWAYS) as raw:
+    with _api(store) as rolled_up, _api(store, use_rollups=False) as raw:
         for workspace in (LARGEST, None):
             for name, body in PANELS.items():
                 asked = _of_workspace(body, workspace)
@@ -167,7 +168,7 @@ def _beside_postgres(server: NativeClickHouse, arguments: argparse.Namespace) ->
     """Each panel there and here, at the same size; here through the API."""
     missed = []
     store = rolled_up_store(server, arguments.baseline_runs)
-    with postgres_baseline.running_postgres() as postgres, _api(store, 0) as client:
+    with postgres_baseline.running_postgres() as postgres, _api(store) as client:
         began = time.monotonic()
         postgres.load(server.url, store.location.database)
         _tell(
@@ -237,7 +238,7 @@ def _post(client: httpx.Client, body: dict[str, Any]) -> dict[str, Any]:
 def _clients(store: Store, turns: int) -> list[str]:
     """Ten at once, each asking all panels of the largest workspace."""
     bodies = [_of_workspace(body, LARGEST) for body in PANELS.values()]
-    with _api(store, 0) as client, ThreadPoolExecutor(CLIENTS) as pool:
+    with _api(store) as client, ThreadPoolExecutor(CLIENTS) as pool:
 
         def one(number: int) -> list[float]:
             order = random.Random(number).sample(bodies, len(bodies)) * max(1, turns // 5)

@@ -20,7 +20,7 @@ NIL = str(UUID(int=0))
 DAYS = {"day_starts_ms": [TODAY_MS - DAY_MS, TODAY_MS]}
 AnyQuestion = RunQuestion | CellQuestion
 PARAMETERS: dict[AnyQuestion, Mapping[str, object]] = {
-    RunQuestion.AGENTS_SEEN: {},
+    CellQuestion.AGENTS_SEEN: {},
     RunQuestion.DATA_RANGE: {},
     CellQuestion.RUN_TOTALS: {},
     CellQuestion.RUNS_BY_AGENT: {},

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query
-from runtally_clickhouse.catalogue import RunFilters, RunQuestion, ask
+from runtally_clickhouse.catalogue import RunFilters, stored_bounds
 from runtally_clickhouse.client import Row
 from runtally_clickhouse.errors import StoreRefused, StoreUnavailable
 from runtally_clickhouse.measures.asking import Answer, AnswerRow
@@ -96,7 +96,7 @@ def list_agents(
     listing = _busiest_agents if order == Order("runs") else _ordered_agents
     query, question, paged = listing(parts, query, cursor, limit, order)
     told = ask_together(
-        parts, query, question, beside=[lambda: ask(parts.reader, RunQuestion.AGENTS_SEEN, query.scope)]
+        parts, query, question, beside=[lambda: answer_of_cells(parts, CellQuestion.AGENTS_SEEN, query.scope)]
     )
     (answer,), (seen,) = told.answers, told.beside
     groups, following = paged(answer)
@@ -187,7 +187,9 @@ def _agent(parts: ApiParts, query: RunQuery, agent_id: str) -> Row:
     if asked.agent_id and agent_id not in asked.agent_id:
         raise NotFound(f"agent '{agent_id[:128]}' is not among those of the filter agent_id")
     filters = RunFilters(workspace_id=asked.workspace_id, agent_id=(agent_id,))
-    rows = ask(parts.reader, RunQuestion.AGENTS_SEEN, replace(query.scope.without_range(), filters=filters))
+    bounds = stored_bounds(parts.reader)
+    ever = bounds and replace(query.scope, start=bounds[0], end=bounds[1], filters=filters)
+    rows = answer_of_cells(parts, CellQuestion.AGENTS_SEEN, ever) if ever else []
     if not rows:
         raise NotFound(f"no agent '{agent_id[:128]}'")
     if len(rows) > 1:

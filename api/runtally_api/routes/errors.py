@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Path, Query
 from runtally_clickhouse.catalogue import RunFilters
-from runtally_clickhouse.measures.composition import compose_data_range
+from runtally_clickhouse.measures.data_range import ask_data_range
 from runtally_clickhouse.measures.question import Filter, Order, Question
 from runtally_clickhouse.run_lists import ListFilters, newest_runs
 
@@ -134,10 +134,8 @@ def error_of_type(parts: Parts, query: RangedQuery, error_type: Annotated[str, P
 def _require_known(parts: ApiParts, query: RunQuery, of_type: Filter) -> None:
     """Raise `NotFound` when no run that the caller may see ever had the error, whatever else is filtered."""
     filters = RunFilters(workspace_id=query.scope.filters.workspace_id)
-    sql, parameters = compose_data_range(
-        make_question(query, ("runs",), filters=[of_type]), replace(query.scope, filters=filters)
-    )
-    if not parts.reader.query(sql, parameters)[0]["runs"]:
+    question = make_question(query, ("runs",), filters=[of_type])
+    if ask_data_range(parts.reader, question, replace(query.scope, filters=filters)) is None:
         raise NotFound(f"no run has the error '{of_type.values[0]!s:.128}'")
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Request, Response
 from fastapi import Body as RequestBody
 from runtally_clickhouse.catalogue import RunFilters, RunScope
+from runtally_clickhouse.measures.data_range import ask_outside, join_ends
 
 from runtally_api import examples, query_answers, tabular
 from runtally_api.answers import Catalogue, QueryAnswer
@@ -59,11 +60,12 @@ def query(request: Request, parts: Parts, workspaces: VisibleWorkspaces, body: B
     freshness = read_freshness(parts.reader, now)
     tasks: list[Callable[[], Any]] = [
         lambda: answer_question(parts, resolved.question, scope),
-        lambda: data_range_of(parts.reader, resolved.question, scope),
+        lambda: ask_outside(parts.reader, resolved.question, scope),
     ]
-    answer, data_range = all_of(parts.pool, tasks)
+    answer, outside = all_of(parts.pool, tasks)
+    began = join_ends(parts.reader, resolved.question, scope, outside, answer.began)
     answer_meta = {
-        **build_meta(run_query, freshness, data_range, {}),
+        **build_meta(run_query, freshness, data_range_of(began), {}),
         **query_answers.query_meta(answer, request.state.request_id),
     }
     if parts.times is not None:

@@ -1,14 +1,14 @@
 """Ask a question, and shape its answer: dense rows in order, compared where that is asked."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Literal
 
-from runtally_clickhouse.catalogue import RunScope, estimated_rows
+from runtally_clickhouse.catalogue import EPOCH, RunScope
 from runtally_clickhouse.client import Reader, Row
-from runtally_clickhouse.measures.composition import RUNS_COUNT, Composed, Limits, Relation, cells_relation, compose
+from runtally_clickhouse.measures.composition import ENDS, RUNS_COUNT, Composed, Limits, Relation, compose
 from runtally_clickhouse.measures.forms import Value
 from runtally_clickhouse.measures.question import TIME, Question
 from runtally_clickhouse.measures.relations import STATE_PLACES
@@ -18,7 +18,6 @@ Key = tuple[str | int, ...]
 Source = Literal["rollup", "raw", "mixed"]
 Values = dict[str, Value]
 _CHANGE_PLACES = 6
-LONGEST_OF_BUCKETS = timedelta(days=1000)
 RAW = "raw"
 
 
@@ -53,15 +52,16 @@ class AnswerRow:
 @dataclass(frozen=True, slots=True)
 class Answer:
     """`totals` are over all groups and the whole range; `known` counts the runs behind each measure that may be
-    unknown. `compared` are the steps that `then` of a row is about. `buckets` says what the answer was read from: how
-    many rolled-up buckets of each width, and how many (`raw`) of 15 minutes run by run; empty where single runs were
-    read. It is exact either way.
+    unknown; `began` is when the first and the last of the runs started. `compared` are the steps that `then` of a row
+    is about. `buckets` says what the answer was read from: how many rolled-up buckets of each width, and how many
+    (`raw`) of 15 minutes run by run; empty where single runs were read. It is exact either way.
     """
 
     question: Question
     rows: list[AnswerRow]
     totals: Values
     runs: int
+    began: tuple[datetime, datetime] | None
     known: dict[str, int]
     truncated: bool
     relation: Relation
@@ -87,6 +87,7 @@ class _Table:
 
     totals: Values = field(default_factory=dict)
     runs: int = 0
+    began: tuple[datetime, datetime] | None = None
     buckets: dict[str, int] = field(default_factory=dict)
     known: dict[str, int] = field(default_factory=dict)
     groups: dict[Group, Values] = field(default_factory=dict)
@@ -100,13 +101,12 @@ def ask_question(reader: Reader, question: Question, scope: RunScope, limits: Li
     Blocks; raises as `Reader.query`, and `TooManyRows`.
     Each chosen group has a row for every step of time, dates ascending and groups in order within them.
     """
-    sparse = is_sparse(reader, question, scope, limits)
-    composed = compose(question, scope, limits, is_sparse=sparse)
+    composed = compose(question, scope, limits)
     now = _table(question, composed, question.steps, reader.query(composed.sql, composed.parameters))
     compared, then = None, None
     if question.compare:
         compared = earlier(question.steps, question.compare)
-        composed_then = compose(question, scope, limits, compared, is_sparse=sparse)
+        composed_then = compose(question, scope, limits, compared)
         rows = reader.query(composed_then.sql, composed_then.parameters)
         then = _table(question, composed_then, compared, rows)
     groups = _in_order(question, now)
@@ -117,25 +117,12 @@ def ask_question(reader: Reader, question: Question, scope: RunScope, limits: Li
         list(_rows(question, groups, now, then)),
         now.totals,
         now.runs,
+        now.began,
         now.known,
         any(group.key is None for group in now.groups) and bool(question.keys),
         composed.relation,
         {name: count + (then.buckets.get(name, 0) if then else 0) for name, count in now.buckets.items()},
         compared,
-    )
-
-
-def is_sparse(reader: Reader, question: Question, scope: RunScope, limits: Limits) -> bool:
-    """Whether so few rows are stored of the workspaces and the range that reading them all is quicker than cells.
-
-    So it is with a range of ever so many buckets, too. Only the index is read: the answer is the same either way.
-    """
-    if question.steps.end - question.steps.start > LONGEST_OF_BUCKETS:
-        return True
-    if not limits.rollup_rows or cells_relation(question, scope, question.steps) is Relation.SINGLE_RUNS:
-        return False
-    return (
-        estimated_rows(reader, replace(scope, start=question.steps.start, end=question.steps.end)) < limits.rollup_rows
     )
 
 
@@ -149,6 +136,7 @@ def _table(question: Question, composed: Composed, steps: TimeSteps, rows: Itera
         if row["is_total"]:
             table.totals = _finished(question, composed, row, steps.minutes(None))
             table.runs = int(row[composed.part_names[RUNS_COUNT]])
+            table.began = _began(composed, row) if table.runs else None
             for measure in question.asked:
                 if measure.form.known is not None:
                     table.known[measure.name] = int(row[composed.part_names[measure.form.parts[measure.form.known]]])
@@ -164,6 +152,11 @@ def _table(question: Question, composed: Composed, steps: TimeSteps, rows: Itera
     if not keys:
         table.groups.setdefault(Group(()), table.totals)
     return table
+
+
+def _began(composed: Composed, row: Row) -> tuple[datetime, datetime]:
+    first, last = (EPOCH + timedelta(milliseconds=int(row[composed.part_names[end]])) for end in ENDS)
+    return first, last
 
 
 def _finished(question: Question, composed: Composed, row: Mapping[str, Any], minutes: float) -> Values:

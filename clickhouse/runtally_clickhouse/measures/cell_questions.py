@@ -5,10 +5,9 @@ Where cells do not hold what is asked, or single runs are quicker, the same stat
 
 from enum import StrEnum
 
-from runtally_clickhouse.catalogue import RunScope, estimated_rows, placeholders, query_text, unix_ms
+from runtally_clickhouse.catalogue import RunScope, placeholders, query_text, unix_ms
 from runtally_clickhouse.client import Reader, Row
-from runtally_clickhouse.measures.asking import LONGEST_OF_BUCKETS
-from runtally_clickhouse.measures.composition import Limits, Relation
+from runtally_clickhouse.measures.composition import Limits, Relation, cells_pay
 from runtally_clickhouse.measures.relations import relation_tables
 from runtally_clickhouse.measures.time_steps import CELL_MS
 from runtally_clickhouse.measures.wide_cells import Reading, filter_columns, state_parameters, wide_levels
@@ -17,6 +16,7 @@ from runtally_clickhouse.measures.wide_cells import Reading, filter_columns, sta
 class CellQuestion(StrEnum):
     """Each value is the stem of its file."""
 
+    AGENTS_SEEN = "agents_seen"
     RUN_TOTALS = "run_totals"
     RUNS_BY_AGENT = "runs_by_agent"
     RUNS_BY_AGENT_AND_DAY = "runs_by_agent_and_day"
@@ -41,7 +41,7 @@ def ask_cells(
     # Whatever it names, it may group by.
     reading = Reading((statement,), (statement, *filter_columns(scope.filters)), day_starts_ms)
     wide = wide_levels(reading, unix_ms(scope.start), unix_ms(scope.end))
-    if _cells_pay(reader, scope, limits, day_starts_ms):
+    if limits.use_rollups and _cells_hold(scope, day_starts_ms):
         bound |= state_parameters(reading, wide, day_starts_ms)
     else:
         statement = statement.replace(f"FROM {Relation.CELLS}", f"FROM {Relation.SINGLE_RUNS}")
@@ -51,10 +51,8 @@ def ask_cells(
     return reader.query(sql, bound)
 
 
-def _cells_pay(reader: Reader, scope: RunScope, limits: Limits, day_starts_ms: tuple[int, ...]) -> bool:
-    """Whether cells hold what is asked, and there is so much of it that they are quicker to read."""
+def _cells_hold(scope: RunScope, day_starts_ms: tuple[int, ...]) -> bool:
+    """Whether cells hold what is asked, and pay."""
     if scope.filters.user_id or any(start % CELL_MS for start in day_starts_ms):
         return False
-    if scope.end - scope.start > LONGEST_OF_BUCKETS:
-        return False
-    return not limits.rollup_rows or estimated_rows(reader, scope) >= limits.rollup_rows
+    return cells_pay(scope.start, scope.end)

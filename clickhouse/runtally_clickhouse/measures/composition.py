@@ -5,11 +5,14 @@ group in each step of time. Beside it stands the choice of the groups, over the 
 one is compared with it. A question reads one relation: cells where they hold all it needs, else single runs.
 """
 
-from collections.abc import Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from runtally_clickhouse.catalogue import RunScope, unix_ms
+from runtally_clickhouse.measures.definitions import Measure
 from runtally_clickhouse.measures.dimensions import Dimension
 from runtally_clickhouse.measures.question import TIME, Filter, Order, Question
 from runtally_clickhouse.measures.relations import CHOICE_PREFIX, STATE, STATE_PLACES, relation_tables
@@ -18,6 +21,11 @@ from runtally_clickhouse.measures.wide_cells import Reading, filter_columns, sta
 from runtally_clickhouse.rollup_levels import RollupLevel
 
 RUNS_COUNT = "sum(runs)"
+_CHOSEN = "chosen"
+# When the first and the last of the runs began.
+ENDS = ("min(first_at_ms)", "max(last_at_ms)")
+SHORTEST_OF_BUCKETS = timedelta(minutes=30)
+LONGEST_OF_BUCKETS = timedelta(days=1000)
 _ARRAY_TYPES = {"string": "String", "integer": "Int64", "boolean": "UInt8", "number": "Float64", "decimal": "String"}
 _KEY_TYPES = {"string": "String", "integer": "Int64", "boolean": "UInt8"}
 _STEP = (
@@ -36,11 +44,11 @@ class Relation(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much of the store a question may use, and from how many stored rows in its range on rollups pay."""
+    """How much of the store a question may use, and whether it may read rollups."""
 
     max_memory_bytes: int
     max_rows: int
-    rollup_rows: int = 0
+    use_rollups: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,18 +68,14 @@ def compose(
     scope: RunScope,
     limits: Limits,
     compared: TimeSteps | None = None,
-    *,
-    is_sparse: bool = False,
 ) -> Composed:
-    """The statement of a question; of its answer over another range, for the same groups, when `compared` is given.
-
-    Where the range is sparse, single runs are quicker to read than cells, and give the same answer.
-    """
+    """The statement of a question; of its answer over another range, for the same groups, when `compared` is given."""
     steps = compared or question.steps
-    relation = Relation.SINGLE_RUNS if is_sparse else cells_relation(question, scope, steps)
+    pays = limits.use_rollups and cells_pay(question.steps.start, question.steps.end)
+    relation = cells_relation(question, scope, steps) if pays else Relation.SINGLE_RUNS
     reading = _reading(question, scope, steps)
     wide = wide_levels(reading, unix_ms(steps.start), unix_ms(steps.end))
-    part_names = _part_names(question)
+    part_names = _part_names(question.asked, *ENDS)
     parts = [f"{sql} AS {name}" for sql, name in part_names.items()]
     keys = [f"key_{place}" for place in range(len(question.keys))]
     inner = ["*", *_chosen_keys(question)]
@@ -102,14 +106,9 @@ def compose(
     return Composed(sql, parameters, relation, part_names)
 
 
-def compose_data_range(question: Question, scope: RunScope) -> tuple[str, dict[str, object]]:
-    """When the first and the last run began that pass the question's filters, in any range."""
-    statement = (
-        "SELECT count() AS runs, min(started_at) AS first, max(started_at) AS last "
-        f"FROM {Relation.SINGLE_RUNS}{_where(question)}"
-    )
-    sql = f"WITH {_with(statement, None, (), compares=False)}\n{statement}"
-    return sql, {**scope.without_range().parameters(), **_filter_parameters(question)}
+def cells_pay(start: datetime, end: datetime) -> bool:
+    """Whether a range is of so many buckets that it pays to look which are clean, and not of ever so many."""
+    return SHORTEST_OF_BUCKETS <= end - start <= LONGEST_OF_BUCKETS
 
 
 def cells_relation(question: Question, scope: RunScope, steps: TimeSteps) -> Relation:
@@ -132,9 +131,9 @@ def _reading(question: Question, scope: RunScope, steps: TimeSteps) -> Reading:
     )
 
 
-def _part_names(question: Question) -> dict[str, str]:
-    """The parts of all measures, each once, by the names of their columns; the first counts the runs."""
-    parts = dict.fromkeys([RUNS_COUNT, *(part for measure in question.asked for part in measure.form.parts)])
+def _part_names(measures: Iterable[Measure], *more: str) -> dict[str, str]:
+    """The parts of these measures, each once, by the names of their columns; the first counts the runs."""
+    parts = dict.fromkeys([RUNS_COUNT, *more, *(part for measure in measures for part in measure.form.parts)])
     return {sql: f"part_{place}" for place, sql in enumerate(parts)}
 
 
@@ -143,7 +142,7 @@ def _with(statement: str, choice: str | None, wide: Sequence[RollupLevel], *, co
     tables = relation_tables(f"{statement} {'' if compares else choice}", for_choice=False, wide=wide)
     if choice is not None:
         tables += relation_tables(choice, for_choice=True, wide=wide) if compares else []
-        tables.append(f"chosen AS (\n{choice}\n)")
+        tables.append(f"(\n{choice}\n) AS {_CHOSEN}")
     return ",\n".join(tables)
 
 
@@ -154,8 +153,11 @@ def _source(question: Question, relation: Relation, prefix: str = "") -> str:
 
 
 def _choice(question: Question, relation: Relation, prefix: str) -> str:
-    """The groups that are told apart: the first of the order over the whole range, then by their names."""
-    part_names = _part_names(question)
+    """The groups that are told apart: the first of the order over the whole range, then by their names. One scalar:
+    the engine would work a table out once more for each column that it says something about.
+    """
+    ordering = {order.by for order in question.order}
+    part_names = _part_names(measure for measure in question.asked if measure.name in ordering)
     keys = [f"{dimension.sql} AS key_{place}" for place, dimension in enumerate(question.keys)]
     parts = [
         f"{sql.replace('FROM followed_handoffs', f'FROM {prefix}followed_handoffs')} AS {name}"
@@ -167,7 +169,12 @@ def _choice(question: Question, relation: Relation, prefix: str) -> str:
     source = f"SELECT *, {', '.join(keys)} FROM {_source(question, relation, prefix)}{_where(question)}"
     grouped = f"SELECT {', '.join([*names, *parts])} FROM ({source}) GROUP BY {', '.join(names)}"
     grouped = f"({grouped}){_after(question, part_names[RUNS_COUNT])}"
-    return f"SELECT {', '.join(names)} FROM {grouped} ORDER BY {', '.join([*orders, *names])} LIMIT {{limit:UInt32}}"
+    first = f"SELECT {', '.join(names)} FROM {grouped} ORDER BY {', '.join([*orders, *names])} LIMIT {{limit:UInt32}}"
+    return f"SELECT groupArray({_tuple(names)}) FROM ({first})"
+
+
+def _tuple(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"({', '.join(names)})"
 
 
 def _after(question: Question, runs: str) -> str:
@@ -195,9 +202,8 @@ def _chosen_keys(question: Question) -> list[str]:
     dimensions = question.keys
     if not dimensions:
         return []
-    names = ", ".join(f"key_{place}" for place in range(len(dimensions)))
-    own = ", ".join(dimension.sql for dimension in dimensions)
-    rest = [f"({own}) NOT IN (SELECT {names} FROM chosen) AS is_other"]
+    own = _tuple([dimension.sql for dimension in dimensions])
+    rest = [f"{own} NOT IN {_CHOSEN} AS is_other"]
     return rest + [
         f"if(is_other, {'0' if _is_number(dimension) else repr('')}, {dimension.sql}) AS key_{place}"
         for place, dimension in enumerate(dimensions)
@@ -234,24 +240,27 @@ def _condition(dimension: Dimension, entry: Filter, place: int) -> str:
             return f"ifNull({dimension.sql} < {array}[1], false)"
 
 
-def _filter_parameters(question: Question) -> dict[str, object]:
+def _filter_parameters(question: Question, steps: TimeSteps) -> dict[str, object]:
     parameters: dict[str, object] = {}
     for place, (dimension, entry) in enumerate(question.filtered):
         parameters[f"filter_{place}"] = list(entry.values)
         if f"filter_tag_{place}" in dimension.sql:
             parameters[f"filter_tag_{place}"] = dimension.name.partition(":")[2]
     if any(dimension.is_local_time for dimension, _ in question.filtered):
-        parameters |= _zone_parameters(question.steps)
+        parameters |= _zone_parameters(question.steps, steps)
     return parameters
 
 
-def _zone_parameters(steps: TimeSteps) -> dict[str, object]:
-    starts, offsets = zone_offsets(steps.zone)
-    return {"zone_starts_ms": list(starts), "zone_offsets_seconds": list(offsets)}
+def _zone_parameters(*ranges: TimeSteps) -> dict[str, object]:
+    """The changes of the zone's clocks that matter to the ranges: looking each run up among all of them takes time."""
+    starts, offsets = zone_offsets(ranges[0].zone)
+    first = max(0, bisect_right(starts, unix_ms(min(each.start for each in ranges))) - 1)
+    last = max(first + 1, bisect_left(starts, unix_ms(max(each.end for each in ranges))))
+    return {"zone_starts_ms": list(starts[first:last]), "zone_offsets_seconds": list(offsets[first:last])}
 
 
 def _parameters(question: Question, scope: RunScope, steps: TimeSteps, *, compares: bool) -> dict[str, object]:
-    parameters = {**scope.parameters(), **_filter_parameters(question)}
+    parameters = {**scope.parameters(), **_filter_parameters(question, steps)}
     keys = question.keys
     if keys:
         parameters["limit"] = question.limit
@@ -262,7 +271,7 @@ def _parameters(question: Question, scope: RunScope, steps: TimeSteps, *, compar
         if f"key_tag_{place}" in dimension.sql:
             parameters[f"key_tag_{place}"] = dimension.name.partition(":")[2]
     if any(dimension.is_local_time for dimension in keys):
-        parameters |= _zone_parameters(steps)
+        parameters |= _zone_parameters(question.steps, steps)
     if steps.starts_ms:
         parameters["step_firsts_ms"], parameters["step_widths_ms"] = steps.segments()
     if compares:

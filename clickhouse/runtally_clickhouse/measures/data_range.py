@@ -1,49 +1,75 @@
-"""When the first and the last run began, in any range: looked for from both ends, as most often a day of each will do.
+"""When the first and the last run began, in any range: within a question's own its answer tells, and outside of that
+it is looked for from the ends of what is stored, as most often a day of each will do.
 
 All that was ever stored would have to be read for it otherwise, beside every question.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from runtally_clickhouse.catalogue import RunScope, estimated_rows, query_text
+from runtally_clickhouse.catalogue import RunScope, stored_bounds
 from runtally_clickhouse.client import Reader
 from runtally_clickhouse.measures.asking import ask_question
-from runtally_clickhouse.measures.composition import Limits, compose_data_range
+from runtally_clickhouse.measures.composition import Limits
 from runtally_clickhouse.measures.question import Question
 from runtally_clickhouse.measures.time_steps import make_steps
 
 FIRST_LOOK: Final = timedelta(days=1)
 WIDER: Final = 4
-# From so many stored rows on it is quicker to look than to read them all.
-ROWS_TO_LOOK: Final = 500_000
-_BUCKET: Final = timedelta(minutes=15)
 _MOST_BYTES: Final = 2 * 1024**3
+_A_MOMENT: Final = timedelta(milliseconds=1)
 _ZONE: Final = ZoneInfo("UTC")
 Range = tuple[datetime, datetime]
 
 
-def ask_data_range(
-    reader: Reader, question: Question, scope: RunScope, rows_to_look: int = ROWS_TO_LOOK
-) -> Range | None:
-    """The first and the last start of the runs that pass the question's filters, whenever; None when there is none.
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """The starts of some runs before a range, the first of all among them, and of some after it with the last one."""
+
+    before: Range | None
+    after: Range | None
+
+
+def ask_outside(reader: Reader, question: Question, scope: RunScope) -> Outside:
+    """Of the runs that pass the question's filters, those that began outside of its range.
 
     Exact for every acknowledged run. Blocks; raises as `Reader.query`.
     """
-    everything = scope.without_range()
-    if estimated_rows(reader, everything) < rows_to_look:
-        row = reader.query(*compose_data_range(question, scope))[0]
-        return (row["first"].replace(tzinfo=UTC), row["last"].replace(tzinfo=UTC)) if row["runs"] else None
-    bounds = _stored_bounds(reader)
+    bounds = stored_bounds(reader)
     if bounds is None:
-        return None
-    first = _look(reader, question, scope, bounds, from_end=False)
-    if first is None:
+        return Outside(None, None)
+    before, after = (bounds[0], min(question.steps.start, bounds[1])), (max(question.steps.end, bounds[0]), bounds[1])
+    return Outside(
+        _look(reader, question, scope, before, from_end=False), _look(reader, question, scope, after, from_end=True)
+    )
+
+
+def join_ends(
+    reader: Reader, question: Question, scope: RunScope, outside: Outside, began: Range | None
+) -> Range | None:
+    """The first and the last start of all, `began` being those in the question's range; None when there is none.
+
+    Asks once more only where no run began in the range. Blocks then, and raises as `Reader.query`.
+    """
+    first = outside.before or began
+    last = outside.after or began
+    if first is None and last is not None:
+        first = _look(reader, question, scope, (question.steps.end, last[1] + _A_MOMENT), from_end=False)
+    if last is None and first is not None:
+        last = _look(reader, question, scope, (first[0], question.steps.start), from_end=True)
+    return None if first is None or last is None else (first[0], last[1])
+
+
+def ask_data_range(reader: Reader, question: Question, scope: RunScope) -> Range | None:
+    """As `join_ends`, for who asks nothing of the question's own range."""
+    bounds = stored_bounds(reader)
+    first = None if bounds is None else _look(reader, question, scope, bounds, from_end=False)
+    if bounds is None or first is None:
         return None
     last = _look(reader, question, scope, (first[0], bounds[1]), from_end=True)
-    return (first[0], max(first[1], last[1] if last else first[1]))
+    return (first[0], last[1]) if last else first
 
 
 def _look(reader: Reader, question: Question, scope: RunScope, bounds: Range, *, from_end: bool) -> Range | None:
@@ -51,7 +77,7 @@ def _look(reader: Reader, question: Question, scope: RunScope, bounds: Range, *,
     start, end = bounds
     width = FIRST_LOOK
     while start < end:
-        window = (max(start, end - width), end) if from_end else (start, min(end, start + width))
+        window = (max(start, _day(end - width)), end) if from_end else (start, min(end, _day(start) + width))
         found = _within(reader, question, scope, window)
         if found is not None:
             return found
@@ -60,36 +86,18 @@ def _look(reader: Reader, question: Question, scope: RunScope, bounds: Range, *,
     return None
 
 
+def _day(instant: datetime) -> datetime:
+    """Where cells of a day begin."""
+    return instant.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
 def _within(reader: Reader, question: Question, scope: RunScope, window: Range) -> Range | None:
     asked = replace(
         question,
-        measures=("first_run_at", "last_run_at"),
+        measures=("runs",),
         steps=make_steps(*window, _ZONE, "none"),
         dimensions=(),
         order=(),
         compare=None,
     )
-    totals = ask_question(reader, asked, scope, Limits(_MOST_BYTES, 10)).totals
-    first, last = totals["first_run_at"], totals["last_run_at"]
-    return (first, last) if isinstance(first, datetime) and isinstance(last, datetime) else None
-
-
-def _stored_bounds(reader: Reader) -> Range | None:
-    """Whole buckets between which all acknowledged runs began."""
-    row = reader.query(query_text("stored_bounds"), {})[0]
-    (first_month, last_month), (first_s, last_s) = row["months"], row["marked"]
-    if not first_month:
-        return None
-    start, end = _month(first_month), _month(last_month)
-    end = (end + timedelta(days=32)).replace(day=1)
-    first, last = (datetime.fromtimestamp(second, UTC) for second in (first_s, last_s))
-    # A month without a mark holds rows that nobody marked, such as those of a restore: it is looked at whole.
-    if start <= first < (start + timedelta(days=32)).replace(day=1):
-        start = first
-    if (end - timedelta(days=1)).replace(day=1) <= last < end:
-        end = last + _BUCKET
-    return start, end
-
-
-def _month(number: int) -> datetime:
-    return datetime(number // 100, number % 100, 1, tzinfo=UTC)
+    return ask_question(reader, asked, scope, Limits(_MOST_BYTES, 10)).began

@@ -7,7 +7,7 @@ from typing import Literal
 
 from runtally_clickhouse.catalogue import RunScope, query_text, unix_ms
 from runtally_clickhouse.client import Reader
-from runtally_clickhouse.measures.asking import LONGEST_OF_BUCKETS
+from runtally_clickhouse.measures.composition import cells_pay
 from runtally_clickhouse.measures.forms import BIN_RATIO
 from runtally_clickhouse.measures.relations import relation_tables
 from runtally_clickhouse.measures.wide_cells import Reading, filter_columns, state_parameters, wide_levels
@@ -27,8 +27,8 @@ class Bucket:
 def ask_histogram(reader: Reader, name: HistogramName, scope: RunScope) -> dict[int, int]:
     """How many of the scope's runs are in each bin that holds any. Blocks; raises as `Reader.query`."""
     statement = query_text(name)
-    # Rollups do not hold users; and the grid of a range of ever so many buckets takes longer than its runs.
-    if scope.filters.user_id or scope.end - scope.start > LONGEST_OF_BUCKETS:
+    # Rollups do not hold users.
+    if scope.filters.user_id or not cells_pay(scope.start, scope.end):
         statement = statement.replace("FROM run_facts", "FROM run_cells")
     reading = Reading((statement,), filter_columns(scope.filters))
     wide = wide_levels(reading, unix_ms(scope.start), unix_ms(scope.end))

@@ -4,7 +4,7 @@ The engine would leave the unused columns out by itself, but it takes longer to 
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 
 from runtally_clickhouse.catalogue import query_text
@@ -29,6 +29,12 @@ _COLUMNS_OF_RUNS = frozenset(
         *("retries", "error_type", "error_severity", "error_category", "recovered", "recovery_ms", "tags"),
         *("is_stalled", "version"),
     }
+)
+# A filter of merged_runs.sql or run_facts.sql: on a line of its own, or to the closing bracket on one.
+_CONDITION = re.compile(
+    r"\n    AND \((?:\n        )?(?:empty\(\{(?P<list>\w+):Array\(String\)\}\)|\{(?P<flag>\w+):UInt8\} = (?P<off>[01]))"
+    r"(?: OR [^\n]*\)(?=\n)|\n        OR .*?\n    \)(?=\n))",
+    re.DOTALL,
 )
 _ALWAYS = frozenset({"workspace_id", "run_id", "started_at"})
 # Where the scalar of bucket_state.sql has the buckets of each level.
@@ -65,6 +71,29 @@ def state_text(prefix: str) -> str:
     """What the state of the buckets is read by, in statements about the range of that prefix."""
     text = query_text("bucket_state")
     return _for_choice(text) if prefix else text
+
+
+def without_unread_tables(sql: str) -> str:
+    """The statement without the layers that nothing in it reads."""
+    for prefix in (CHOICE_PREFIX, ""):
+        for layer in _LAYERS:
+            name = f"{prefix}{layer}"
+            if not re.search(rf"(FROM|JOIN) {name}\b", sql):
+                sql = re.sub(
+                    rf"(?<![\w]){name} AS \(\n.*?\n\)(?:{re.escape(END_OF_FACTS)})?,\n", "", sql, flags=re.DOTALL
+                )
+    return sql
+
+
+def without_idle_conditions(sql: str, parameters: Mapping[str, object]) -> str:
+    """The statement without those of its filters that let everything pass, as their parameters have no values."""
+
+    def told(match: re.Match[str]) -> str:
+        name = match["list"] or match["flag"]
+        is_idle = not parameters[name] if match["list"] else str(parameters[name]) == match["off"]
+        return "" if is_idle else match[0]
+
+    return _CONDITION.sub(told, sql)
 
 
 def _defined(name: str, text: str) -> str:

@@ -7,8 +7,9 @@ width and for runs, and the engine takes longer to understand all that than to r
 import re
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
+from runtally_clickhouse.catalogue import placeholders, stored_bounds
 from runtally_clickhouse.client import Reader, Row
 from runtally_clickhouse.measures.clean_buckets import (
     BucketsToRead,
@@ -16,8 +17,16 @@ from runtally_clickhouse.measures.clean_buckets import (
     buckets_to_read,
     read_clean_buckets,
 )
-from runtally_clickhouse.measures.relations import CHOICE_PREFIX, END_OF_FACTS, STATE, STATE_PLACES, UNION, state_text
-from runtally_clickhouse.rollup_levels import LEVELS
+from runtally_clickhouse.measures.relations import (
+    CHOICE_PREFIX,
+    END_OF_FACTS,
+    STATE,
+    STATE_PLACES,
+    UNION,
+    state_text,
+    without_idle_conditions,
+    without_unread_tables,
+)
 
 # More buckets than that would be long parameters; the statement finds them by itself then.
 MOST_BUCKETS = 1_000
@@ -45,20 +54,32 @@ class StateFirst:
     def query(self, sql: str, parameters: Mapping[str, object]) -> list[Row]:
         told, bound, oldest = sql, dict(parameters), self._monotonic()
         for prefix in (CHOICE_PREFIX, ""):
-            definition = f"(\n{state_text(prefix)}\n) AS {prefix}{STATE}"
+            definition = f"(\n{state_text(prefix)}\n) AS {prefix}{STATE},\n"
             if definition not in told:
                 continue
             clean, read_at = self._clean(parameters, prefix)
             oldest = min(oldest, read_at)
             found = buckets_to_read(clean, parameters, prefix)
             if len(found) > MOST_BUCKETS:
+                found = self._of_stored(found)
+            if len(found) > MOST_BUCKETS:
                 return self._reader.query(sql, parameters)
             bound |= _state_parameters(found, prefix)
-            told = _without_empty(told.replace(definition, _given(prefix)), prefix, found)
-        rows = self._reader.query(told, bound)
-        if told is not sql and self._monotonic() - oldest > self._patience_seconds:
+            told = _naming(_without_empty(told.replace(definition, ""), prefix, found), prefix)
+        if told is sql:
+            return self._reader.query(sql, parameters)
+        told = without_idle_conditions(without_unread_tables(told), bound)
+        read = placeholders(told)
+        rows = self._reader.query(told, {name: value for name, value in bound.items() if name in read})
+        if self._monotonic() - oldest > self._patience_seconds:
             return self._reader.query(sql, parameters)
         return rows
+
+    def _of_stored(self, found: BucketsToRead) -> BucketsToRead:
+        """Without what lies before and after all runs, such as most of a period before the first one."""
+        bounds = stored_bounds(self._reader)
+        first_s, end_s = (int(bound.timestamp()) for bound in bounds) if bounds else (0, 0)
+        return BucketsToRead(found.rolled_up, [start for start in found.raw if first_s <= start < end_s])
 
     def _clean(self, parameters: Mapping[str, object], prefix: str) -> tuple[CleanBuckets, float]:
         """What covers the range, and when it was asked for."""
@@ -73,21 +94,21 @@ class StateFirst:
             return self._read
 
 
-def _state_parameters(found: BucketsToRead, prefix: str) -> dict[str, list[int]]:
-    bound = {f"{prefix}raw_s": found.raw}
-    for level, buckets in found.rolled_up.items():
-        bound[f"{prefix}{level.name}_s"] = [start for start, _ in buckets]
-        bound[f"{prefix}{level.name}_generations"] = [generation for _, generation in buckets]
-    return bound
+def _state_parameters(found: BucketsToRead, prefix: str) -> dict[str, object]:
+    """The buckets of each level, and how many they are."""
+    read: dict[str, Sequence[object]] = {level.name: buckets for level, buckets in found.rolled_up.items()}
+    read["raw"] = found.raw
+    bound: dict[str, object] = {f"{prefix}{name}_read": buckets for name, buckets in read.items()}
+    return bound | {f"{prefix}{name}_count": len(buckets) for name, buckets in read.items()}
 
 
-def _given(prefix: str) -> str:
-    """The tuple of bucket_state.sql out of parameters."""
-    found = {STATE_PLACES["raw"]: f"arrayMap(one -> toDateTime(one, 'UTC'), {{{prefix}raw_s:Array(UInt32)}})"}
-    for level in LEVELS:
-        starts = f"arrayMap(one -> toDateTime(one, 'UTC'), {{{prefix}{level.name}_s:Array(UInt32)}})"
-        found[STATE_PLACES[level.name]] = f"arrayZip({starts}, {{{prefix}{level.name}_generations:Array(UInt64)}})"
-    return f"({', '.join(found[place] for place in sorted(found))}) AS {prefix}{STATE}"
+def _naming(sql: str, prefix: str) -> str:
+    """The statement with the buckets as parameters, wherever it would look into the state."""
+    for name, place in STATE_PLACES.items():
+        one = "DateTime('UTC')" if name == "raw" else "Tuple(DateTime('UTC'), UInt64)"
+        sql = sql.replace(f"(SELECT arrayJoin({prefix}{STATE}.{place}))", f"{{{prefix}{name}_read:Array({one})}}")
+        sql = sql.replace(f"length({prefix}{STATE}.{place})", f"{{{prefix}{name}_count:UInt32}}")
+    return sql
 
 
 def _without_empty(sql: str, prefix: str, found: BucketsToRead) -> str:

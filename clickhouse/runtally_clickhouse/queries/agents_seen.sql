@@ -2,9 +2,9 @@
 SELECT
     workspace_id,
     agent_id,
-    argMaxIf(agent_name, (updated_at, version), agent_name != '') AS agent_name,
-    min(started_at) AS first,
-    max(started_at) AS last
-FROM merged_runs
+    argMax(agent_name, (agent_named_at, agent_named_version)) AS agent_name,
+    fromUnixTimestamp64Milli(min(first_at_ms), 'UTC') AS first,
+    fromUnixTimestamp64Milli(max(last_at_ms), 'UTC') AS last
+FROM run_facts
 GROUP BY workspace_id, agent_id
 ORDER BY workspace_id, agent_id

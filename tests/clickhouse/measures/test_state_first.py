@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from clickhouse.rolling_up import Until, mark, refresh
 from clickhouse.runs import insert, scope, snapshot
-from runtally_clickhouse.catalogue import RunScope, placeholders, unix_ms
+from runtally_clickhouse.catalogue import RunFilters, RunScope, placeholders, unix_ms
 from runtally_clickhouse.client import Row, Store
 from runtally_clickhouse.measures import state_first
 from runtally_clickhouse.measures.asking import ask_question
@@ -27,6 +27,13 @@ LIMITS = Limits(2**31, 10_000)
 FIRST = datetime(2026, 10, 22, tzinfo=UTC)
 ZONES = ("UTC", "Europe/Berlin", "Asia/Kathmandu")
 GRANULARITIES: tuple[Granularity, ...] = ("none", "day", "hour", "quarter_hour")
+FILTERS = (
+    *(RunFilters(),) * 3,
+    RunFilters(workspace_id=("acme",), agent_id=("a", "b")),
+    RunFilters(status=("running", "succeeded"), root_only=True),
+    RunFilters(model=("m",), environment=("production", "")),
+    RunFilters(agent_id=("nobody",)),
+)
 QUESTIONS: list[tuple[tuple[str, ...], tuple[str, ...]]] = [
     (("runs", "cost_usd"), ()),
     (("runs", "p95_duration_ms"), ("agent_id",)),
@@ -80,9 +87,10 @@ def questions(draw: random.Random) -> Iterator[tuple[Question, RunScope]]:
         end = start + timedelta(hours=draw.choice((5, 24, 49, 113)))
         steps = make_steps(start, end, zone, draw.choice(GRANULARITIES))
         cut = FIRST + timedelta(minutes=draw.randrange(7000))
+        seen = draw.choice((scope(), scope("acme"), scope("elsewhere")))
         yield (
             Question(measures, steps, by, compare=draw.choice((None, "previous_period"))),
-            replace(scope(), stalled_before=cut),
+            replace(seen, stalled_before=cut, filters=draw.choice(FILTERS)),
         )
 
 
@@ -135,6 +143,22 @@ def test_a_statement_names_no_cells_that_it_does_not_read(store: Store) -> None:
     assert "numbers(" not in reader.statements[1]
 
 
+@pytest.mark.parametrize(
+    ("asked", "bound_to"),
+    [
+        (scope(), set()),
+        (scope("acme"), {"sees_all_workspaces", "visible_workspaces"}),
+        (replace(scope(), filters=RunFilters(agent_id=("a",), root_only=True)), {"agent_ids", "root_only"}),
+    ],
+)
+def test_only_filters_that_let_everything_pass_are_left_out(store: Store, asked: RunScope, bound_to: set[str]) -> None:
+    question, _ = whole_days(store)
+    reader = Asked(store)
+    ask_question(StateFirst(reader, 60.0), replace(question, dimensions=()), asked, LIMITS)
+    filters = set(asked.parameters()) - {"from_ms", "to_ms", "stalled_before_ms"}
+    assert placeholders(reader.statements[-1]) & filters == bound_to
+
+
 def test_the_state_is_read_once_for_a_request(store: Store) -> None:
     question, asked = whole_days(store)
     reader = Asked(store)
@@ -164,6 +188,22 @@ def test_an_answer_that_took_too_long_is_asked_for_in_one_statement(store: Store
     assert answer.totals == truth.totals
     assert answer.source == "raw"
     assert "numbers(" in reader.statements[-1]
+
+
+def test_a_range_that_is_mostly_before_the_first_run_names_what_there_is(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    question, asked = whole_days(store)
+    steps = make_steps(FIRST - timedelta(days=300), FIRST + timedelta(days=5), ZoneInfo("UTC"), "none")
+    question = replace(question, steps=steps)
+    reader = Asked(store)
+    answer = ask_question(StateFirst(reader, 60.0), question, asked, LIMITS)
+    assert "numbers(" not in reader.statements[-1]
+    assert answer.buckets["raw"] < 100
+    truth = ask_question(store, question, asked, LIMITS)
+    assert (answer.rows, answer.totals) == (truth.rows, truth.totals)
+    nothing = replace(question, steps=make_steps(FIRST - timedelta(days=300), FIRST, ZoneInfo("UTC"), "none"))
+    assert ask_question(StateFirst(reader, 60.0), nothing, asked, LIMITS).runs == 0
 
 
 def test_more_buckets_than_fit_are_not_named(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
