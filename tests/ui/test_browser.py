@@ -199,6 +199,27 @@ def test_a_click_on_a_bar_leads_to_the_runs_behind_it(visit: Callable[..., Page]
     expect(page.locator(".st-key-count")).to_contain_text("newest first")
 
 
+def test_bars_by_agent_lead_to_the_agents_runs(visit: Callable[..., Page], dashboard: tuple[StubApi, str]) -> None:
+    stub, _ = dashboard
+    page = visit("/")
+    bar = page.locator(
+        ".st-key-card-outcomes svg.marks .mark-rect path[aria-label*='▲ Failed'][aria-label*='Code review']"
+    )
+    bar.first.click(force=True)  # the group of marks that Vega draws around the bars lies over them
+    days = {"from": [str(stub.today - timedelta(days=29))], "to": [str(stub.today)], "agent_id": ["code-review"]}
+    counts = stub.analytics(days)["totals"]["status_counts"]
+    runs = f"{counts['failed'] + counts['timed_out']:,} runs"
+    page.get_by_role("link", name=f"Open the {runs} behind it").click()
+    expect(page).to_have_url(re.compile(r"/runs\?.*agent_id=code-review&status=failed&status=timed_out"))
+    expect(page.locator(".st-key-count")).to_contain_text(runs)
+    page = visit("/")
+    page.locator(".st-key-card-runs svg.marks path[aria-label*='Code review']").nth(4).click(force=True)
+    expect(page.locator(".st-key-drill-runs")).to_contain_text("Code review")
+    expect(page.locator(".st-key-drill-runs a")).to_have_attribute(
+        "href", re.compile("workspace_id=.*agent_id=code-review")
+    )
+
+
 def test_a_drag_over_a_chart_is_the_new_range(visit: Callable[..., Page], dashboard: tuple[StubApi, str]) -> None:
     stub, _ = dashboard
     page = visit("/efficiency")

@@ -92,6 +92,7 @@ def response_time_frame(agents: Sequence[Agent], palette: Palette) -> pd.DataFra
         {
             "rank": rank,
             "agent": palette.name(agent.workspace_id, agent.agent_id),
+            "agent_id": agent.agent_id,
             "seconds": (agent.avg_duration_ms or 0) / 1000,
             "reach": slowest * 1.18 or 1,
             "label": formats.duration(agent.avg_duration_ms),
@@ -101,7 +102,7 @@ def response_time_frame(agents: Sequence[Agent], palette: Palette) -> pd.DataFra
         }
         for rank, agent in enumerate(timed[:SHOWN_AGENTS])
     ]
-    columns = ["rank", "agent", "seconds", "reach", "label", "Workspace", "Average", "Timed runs"]
+    columns = ["rank", "agent", "agent_id", "seconds", "reach", "label", "Workspace", "Average", "Timed runs"]
     return pd.DataFrame(marks, columns=columns)
 
 
@@ -135,6 +136,7 @@ def outcomes_frame(agents: Sequence[Agent], palette: Palette) -> pd.DataFrame:
                 {
                     "rank": rank,
                     "agent": palette.name(agent.workspace_id, agent.agent_id),
+                    "agent_id": agent.agent_id,
                     "outcome": outcome,
                     "order": order,
                     "runs": runs,
@@ -147,7 +149,7 @@ def outcomes_frame(agents: Sequence[Agent], palette: Palette) -> pd.DataFrame:
                     "Timed out": formats.full_count(counts.timed_out),
                 }
             )
-    columns = ["rank", "agent", "outcome", "order", "runs", "ended", "reach", "label"]
+    columns = ["rank", "agent", "agent_id", "outcome", "order", "runs", "ended", "reach", "label"]
     return pd.DataFrame(marks, columns=[*columns, "Workspace", "Runs", "Failed", "Timed out"])
 
 
@@ -160,6 +162,7 @@ def failure_share_frame(agents: Sequence[Agent], palette: Palette) -> pd.DataFra
         {
             "rank": rank,
             "agent": palette.name(agent.workspace_id, agent.agent_id),
+            "agent_id": agent.agent_id,
             "share": agent.status_counts.errors / agent.status_counts.ended,
             "low": low,
             "high": high,
@@ -171,7 +174,7 @@ def failure_share_frame(agents: Sequence[Agent], palette: Palette) -> pd.DataFra
         }
         for rank, (agent, (low, high)) in enumerate(zip(shown, bounds, strict=True))
     ]
-    columns = ["rank", "agent", "share", "low", "high", "reach", "label", "Workspace"]
+    columns = ["rank", "agent", "agent_id", "share", "low", "high", "reach", "label", "Workspace"]
     return pd.DataFrame(marks, columns=[*columns, "Failure share", "95 % interval"])
 
 

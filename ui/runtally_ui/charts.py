@@ -63,6 +63,7 @@ def response_time(frame: pd.DataFrame) -> alt.LayerChart:
         color=alt.value("primary"),
         tooltip=_tooltip("agent", "Workspace", "Average", "Timed runs"),
     )
+    bars = _selectable(bars)
     return styled(_layers(bars, _end_labels(base, "seconds"), headroom(base)), HALF_HEIGHT)
 
 
@@ -84,6 +85,7 @@ def outcomes(frame: pd.DataFrame) -> alt.LayerChart:
         order=alt.Order("order:Q"),
         tooltip=_tooltip("agent", "Workspace", "outcome", "Runs", "Failed", "Timed out"),
     )
+    bars = _selectable(bars, "outcome")
     totals = base.transform_filter("datum.order === 0")
     return styled(_layers(bars, _end_labels(totals, "ended"), headroom(base)), HALF_HEIGHT)
 
@@ -95,10 +97,19 @@ def failure_share(frame: pd.DataFrame) -> alt.LayerChart:
     bars = base.mark_bar(size=_BAR, opacity=0.75, cornerRadiusEnd=2).encode(
         x=measure_axis("share", SHARE_AXIS), color=alt.value("red"), tooltip=tooltip
     )
+    bars = _selectable(bars)
     interval = base.mark_rule(strokeWidth=1.5).encode(
         x=alt.X("low:Q"), x2="high:Q", color=alt.value("gray"), tooltip=tooltip
     )
     return styled(_layers(bars, interval, _end_labels(base, "high"), headroom(base)), HALF_HEIGHT)
+
+
+def _selectable(bars: alt.Chart, *more: str) -> alt.Chart:
+    """A click on a bar is the selection `agent`."""
+    # Altair would name the view after its data; every filter would then rebuild the chart.
+    named: alt.Chart = bars.properties(name="bars")
+    selectable: alt.Chart = named.add_params(alt.selection_point(name="agent", fields=["Workspace", "agent_id", *more]))
+    return selectable
 
 
 def _tooltip(*fields: str) -> list[alt.Tooltip]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import streamlit as st
 
@@ -107,8 +108,20 @@ def draw_selectable(
     if mark is None or period is None:
         return
     clicked = next(step for step in times if step.start.isoformat() == mark["key"])
+    agent = clicked_agent(page, mark)
+    title = clicked.text if "series" not in mark else f"{clicked.text} · {page.palette.name(*agent)}"
+    if "series" in mark and not any(agent):
+        title = f"{clicked.text} · all agents"
+    narrowed = dict(zip(("workspace_id", "agent_id"), agent, strict=True)) if any(agent) else None
     with slot:
-        drilling.runs_behind(page, key, clicked.text, period, of_runs=of_runs)
+        drilling.runs_behind(page, key, title, period, narrowed=narrowed, of_runs=of_runs)
+
+
+def clicked_agent(page: Page, mark: Mapping[str, Any]) -> tuple[str, ...]:
+    """Whose part of a stacked bar was clicked; nobody's where several agents share it."""
+    palette = page.palette
+    found = [key for key in palette.slots if "series" in mark and palette.series(*key) == mark["series"]]
+    return found[0] if len(found) == 1 else ("", "")
 
 
 def _switches(key: str) -> None:

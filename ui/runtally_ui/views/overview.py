@@ -10,11 +10,20 @@ from runtally_ui.agent_series import agent_runs_frame, runs_by_agent
 from runtally_ui.agent_table import agent_table
 from runtally_ui.answers import Analytics, QueryAnswer
 from runtally_ui.api_client import ApiError
-from runtally_ui.cards import card, failure, not_available, query_card
+from runtally_ui.cards import card, downloads, failure, not_available, query_card
 from runtally_ui.chart_data import begun_within
 from runtally_ui.colours import OTHER, series_domain
 from runtally_ui.drawing import draw_chart, drawing
 from runtally_ui.filters import shared_link
+from runtally_ui.overview_rows import (
+    agent_behind,
+    cost_rows,
+    duration_rows,
+    failed_runs,
+    outcome_rows,
+    outcome_runs,
+    timed_runs,
+)
 from runtally_ui.page import Asked, Page
 from runtally_ui.questions import Answers, Query, Question, agent_analytics
 from runtally_ui.sentences import notes, subtitle, trend_caption
@@ -153,6 +162,7 @@ def _cumulative_card(page: Page, answers: Answers) -> None:
             key="chart-cost",
             shows="Cumulative cost by day, against the period before",
         )
+        downloads("cost", cost_rows(answer.runs_per_day))
 
 
 def _agent_cards(page: Page, answers: Answers) -> None:
@@ -161,18 +171,17 @@ def _agent_cards(page: Page, answers: Answers) -> None:
         with card("agents", "Agents"):
             failure(answer, "agents")
         return
-    colours = page.palette
-    _response_card(answer, colours)
+    _response_card(page, answer)
     left, right = st.columns(2, gap="small")
     with left:
-        _outcomes_card(answer, colours)
+        _outcomes_card(page, answer)
     with right:
-        _failure_card(answer, colours)
+        _failure_card(page, answer)
     _table_card(page, answer)
 
 
-def _response_card(answer: Analytics, colours: chart_data.Palette) -> None:
-    frame = chart_data.response_time_frame(answer.agents, colours)
+def _response_card(page: Page, answer: Analytics) -> None:
+    frame = chart_data.response_time_frame(answer.agents, page.palette)
     timed = sum(agent.avg_duration_ms is not None and not agent.other for agent in answer.agents)
     caption = f"Mean duration of timed runs · {_of_agents('slowest', len(frame), timed)}"
     with card("response", "Average response time by agent", caption):
@@ -183,10 +192,13 @@ def _response_card(answer: Analytics, colours: chart_data.Palette) -> None:
             drawing(charts.response_time, frame),
             key="chart-response",
             shows="Average response time by agent, slowest first",
+            selections=["agent"],
         )
+        agent_behind(page, "response", answer.agents, timed_runs)
+        downloads("response", duration_rows(answer.agents))
 
 
-def _outcomes_card(answer: Analytics, colours: chart_data.Palette) -> None:
+def _outcomes_card(page: Page, answer: Analytics) -> None:
     ended = chart_data.most_failing(answer.agents)
     shown = min(len(ended), chart_data.SHOWN_AGENTS)
     caption = f"{_OUTCOME_KEY} · {_of_agents('most failing', shown, len(ended))}"
@@ -195,14 +207,17 @@ def _outcomes_card(answer: Analytics, colours: chart_data.Palette) -> None:
             not_available("No run in these days has ended yet.", "Queued and running runs have no outcome.")
             return
         draw_chart(
-            drawing(charts.outcomes, chart_data.outcomes_frame(answer.agents, colours)),
+            drawing(charts.outcomes, chart_data.outcomes_frame(answer.agents, page.palette)),
             key="chart-outcomes",
             shows="Succeeded, failed and cancelled runs by agent",
+            selections=["agent"],
         )
+        agent_behind(page, "outcomes", answer.agents, outcome_runs)
+        downloads("outcomes", outcome_rows(answer.agents))
 
 
-def _failure_card(answer: Analytics, colours: chart_data.Palette) -> None:
-    frame = chart_data.failure_share_frame(answer.agents, colours)
+def _failure_card(page: Page, answer: Analytics) -> None:
+    frame = chart_data.failure_share_frame(answer.agents, page.palette)
     caption = "Failed share of the runs that ended · line: 95 % interval"
     with card("failure", "Failure share by agent", caption):
         if answer.meta.hides_failures:
@@ -217,7 +232,10 @@ def _failure_card(answer: Analytics, colours: chart_data.Palette) -> None:
             drawing(charts.failure_share, frame),
             key="chart-failure",
             shows="Failed share of runs by agent, highest first",
+            selections=["agent"],
         )
+        agent_behind(page, "failure", answer.agents, failed_runs)
+        downloads("failure", outcome_rows(answer.agents))
 
 
 def _table_card(page: Page, answer: Analytics) -> None:
@@ -236,6 +254,11 @@ def _downloads(page: Page, answer: Analytics) -> None:
         st.download_button(
             "Daily runs CSV", lambda: exports.daily_csv(answer.runs_per_day), f"{name}-daily.csv", "text/csv",
             key="csv-daily", icon=":material/download:", on_click="ignore",
+        )  # fmt: skip
+        rows = QueryAnswer(data=[agent.model_dump(mode="json") for agent in answer.agents])
+        st.download_button(
+            "Agents JSON", lambda: exports.query_json(rows), f"{name}-agents.json", "application/json",
+            key="json-agents", icon=":material/download:", on_click="ignore",
         )  # fmt: skip
         with st.popover("Link to these days", icon=":material/link:", type="tertiary"):
             st.caption("Opens these very dates and filters, whenever it is opened.")
