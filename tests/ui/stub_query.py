@@ -42,6 +42,7 @@ _MEASURES = {
     "last_run_at": ("When the last of the runs started.", "instant", "instant"),
     "active_agents": ("Distinct agents.", "agent", "count"),
     "active_users": ("Distinct users.", "user", "count"),
+    "ratings": ("Ratings that users gave the runs.", "rating", "count"),
 }
 DIMENSIONS = (
     "workspace_id", "agent_id", "agent_name", "agent_version", "model", "status", "environment", "user_id",

@@ -193,3 +193,14 @@ def test_long_and_hostile_names(open_page: OpenPage) -> None:
     assert not app.exception
     assert len(chart_specs(app)) == CHARTS
     assert max(len(name) for name in table(app, "Time to recovery")["Error"]) <= 100
+
+
+def test_every_card_of_a_measure_says_what_it_is(open_page: OpenPage) -> None:
+    api = StubApi(fleet(TODAY), TODAY)
+    without = {"Error types in detail", "Newest failed runs"}  # whose columns say it
+    for path, address in (("errors", {}), ("", {}), ("agents", {"profile": "code-review"})):
+        app = open_at(open_page, api, path, **address)
+        titles = {block.value.removeprefix("##### "): block.help for block in app.markdown if "#####" in block.value}
+        assert len(titles) > 8
+        silent = {title for title, told in titles.items() if not told} - without
+        assert silent <= {"Agents", "How it compares"}, silent

@@ -105,7 +105,8 @@ def errors_card(page: Page, agent: Agent) -> None:
     """What went wrong; recovered runs count here, too."""
     answer = agent if isinstance(agent, ApiError) else agent.rows("errors", "types")
     figures = agent if isinstance(agent, ApiError) else agent.part("errors")
-    with query_card("agent-errors-types", "Errors by type", answer, lambda _: _errors_caption(figures)) as found:
+    with query_card("agent-errors-types", "Errors by type", answer, lambda _: _errors_caption(figures),
+                    help_text=page.measures.help("runs_with_errors")) as found:  # fmt: skip
         if found is None:
             return
         series = Series("runs", "count", "Runs with it")
@@ -135,7 +136,8 @@ def users_card(page: Page, agent: Agent) -> None:
     """Who uses it."""
     answer = agent if isinstance(agent, ApiError) else agent.rows("users", "users")
     figures = agent if isinstance(agent, ApiError) else agent.part("users")
-    with query_card("agent-users", "Users", answer, lambda _: _users_caption(figures)) as found:
+    with query_card("agent-users", "Users", answer, lambda _: _users_caption(figures),
+                    help_text=page.measures.help("active_users")) as found:  # fmt: skip
         if found is None:
             return
         known = found.model_copy(update={"data": [row for row in found.data if row.get("user_id")]})

@@ -41,6 +41,7 @@ class Groups:
     with_errors: str = "runs_with_errors"
     titles: Sequence[str] = ("Failed or timed out", "With an error", "Failure rate", "Runs")
     rows: int = 10
+    explained: str = "runs_with_errors"
 
 
 def groups_card(page: Page, answer: QueryAnswer | ApiError, how: Groups) -> None:
@@ -50,7 +51,8 @@ def groups_card(page: Page, answer: QueryAnswer | ApiError, how: Groups) -> None
         hidden = subtitle(page.asked.filters)
         return " · ".join(part for part in (KEY_TO_BARS, how.caption, hidden) if part)
 
-    with query_card(how.key, how.title, answer, caption) as found:
+    told = page.measures.help(how.explained)
+    with query_card(how.key, how.title, answer, caption, help_text=told) as found:
         if found is None:
             return
         frame = error_bars_frame(found, how.name, how.identity, how.with_errors)
@@ -89,7 +91,7 @@ def hours_card(page: Page, answer: QueryAnswer | ApiError) -> None:
         parts.append(subtitle(page.asked.filters))
         return " · ".join(part for part in parts if part)
 
-    with query_card("hours", "When runs fail", answer, caption) as found:
+    with query_card("hours", "When runs fail", answer, caption, help_text=page.measures.help(measure)) as found:
         if found is None:
             return
         st.segmented_control("Shown", list(_BY_HOUR), default=next(iter(_BY_HOUR)), required=True, key="shown-hours",

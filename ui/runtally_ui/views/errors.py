@@ -223,7 +223,7 @@ def _models(page: Page, answer: QueryAnswer | ApiError) -> None:
 
     groups_card(page, answer, Groups(
         "models", "Failures by model", "share: failure rate", lambda row: row.text("model") or NO_VALUE,
-        lambda row: row.text("model"), behind, rows=8,
+        lambda row: row.text("model"), behind, rows=8, explained="failure_rate",
     ))  # fmt: skip
 
 
@@ -242,6 +242,7 @@ def _agents(page: Page, answer: QueryAnswer | ApiError) -> None:
     groups_card(page, answer, Groups(
         "agents", "Failures by agent", "share: failure rate", name,
         lambda row: SEPARATOR.join((row.text("workspace_id"), row.text("agent_id"))), behind, rows=8,
+        explained="failure_rate",
     ))  # fmt: skip
 
 

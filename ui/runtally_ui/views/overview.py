@@ -151,7 +151,12 @@ def _cumulative_card(page: Page, answers: Answers) -> None:
         caption += f" · dashed: {formats.day_span(before.first, before.last)}, "
         caption += formats.escaped(formats.money(earlier))
     hidden = subtitle(page.asked.filters, "the cost")
-    with card("cost", "Cumulative cost", f"{caption} · {hidden}" if hidden else caption):
+    with card(
+        "cost",
+        "Cumulative cost",
+        f"{caption} · {hidden}" if hidden else caption,
+        help_text=page.measures.help("cost_usd"),
+    ):
         if answer.totals.cost_usd is None:
             not_available("No run in this period has a known cost.", "Publish runs with cost_usd.")
             return
@@ -184,7 +189,7 @@ def _response_card(page: Page, answer: Analytics) -> None:
     frame = chart_data.response_time_frame(answer.agents, page.palette)
     timed = sum(agent.avg_duration_ms is not None and not agent.other for agent in answer.agents)
     caption = f"Mean duration of timed runs · {_of_agents('slowest', len(frame), timed)}"
-    with card("response", "Average response time by agent", caption):
+    with card("response", "Average response time by agent", caption, help_text=page.measures.help("avg_duration_ms")):
         if frame.empty:
             not_available("No run in these days has a known duration.", "Publish runs with duration_ms.")
             return
@@ -202,7 +207,7 @@ def _outcomes_card(page: Page, answer: Analytics) -> None:
     ended = chart_data.most_failing(answer.agents)
     shown = min(len(ended), chart_data.SHOWN_AGENTS)
     caption = f"{_OUTCOME_KEY} · {_of_agents('most failing', shown, len(ended))}"
-    with card("outcomes", "Success against failure by agent", caption):
+    with card("outcomes", "Success against failure by agent", caption, help_text=page.measures.help("success_rate")):
         if not ended:
             not_available("No run in these days has ended yet.", "Queued and running runs have no outcome.")
             return
@@ -219,7 +224,7 @@ def _outcomes_card(page: Page, answer: Analytics) -> None:
 def _failure_card(page: Page, answer: Analytics) -> None:
     frame = chart_data.failure_share_frame(answer.agents, page.palette)
     caption = "Failed share of the runs that ended · line: 95 % interval"
-    with card("failure", "Failure share by agent", caption):
+    with card("failure", "Failure share by agent", caption, help_text=page.measures.help("failure_rate")):
         if answer.meta.hides_failures:
             not_available(
                 "The filters leave failed or timed-out runs out.", "Clear the status filter to see the share."
