@@ -5,6 +5,7 @@ once. A turn ends when Streamlit has run the page to its end, nothing on it is s
 filter, when also the number of executions is another. Hypothesis: another page is there within 1.5 s and another filter
 within 1 s, at p95. Each turn's filter is a new one, so no answer is in anybody's memory; a page that was open before
 may be. Ends with 0 only when both hold. A cold tab, in a browser that knows nothing, is told and has no target.
+`dashboard_cpu_ms` is what Streamlit's process takes a turn, which other work on the machine changes little.
 
     python tests/benchmarks/bench_ui.py [--runs 30000000] [--turns 20]
 """
@@ -12,6 +13,7 @@ may be. Ends with 0 only when both hold. A cold tab, in a browser that knows not
 import argparse
 import itertools
 import json
+import os
 import re
 import statistics
 import sys
@@ -92,20 +94,53 @@ def _answers(client: httpx.Client) -> bool:
 
 
 def _measured(chromium: Browser, url: str, turns: int, runs: int) -> list[dict[str, Any]]:
+    clock = CpuClock(url)
     cold = [_cold_tab(chromium, url) for _ in range(COLD_TABS)]
+    cpu = {"cold_tab": clock.lap_ms(COLD_TABS)}
     page = _tab(chromium)
     _open(page, url)
     for entry in ENTRIES:
         _switch(page, entry.title, entry.path)
     order = itertools.islice(itertools.cycle(ENTRIES), turns)
+    clock.lap_ms(1)
     switches = {f"{entry.title} {turn}": _timed(_switcher(page, entry)) for turn, entry in enumerate(order)}
+    cpu["page_switch"] = clock.lap_ms(turns)
     _switch(page, ENTRIES[0].title, ENTRIES[0].path)
+    clock.lap_ms(1)
     filters = [_timed(_filterer(page, f"workspace-{turn:02d}")) for turn in range(turns)]
-    return [
+    cpu["filter_change"] = clock.lap_ms(turns)
+    lines = [
         _line("cold_tab", runs, cold),
         _line("page_switch", runs, list(switches.values()), SWITCH_MS) | {"slowest": _slowest(switches)},
         _line("filter_change", runs, filters, FILTER_MS) | {"largest_workspace": LARGEST},
     ]
+    return [line | {"dashboard_cpu_ms": cpu[line["what"]]} for line in lines]
+
+
+class CpuClock:
+    """What the process that serves a local address has computed for, as Linux tells it."""
+
+    def __init__(self, url: str) -> None:
+        told = f"--server.port={httpx.URL(url).port}\0".encode()
+        commands = {entry: entry / "cmdline" for entry in Path("/proc").glob("[0-9]*")}
+        self._stat = next(entry / "stat" for entry, command in commands.items() if told in _content(command))
+        self._at_ms = self._now_ms()
+
+    def lap_ms(self, turns: int) -> int:
+        """Milliseconds a turn since the last lap."""
+        before, self._at_ms = self._at_ms, self._now_ms()
+        return round((self._at_ms - before) / turns)
+
+    def _now_ms(self) -> float:
+        user, system = self._stat.read_text().rpartition(")")[2].split()[11:13]
+        return (int(user) + int(system)) * 1000 / os.sysconf("SC_CLK_TCK")
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:  # a process that has ended meanwhile
+        return b""
 
 
 def _line(what: str, runs: int, taken: list[float], target: float | None = None) -> dict[str, Any]:
