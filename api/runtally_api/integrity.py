@@ -52,7 +52,7 @@ class LedgerCoverage(Answer):
 class RollupCheck(Answer):
     """Rollups that passed for up to date, compared with their runs in the last 24 hours, a few after the other."""
 
-    compared: Annotated[int, Field(description="Comparisons of a bucket of 15 minutes; told once an hour.")]
+    compared: Annotated[int, Field(description="Comparisons of a quarter hour, an hour or a day; told once an hour.")]
     drifted: Annotated[list[Instant], Field(description=f"The newest {EXAMPLES} that differed, by their starts.")]
 
 

@@ -118,12 +118,14 @@ class ConsumerMetrics:
         )
         self.rollup_compared = Counter(
             "runtally_consumer_rollup_compared_buckets",
-            "Clean buckets whose rollup was compared with their runs.",
+            "Clean buckets of each width whose rollup was compared with their runs.",
+            ["width"],
             registry=self.registry,
         )
         self.rollup_drifted = Counter(
             "runtally_consumer_rollup_drifted_buckets",
-            "Clean buckets whose rollup was not what their runs said; they were rolled up anew.",
+            "Clean buckets of each width whose rollup was not what their runs said; they were rolled up anew.",
+            ["width"],
             registry=self.registry,
         )
         self.rollup_dirty_buckets = Gauge(

@@ -1,5 +1,6 @@
--- Of the buckets named, each with a generation, those whose rolled-up cells are not what the merged runs say, cell by
--- cell in every column. Wrapped sums of 64-bit hashes stand for two bags of cells, their number beside them.
+-- Of the buckets named, of one width, each with a generation, those whose cells are not what they would be if they were
+-- made now (`as_runs_say`), cell by cell in every column. Wrapped sums of 64-bit hashes stand for two bags of cells,
+-- their number beside them.
 SELECT bucket_s
 FROM (
     SELECT toUnixTimestamp(bucket) AS bucket_s, 1 AS is_rolled_up, sipHash64(tuple(*)) AS cell

@@ -5,6 +5,7 @@ lost, a mistake of ours), it is told, and the bucket marked: so it is read from 
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import structlog
@@ -15,12 +16,15 @@ from runtally_clickhouse.rollup_drift import (
     RollupsChecked,
     clean_buckets,
     differing_buckets,
+    stretches,
     tell_checked,
 )
-from runtally_clickhouse.rollups import BUCKET_SECONDS, ReaderWriter, mark_buckets
+from runtally_clickhouse.rollup_levels import LEVELS, RollupLevel
+from runtally_clickhouse.rollups import ReaderWriter, mark_buckets
 
 from runtally_consumer.metrics import ConsumerMetrics
 from runtally_consumer.rollups.planning import SliceSize, same_month
+from runtally_consumer.rollups.refreshing import AT_FIRST
 
 COMPARE_EVERY_SECONDS: Final = 60.0
 SHARE: Final = 0.01
@@ -45,17 +49,38 @@ class Suspects:
         for one in differing:
             self._since.setdefault(one, now)
 
-    def due(self, now: float) -> list[CleanBucket]:
-        """Those of one month to be looked at again; they are suspects no longer."""
+    def due(self, now: float, most: Callable[[RollupLevel], int]) -> list[CleanBucket]:
+        """Those to be looked at again, of one width and month, within a stretch of `most` buckets: what lies between
+        them is read, too. They are suspects no longer.
+        """
         waited = [one for one, since in self._since.items() if now - since >= self._confirm_seconds]
-        chosen = [one for one in waited if same_month(one.start_s, waited[0].start_s)]
+        if not waited:
+            return []
+        first = waited[0]
+        reach_s = most(first.level) * first.level.seconds
+        chosen = [
+            one
+            for one in waited
+            if one.level is first.level
+            and same_month(one.start_s, first.start_s)
+            and 0 <= first.start_s - one.start_s < reach_s
+        ]
         for one in chosen:
             del self._since[one]
         return chosen
 
 
+@dataclass(slots=True)
+class Descent:
+    """How far down the clean buckets of one width have been compared, and how many are compared at once."""
+
+    level: RollupLevel
+    size: SliceSize
+    below_s: int | None = None
+
+
 class DriftWatch:
-    """Goes down through all clean buckets, and begins anew. Not thread-safe: one `step` at a time."""
+    """Goes down through the clean buckets of each width, by turns, and begins anew. Not thread-safe."""
 
     def __init__(
         self,
@@ -70,10 +95,14 @@ class DriftWatch:
         self._metrics = metrics
         self._monotonic = monotonic
         self._suspects = suspects
-        self._size = SliceSize(TARGET_SECONDS)
-        self._below_s: int | None = None
+        self._descents = {level: Descent(level, SliceSize(TARGET_SECONDS, AT_FIRST[level])) for level in LEVELS}
+        self._at = self._descents[LEVELS[0]]  # what the step is about
+        self._turn = 0
         self._compared = 0
         self._next_tell = monotonic()
+        for level in LEVELS:  # so that they are there at 0: no rise is seen of what begins at 1
+            metrics.rollup_drifted.labels(level.name)
+            metrics.rollup_compared.labels(level.name)
 
     def took_over(self) -> None:
         """Suspects stay suspects: they are compared again before anything is said."""
@@ -81,42 +110,64 @@ class DriftWatch:
     def step(self) -> float:
         """Compare some buckets, and tell what is due. Returns the seconds to rest before the next call.
 
-        Blocks for about a second. Raises nothing that the store says: the next step goes on with other buckets.
+        Blocks for about a second, or for as long as one bucket takes. Raises nothing that the store says: the next
+        step goes on with other buckets.
         """
         began = self._monotonic()
         try:
             self._work(began)
         except StoreError as error:
             self._metrics.rollup_failures.inc()
-            self._size.failed()
+            self._at.size.failed()
             log.warning("rollups not compared with their runs", reason=str(error)[:500])
         seconds = self._monotonic() - began
         self._metrics.rollup_seconds.labels("compare").inc(seconds)
         return max(COMPARE_EVERY_SECONDS, seconds * (1 / SHARE - 1))
 
     def _work(self, now: float) -> None:
-        drifted = differing_buckets(self._store, self._suspects.due(now), self._limits)
+        drifted = self._confirmed(now)
         if not drifted:
-            self._compare_some(now)
+            self._compare_one_width()
         if drifted or (self._compared and now >= self._next_tell):
             self._tell(drifted, now)
 
-    def _compare_some(self, now: float) -> None:
-        clean = clean_buckets(self._store, self._size.buckets, self._below_s)
+    def _confirmed(self, now: float) -> list[CleanBucket]:
+        due = self._suspects.due(now, lambda level: self._descents[level].size.buckets)
+        if due:
+            self._at = self._descents[due[0].level]
+        return differing_buckets(self._store, due, self._limits)
+
+    def _compare_one_width(self) -> None:
+        """That whose turn it is, else the next that has anything to compare."""
+        descents = list(self._descents.values())
+        by_turns = [*descents[self._turn :], *descents[: self._turn]]
+        self._turn = (self._turn + 1) % len(descents)
+        for descent in by_turns:
+            if self._compare_some(descent):
+                return
+
+    def _compare_some(self, descent: Descent) -> bool:
+        self._at = descent
+        clean = clean_buckets(self._store, descent.size.buckets, descent.below_s, level=descent.level)
         clean = [one for one in clean if same_month(one.start_s, clean[0].start_s)]
-        self._below_s = clean[-1].start_s if clean else None
+        descent.below_s = clean[-1].start_s if clean else None
+        if not clean:
+            return False
         began = self._monotonic()
         self._suspects.add(differing_buckets(self._store, clean, self._limits), began)
-        self._size.took(len(clean), self._monotonic() - began)
+        descent.size.took(len(clean), self._monotonic() - began)
         self._compared += len(clean)
-        self._metrics.rollup_compared.inc(len(clean))
+        self._metrics.rollup_compared.labels(descent.level.name).inc(len(clean))
+        return True
 
     def _tell(self, drifted: Sequence[CleanBucket], now: float) -> None:
         starts = [one.start_s for one in drifted]
         tell_checked(self._store, RollupsChecked(self._compared, tuple(starts)))
         self._compared, self._next_tell = 0, now + TELL_EVERY_SECONDS
-        for start in starts:
-            mark_buckets(self._store, start, start + BUCKET_SECONDS)
-        if starts:
-            self._metrics.rollup_drifted.inc(len(starts))
-            log.error("rollups had drifted from their runs, and are made anew", buckets_unix_s=starts[:20])
+        # All quarter hours of an hour or day: any of them may be what is wrong, and it would be made of them again.
+        for start_s, end_s in stretches(drifted):
+            mark_buckets(self._store, start_s, end_s)
+        if drifted:
+            width = drifted[0].level.name
+            self._metrics.rollup_drifted.labels(width).inc(len(starts))
+            log.error("rollups had drifted from their runs, and are made anew", width=width, buckets_unix_s=starts[:20])

@@ -160,7 +160,8 @@ class Story:
                 self._go(self._drop(level=level), seconds=KEEP_SECONDS)
             for table in TABLES:
                 self._go(self._merge(table))
-            self._go(self._compare_cells())
+            for level in LEVELS:
+                self._go(self._compare_cells(level))
         self._compare_what_was_heard()
 
     def _go(self, actor: Actor, killed_after: str = "", steps: int = 9, seconds: float = 1.0) -> str:
@@ -190,15 +191,17 @@ class Story:
             for _ in self._refresh_wide(level):
                 self._compare()
         self._compare()
-        clean = clean_buckets(self._store)
-        assert {one.start_s for one in clean} >= set(self._truths[-1].sums)
-        assert differing_buckets(self._store, clean, LIMITS) == []
+        for level in LEVELS:
+            clean = clean_buckets(self._store, level=level)
+            assert {one.start_s for one in clean} >= {level.start_of(bucket) for bucket in self._truths[-1].sums}
+            assert differing_buckets(self._store, clean, LIMITS) == []
 
     def _next_actor(self) -> tuple[Callable[[], Actor], str]:
         """From a shuffled deck: so every way of ending comes up, whatever is drawn."""
         if not self._deck:
             whole: list[Callable[[], Actor]] = [self._write] * 4 + [self._refresh] * 4 + [self._drop] * 2
-            whole += [self._compare_cells, *(partial(self._merge, table) for table in TABLES)]
+            whole += [partial(self._merge, table) for table in TABLES]
+            whole += [partial(self._compare_cells, level) for level in LEVELS]
             whole += [partial(self._refresh_wide, level) for level in (HOUR, HOUR, DAY, DAY)]
             whole += [partial(self._drop, level=level) for level in (HOUR, DAY)]
             self._deck = [(begin, "") for begin in whole]
@@ -364,14 +367,14 @@ class Story:
             drop_generations(FewCommands(self._store, commands), ripe, level)
         yield "dropped" if commands > 1 else "half dropped"
 
-    def _compare_cells(self) -> Actor:
+    def _compare_cells(self, level: RollupLevel) -> Actor:
         """As the watch for drift does it: what differs is of a batch that nobody marked yet."""
-        clean = clean_buckets(self._store)
+        clean = clean_buckets(self._store, level=level)
         yield "clean listed"
         differing = differing_buckets(self._store, clean, LIMITS)
-        in_between = {bucket for touched, _ in self._unacknowledged for bucket in touched}
+        in_between = {level.start_of(bucket) for touched, _ in self._unacknowledged for bucket in touched}
         assert {one.start_s for one in differing} <= in_between, (differing, in_between)
-        yield "cells compared"
+        yield f"{level.name}s compared"
 
     def _merge(self, table: str) -> Actor:
         self._store.command(f"OPTIMIZE TABLE {table} FINAL")

@@ -3,24 +3,33 @@
 import random
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 import pytest
 from backends.clickhouse_backend import ClickHouseBackend
 from clickhouse.rolling_up import mark, refresh
-from clickhouse.rollup_reading import raw_sums_by_bucket, sums_by_bucket
-from clickhouse.runs import insert, snapshot
+from clickhouse.rollup_reading import Sums, raw_sums_by_bucket, sums_by_bucket
+from clickhouse.runs import insert, scope, snapshot
 from clickhouse.stores import ENGINES, Engine, empty, migrated_store
 from runtally_clickhouse.client import Store
+from runtally_clickhouse.measures.asking import Answer, ask_question
+from runtally_clickhouse.measures.composition import Limits
+from runtally_clickhouse.measures.question import Question
+from runtally_clickhouse.measures.time_steps import make_steps
 from runtally_clickhouse.recomputing import RecomputeLimits
-from runtally_clickhouse.rollup_drift import CleanBucket, clean_buckets, differing_buckets, rollups_checked
-from runtally_clickhouse.rollups import BUCKET_SECONDS
+from runtally_clickhouse.rollup_drift import CleanBucket, clean_buckets, differing_buckets, rollups_checked, stretches
+from runtally_clickhouse.rollup_levels import DAY, HOUR, LEVELS, QUARTER_HOUR, WIDE, RollupLevel
+from runtally_clickhouse.rollups import BUCKET_SECONDS, dirty_buckets
 from runtally_consumer.metrics import ConsumerMetrics
 from runtally_consumer.rollups.comparing import COMPARE_EVERY_SECONDS, CONFIRM_SECONDS, DriftWatch, Suspects
+from runtally_consumer.rollups.refreshing import refresh_slice
 from runtally_consumer.rollups.turns import Turns
 
 NINE = 1_795_251_600
 MONTH_BEFORE = NINE - 30 * 86_400
 BUCKETS = [NINE + BUCKET_SECONDS * place for place in range(4)]
+DAYS = [NINE - place * DAY.seconds for place in range(4)]
 FROM_S, TO_S = BUCKETS[0], BUCKETS[-1] + BUCKET_SECONDS
 LIMITS = RecomputeLimits(max_memory_bytes=2**30, spill_bytes=2**29, max_threads=2)
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
@@ -48,9 +57,18 @@ def shared_store(
 
 @pytest.fixture
 def store(shared_store: Store) -> Store:
-    """Two agents' runs in four buckets, one month earlier one more; all rolled up."""
-    store = empty(shared_store)
-    for start in [*BUCKETS, MONTH_BEFORE]:
+    """Two agents' runs in four buckets of one hour, one month earlier one more; all rolled up."""
+    return rolled_up(empty(shared_store), [*BUCKETS, MONTH_BEFORE])
+
+
+@pytest.fixture
+def store_of_days(shared_store: Store) -> Store:
+    """Two agents' runs in one quarter hour of each of four days; all rolled up."""
+    return rolled_up(empty(shared_store), DAYS)
+
+
+def rolled_up(store: Store, starts: list[int]) -> Store:
+    for start in starts:
         at = datetime.fromtimestamp(start, UTC).isoformat()
         insert(
             store,
@@ -59,10 +77,40 @@ def store(shared_store: Store) -> Store:
                 for n in range(4)
             ),
         )
-    mark(store, (start * 1000 for start in [*BUCKETS, MONTH_BEFORE]), random.Random(1))
+    mark(store, (start * 1000 for start in starts), random.Random(1))
     refresh(store, random.Random(2))
-    assert len(clean_buckets(store)) == 5
+    assert len(clean_buckets(store)) == len(starts)
+    for level in LEVELS:
+        assert differing(store, level) == []
     return store
+
+
+def differing(store: Store, level: RollupLevel) -> list[int]:
+    """The starts of all clean buckets of a width that are not what the runs say, by months."""
+    clean = clean_buckets(store, level=level)
+    now = [one for one in clean if one.start_s > MONTH_BEFORE + DAY.seconds]
+    before = [one for one in clean if one not in now]
+    return [one.start_s for part in (now, before) for one in differing_buckets(store, part, LIMITS)]
+
+
+def ask(store: Store, level: RollupLevel) -> tuple[Sums, Answer]:
+    """What the product answers about `DAYS` in steps of a width, by the starts of those that have runs."""
+    start, end = (datetime.fromtimestamp(DAY.start_of(at), UTC) for at in (DAYS[-1], DAYS[0] + DAY.seconds))
+    steps = make_steps(start, end, ZoneInfo("UTC"), "hour" if level is HOUR else "day")
+    answer = ask_question(store, Question(("runs", "cost_usd"), steps), scope(), Limits(2**30, 1000))
+    first = int(start.timestamp())
+    sums = {
+        first + level.seconds * row.step: (int(str(row.values["runs"])), Decimal(str(row.values["cost_usd"])))
+        for row in answer.rows
+        if row.step is not None and row.values["runs"]
+    }
+    return sums, answer
+
+
+def truth(store: Store, level: RollupLevel) -> Sums:
+    """Each width has the runs of one quarter hour."""
+    found = raw_sums_by_bucket(store, DAY.start_of(DAYS[-1]), DAY.start_of(DAYS[0]) + DAY.seconds)
+    return {level.start_of(bucket): sums for bucket, sums in found.items()}
 
 
 class Watching:
@@ -78,6 +126,19 @@ class Watching:
             rest = self._watch.step()
             assert rest >= COMPARE_EVERY_SECONDS
             self.time.now += rest
+
+    def until_told(self, buckets: int) -> None:
+        """Or for half an hour."""
+        until = self.time.now + 6 * CONFIRM_SECONDS
+        while len(self.told()) < buckets and self.time.now < until:
+            self.time.now += self._watch.step()
+
+    def drifted(self, *levels: RollupLevel) -> int:
+        """How many the metric counts, of these widths."""
+        return int(sum(self.metrics.rollup_drifted.labels(one.name)._value.get() for one in levels or LEVELS))
+
+    def compared(self, level: RollupLevel) -> int:
+        return int(self.metrics.rollup_compared.labels(level.name)._value.get())
 
     def told(self) -> tuple[int, ...]:
         return rollups_checked(self.store, LONG_AGO).drifted
@@ -102,6 +163,8 @@ PLANTED: list[Callable[[Store], None]] = [
 
 
 def test_what_differs_for_good_is_told_once_and_made_anew(store: Store) -> None:
+    for level in WIDE:
+        store.command(f"TRUNCATE TABLE {level.published}")
     watching = Watching(store)
     watching.for_seconds(COMPARE_EVERY_SECONDS)
     assert rollups_checked(store, LONG_AGO).compared == 4, "one month at a time"
@@ -109,18 +172,18 @@ def test_what_differs_for_good_is_told_once_and_made_anew(store: Store) -> None:
         plant(store)
     watching.for_seconds(CONFIRM_SECONDS - COMPARE_EVERY_SECONDS)
     assert watching.told() == ()
-    assert refresh(store, random.Random(3)) == 0
+    assert dirty_buckets(store, 9).total == 0
 
     watching.for_seconds(2 * CONFIRM_SECONDS)
 
     assert watching.told() == (BUCKETS[2], BUCKETS[1], BUCKETS[0], MONTH_BEFORE)
-    assert watching.metrics.rollup_drifted._value.get() == 4
+    assert watching.drifted() == 4
     assert sums_by_bucket(store, FROM_S, TO_S) == raw_sums_by_bucket(store, FROM_S, TO_S), "they are read raw"
     assert refresh(store, random.Random(3)) == 4
     assert sums_by_bucket(store, FROM_S, TO_S) == raw_sums_by_bucket(store, FROM_S, TO_S)
     assert differing_buckets(store, clean_buckets(store, 4), LIMITS) == []
     watching.for_seconds(3 * CONFIRM_SECONDS)
-    assert watching.metrics.rollup_drifted._value.get() == 4
+    assert watching.drifted() == 4
     assert not watching.metrics.rollup_failures._value.get()
 
 
@@ -141,19 +204,137 @@ def test_a_writer_between_its_insert_and_its_mark_is_no_drift(store: Store, refr
     assert differing_buckets(store, clean, LIMITS) == [], "they are clean no longer as they were"
     watching.for_seconds(2 * CONFIRM_SECONDS)
     assert watching.told() == ()
-    assert watching.metrics.rollup_compared._value.get() > 10
+    assert all(watching.compared(level) > 3 for level in LEVELS)
 
 
-def test_suspects_are_looked_at_again_after_their_time_and_by_month() -> None:
+PLANTED_WIDE: list[Callable[[Store, RollupLevel, int], None]] = [
+    lambda store, level, start: store.command(
+        f"ALTER TABLE {level.cells} UPDATE cost_usd_sum = cost_usd_sum + toDecimal64('0.000000001', 9) "
+        f"WHERE bucket = toDateTime({start}, 'UTC') AND agent_id = 'a-1'" + NOW_DONE
+    ),
+    lambda store, level, start: store.command(
+        f"ALTER TABLE {level.cells} DELETE WHERE bucket = toDateTime({start}, 'UTC') AND agent_id = 'a-0'" + NOW_DONE
+    ),
+    lambda store, level, start: store.command(
+        f"INSERT INTO {level.cells} SELECT * FROM {level.cells} WHERE bucket = toDateTime({start}, 'UTC') LIMIT 1"
+    ),
+]
+
+
+@pytest.mark.parametrize("level", WIDE, ids=lambda level: level.name)
+def test_cells_of_hours_and_days_that_differ_are_told_and_made_anew(store_of_days: Store, level: RollupLevel) -> None:
+    store, watching = store_of_days, Watching(store_of_days)
+    for plant, start in zip(PLANTED_WIDE, DAYS, strict=False):
+        plant(store, level, level.start_of(start))
+    told, answer = ask(store, level)
+    wrong = {start for start, sums in truth(store, level).items() if told[start] != sums}
+    assert (len(wrong), answer.buckets[level.name]) == (3, 4), "what was planted is read"
+    watching.for_seconds(CONFIRM_SECONDS)
+    assert watching.told() == ()
+
+    watching.until_told(3)
+
+    assert watching.told() == tuple(level.start_of(start) for start in DAYS[:3])
+    assert (watching.drifted(level), watching.drifted()) == (3, 3)
+    told, answer = ask(store, level)
+    assert told == truth(store, level), "they are read raw"
+    assert answer.buckets["raw"] >= 3
+    assert refresh(store, random.Random(3)) == 3
+    told, answer = ask(store, level)
+    assert (told, answer.buckets[level.name]) == (truth(store, level), 4)
+    assert [differing(store, each) for each in LEVELS] == [[], [], []]
+    assert not watching.metrics.rollup_failures._value.get()
+
+
+@pytest.mark.parametrize("level", WIDE, ids=lambda level: level.name)
+def test_a_clean_hour_or_day_of_dirty_quarter_hours_is_no_drift(store_of_days: Store, level: RollupLevel) -> None:
+    """It is compared with the runs there, and so what a writer has inserted and not yet marked differs."""
+    store, watching = store_of_days, Watching(store_of_days)
+    insert(store, snapshot("more", started_at=datetime.fromtimestamp(NINE, UTC).isoformat()))
+    mark(store, [NINE * 1000], random.Random(4))
+    refresh_slice(store, dirty_buckets(store, 9, level=level).listed, LIMITS, random.Random(5).getrandbits, level)
+    assert NINE not in {one.start_s for one in clean_buckets(store)}
+    assert level.start_of(NINE) in {one.start_s for one in clean_buckets(store, level=level)}
+    assert differing(store, level) == []
+
+    insert(store, snapshot("late", started_at=datetime.fromtimestamp(NINE, UTC).isoformat()))
+    assert differing(store, level) == [level.start_of(NINE)]
+    watching.for_seconds(CONFIRM_SECONDS - COMPARE_EVERY_SECONDS)
+    mark(store, [NINE * 1000], random.Random(6))
+    assert differing(store, level) == []
+    watching.for_seconds(2 * CONFIRM_SECONDS)
+    assert (watching.told(), watching.drifted()) == ((), 0)
+    assert watching.compared(level) > 3
+
+
+@pytest.mark.parametrize(("seconds", "told"), [(0, BUCKETS[2]), (COMPARE_EVERY_SECONDS, NINE)])
+def test_an_hour_of_a_quarter_hour_that_drifted_is_told_once_with_it(store: Store, seconds: float, told: int) -> None:
+    """Whichever is found first: then all quarter hours of it are made anew, or it would be made of a wrong one."""
+    watching = Watching(store)
+    watching.for_seconds(seconds)
+    store.command(
+        f"ALTER TABLE run_rollup UPDATE runs = runs + 1 WHERE bucket = toDateTime({BUCKETS[2]}, 'UTC')" + NOW_DONE
+    )
+    watching.until_told(1)
+    assert (watching.told(), watching.drifted()) == ((told,), 1)
+    refresh(store, random.Random(7))
+    assert sums_by_bucket(store, FROM_S, TO_S) == raw_sums_by_bucket(store, FROM_S, TO_S)
+    assert [differing(store, each) for each in LEVELS] == [[], [], []]
+    watching.for_seconds(CONFIRM_SECONDS + 3 * COMPARE_EVERY_SECONDS)
+    assert watching.drifted() == 1
+
+
+@pytest.mark.parametrize("level", WIDE, ids=lambda level: level.name)
+def test_cells_of_which_nothing_else_is_left_are_made_anew_as_well(store_of_days: Store, level: RollupLevel) -> None:
+    store, watching = store_of_days, Watching(store_of_days)
+    for table in ("agent_runs", "bucket_changes", "bucket_rollups"):
+        store.command(f"TRUNCATE TABLE {table}")
+    refresh_slice(store, dirty_buckets(store, 9, level=level).listed, LIMITS, random.Random(8).getrandbits, level)
+    clean = clean_buckets(store, level=level)
+    assert [(one.start_s, one.changes) for one in clean] == [(level.start_of(start), 0) for start in DAYS]
+    assert differing(store, level) == []
+    store.command(
+        f"INSERT INTO {level.cells} SELECT * REPLACE ({clean[0].generation} AS generation) FROM {level.cells} "
+        f"WHERE bucket = toDateTime({clean[0].start_s}, 'UTC') LIMIT 1"
+    )
+    assert list(ask(store, level)[0]) == [clean[0].start_s]
+    watching.until_told(1)
+    assert watching.told() == (clean[0].start_s,)
+    assert ask(store, level)[0] == {}
+    refresh(store, random.Random(9))
+    assert differing(store, level) == []
+
+
+def test_suspects_are_looked_at_again_after_their_time_by_month_width_and_stretch() -> None:
     first, again, before = (CleanBucket(NINE, 1, 7), CleanBucket(NINE, 2, 7), CleanBucket(MONTH_BEFORE, 1, 7))
+    far, hour = CleanBucket(NINE - 32 * BUCKET_SECONDS, 1, 7), CleanBucket(NINE, 1, 7, HOUR)
+    near = CleanBucket(NINE - 31 * BUCKET_SECONDS, 1, 7)
     suspects = Suspects(300.0)
+
+    def due(now: float) -> list[CleanBucket]:
+        return suspects.due(now, {QUARTER_HOUR: 32, HOUR: 8}.__getitem__)
+
     suspects.add([first], 0.0)
-    suspects.add([first, again, before], 100.0)  # found again, it does not begin anew
-    assert suspects.due(299.0) == []
-    assert suspects.due(300.0) == [first]
-    assert suspects.due(1000.0) == [again]
-    assert suspects.due(1000.0) == [before]
-    assert suspects.due(5000.0) == []
+    suspects.add([first, again, hour, far, near, before], 100.0)  # found again, it does not begin anew
+    assert due(299.0) == []
+    assert due(300.0) == [first]
+    assert due(1000.0) == [again, near]
+    assert due(1000.0) == [hour]
+    assert due(1000.0) == [far]
+    assert due(1000.0) == [before]
+    assert due(5000.0) == []
+
+
+def test_stretches_go_on_without_a_gap() -> None:
+    quarters = [CleanBucket(NINE + BUCKET_SECONDS * place, 1, 7) for place in (5, 1, 2)]
+    assert stretches(quarters) == [
+        (NINE + BUCKET_SECONDS, NINE + 3 * BUCKET_SECONDS),
+        (NINE + 5 * BUCKET_SECONDS, NINE + 6 * BUCKET_SECONDS),
+    ]
+    assert stretches([CleanBucket(DAY.start_of(NINE), 1, 7, DAY)]) == [
+        (DAY.start_of(NINE), DAY.start_of(NINE) + DAY.seconds)
+    ]
+    assert stretches([]) == []
 
 
 class Counting:

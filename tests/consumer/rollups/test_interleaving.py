@@ -15,8 +15,8 @@ MUST_COME_UP = {
     *("inserted", "marked", "listed", "numbered", "recomputed", "published", "looked", "ripe", "dropped"),
     *("merged agent_runs", "merged bucket_changes", "merged bucket_rollups", "merged run_rollup"),
     *("killed: inserted", "killed: listed", "killed: numbered", "killed: recomputed", "killed: ripe"),
-    *("killed: half dropped", "cells compared", "published by two", "killed: wide recomputed", "wide published"),
-    *("hours read", "days read"),
+    *("killed: half dropped", "published by two", "killed: wide recomputed", "wide published"),
+    *("hours read", "days read", "quarter_hours compared", "hours compared", "days compared"),
 }
 SEQUENCES = int(os.environ.get("RUNTALLY_ROLLUP_SEQUENCES", "2"))
 

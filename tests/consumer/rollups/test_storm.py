@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 import pytest
 from backends.clickhouse_backend import ClickHouseBackend
+from clickhouse.rolling_up import refresh
 from clickhouse.runs import insert, scope, snapshot
 from clickhouse.stores import ENGINES, Engine, migrated_store
 from runtally_clickhouse.client import Store
@@ -25,6 +26,8 @@ from runtally_clickhouse.measures.question import Question
 from runtally_clickhouse.measures.state_first import StateFirst
 from runtally_clickhouse.measures.time_steps import make_steps
 from runtally_clickhouse.recomputing import RecomputeLimits
+from runtally_clickhouse.rollup_drift import clean_buckets, differing_buckets
+from runtally_clickhouse.rollup_levels import LEVELS
 from runtally_clickhouse.rollups import BUCKET_SECONDS
 from runtally_consumer.metrics import ConsumerMetrics
 from runtally_consumer.rollups.planning import PlannerLimits
@@ -180,3 +183,16 @@ def test_no_bucket_vanishes_or_counts_twice_in_a_storm(store: Store) -> None:
     assert storm.refreshed > len(BUCKETS)
     assert storm.sources["mixed"] + storm.sources["rollup"] > 0, "the rollups were never read"
     assert storm.hours_read, "hours were never read"
+    assert_cells_are_what_runs_say(store)
+    refresh(store, random.Random(5))
+    assert all(assert_cells_are_what_runs_say(store)), "nothing was up to date in the end"
+
+
+def assert_cells_are_what_runs_say(store: Store) -> list[int]:
+    """Of each clean bucket, cell by cell in every column. How many of each width there are."""
+    found = []
+    for level in LEVELS:
+        clean = clean_buckets(store, level=level)
+        assert differing_buckets(store, clean, RECOMPUTE) == [], level.name
+        found.append(len(clean))
+    return found
