@@ -1,15 +1,19 @@
 """Answers are kept while nothing changes, asked once by many at once, and never given when anything did."""
 
+import random
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
 from api.door import Door, run
-from clickhouse.rolling_up import merge
-from runtally_api.answer_cache import AnswerCache, AnsweringReader, CutOffs
+from clickhouse.rolling_up import mark, merge, refresh
+from clickhouse.stores import empty
+from runtally_api.answer_cache import AnswerCache, AnsweringReader, CutOffs, read_watermark
+from runtally_clickhouse.catalogue import query_text
 from runtally_clickhouse.client import Row, Store
 
 PATHS = ("/api/agents/analytics", "/api/v1/analytics/usage", "/api/v1/analytics/summary", "/api/v1/runs")
@@ -74,6 +78,60 @@ def test_whatever_changes_the_data_changes_the_answer(door: Door, path: str, cha
     assert again.headers["etag"] != first.headers["etag"]
     merge(door.publisher.store, "agent_runs")
     assert door.get(path) == again.json()
+
+
+def runs_told(door: Door) -> int:
+    """By `/query`, whose answers come out of rollups where these are up to date."""
+    return sum(row["runs"] for row in door.client.post("/api/v1/query", json=QUERY).json()["data"])
+
+
+def test_an_answer_between_an_insert_and_its_mark_is_not_given_after_the_mark(door: Door) -> None:
+    """The rows changed the data's watermark before it was made, and all that comes after it is the mark."""
+    store, start_ms = door.publisher.store, 1_795_251_600_000
+    door.post(run("a"))
+    mark(store, [start_ms], random.Random(1))
+    refresh(store, random.Random(2))
+    door.post(run("b"))
+    path = "/api/agents/analytics"
+    between = door.client.get(path)
+    assert runs_told(door) == 1, "it was not told out of the rollup"
+    mark(store, [start_ms], random.Random(3))
+    assert runs_told(door) == 2
+    after = door.client.get(path, headers={"If-None-Match": between.headers["etag"]})
+    assert (after.status_code, after.headers["etag"] == between.headers["etag"]) == (200, False)
+
+
+def test_no_answer_outlives_the_table(door: Door) -> None:
+    """Also where the store is empty again, and where the same runs come back."""
+    store = door.publisher.store
+    told, seen = [], []
+
+    def ask() -> None:
+        seen.append(read_watermark(store))
+        told.append((runs_told(door), door.get("/api/v1/analytics/usage")["total_sessions"]))
+
+    ask()
+    for _ in range(2):
+        door.post(run("a", session_id="s"))
+        ask()
+        store.command("TRUNCATE TABLE agent_runs")
+        ask()
+    empty(store)
+    ask()
+    assert told == [(0, 0), (1, 1), (0, 0), (1, 1), (0, 0), (0, 0)]
+    assert all(one != other for one, other in pairwise(seen))
+
+
+def test_a_database_without_any_data_part_has_a_watermark(door: Door) -> None:
+    """Sums over nothing are 0 or null, as the reader's profile has it."""
+    store = door.publisher.store
+    store.command("CREATE DATABASE nothing_in_it")
+    try:
+        rows = store.query(query_text("watermark").replace("currentDatabase()", "'nothing_in_it'"), {})
+    finally:
+        store.command("DROP DATABASE nothing_in_it")
+    assert rows == [{"watermark": "0"}]
+    assert read_watermark(store) != "0"
 
 
 def test_a_run_stalls_though_no_data_change(door: Door) -> None:
