@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from runtally_clickhouse.catalogue import EPOCH, RunScope
 from runtally_clickhouse.client import Reader, Row
-from runtally_clickhouse.measures.composition import ENDS, RUNS_COUNT, Composed, Limits, Relation, compose
+from runtally_clickhouse.measures.composition import ENDS, RUNS_COUNT, Composed, Limits, Relation, compose, find_fold
 from runtally_clickhouse.measures.forms import Value
 from runtally_clickhouse.measures.question import TIME, Question
 from runtally_clickhouse.measures.relations import STATE_PLACES
@@ -130,6 +130,7 @@ def _table(question: Question, composed: Composed, steps: TimeSteps, rows: Itera
     table = _Table(totals=_empty(question), known={m.name: 0 for m in question.asked if m.form.known is not None})
     places = {start: place for place, start in enumerate(steps.starts_ms)}
     keys = range(len(question.keys))
+    whole: dict[Group, Row] = {}
     for row in rows:
         if composed.relation is Relation.CELLS:
             table.buckets = {name: int(row[f"{name}_buckets"]) for name in STATE_PLACES}
@@ -149,9 +150,24 @@ def _table(question: Question, composed: Composed, steps: TimeSteps, rows: Itera
         else:
             place = places[row["step_ms"]]
             table.cells[place, group] = _finished(question, composed, row, steps.minutes(place))
+            if composed.folds_steps:
+                whole[group] = _folded(composed, whole[group], row) if group in whole else row
+    for group, row in whole.items():
+        table.groups[group] = _finished(question, composed, row, steps.minutes(None))
+        table.sizes[group] = int(row[composed.part_names[RUNS_COUNT]])
     if not keys:
         table.groups.setdefault(Group(()), table.totals)
     return table
+
+
+def _folded(composed: Composed, one: Row, other: Row) -> Row:
+    """The parts of two steps together."""
+    found: Row = {}
+    for part, name in composed.part_names.items():
+        fold = find_fold(part)
+        assert fold is not None
+        found[name] = fold(one[name], other[name])
+    return found
 
 
 def _began(composed: Composed, row: Row) -> tuple[datetime, datetime]:

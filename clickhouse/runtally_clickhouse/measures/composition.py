@@ -6,10 +6,12 @@ one is compared with it. A question reads one relation: cells where they hold al
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from decimal import Context, Decimal
 from enum import StrEnum
+from typing import Any
 
 from runtally_clickhouse.catalogue import RunScope, unix_ms
 from runtally_clickhouse.measures.definitions import Measure
@@ -54,13 +56,15 @@ class Limits:
 @dataclass(frozen=True, slots=True)
 class Composed:
     """A statement. Its columns: `is_total`, `is_whole_range`, `is_other`, `key_0`..., `step_ms`, and one for each of
-    `parts`, by the names that `part_names` gives them.
+    `parts`, by the names that `part_names` gives them. With `folds_steps` it leaves out the groups over the whole
+    range: every part of theirs is made of those of their steps.
     """
 
     sql: str
     parameters: dict[str, object]
     relation: Relation
     part_names: dict[str, str]
+    folds_steps: bool
 
 
 def compose(
@@ -76,20 +80,11 @@ def compose(
     reading = _reading(question, scope, steps)
     wide = wide_levels(reading, unix_ms(steps.start), unix_ms(steps.end))
     part_names = _part_names(question.asked, *ENDS)
+    folds_steps = bool(question.keys and steps.starts_ms) and all(find_fold(part) for part in part_names)
     parts = [f"{sql} AS {name}" for sql, name in part_names.items()]
     keys = [f"key_{place}" for place in range(len(question.keys))]
-    inner = ["*", *_chosen_keys(question)]
-    groups = ["()"]
-    columns = ["1 AS is_total", "1 AS is_whole_range", "0 AS is_other", "toInt64(0) AS step_ms"]
-    if keys:
-        groups.append(f"(is_other, {', '.join(keys)})")
-        columns = ["grouping(is_other) AS is_total", "1 AS is_whole_range", "is_other", *keys, "toInt64(0) AS step_ms"]
-    if steps.starts_ms:
-        inner.append(_STEP)
-        groups.append(f"({', '.join([*(['is_other'] if keys else []), *keys, 'step_ms'])})")
-        total = "grouping(is_other)" if keys else "grouping(step_ms)"
-        other = ["is_other", *keys] if keys else ["0 AS is_other"]
-        columns = [f"{total} AS is_total", "grouping(step_ms) AS is_whole_range", *other, "step_ms"]
+    inner = ["*", *_chosen_keys(question), *([_STEP] if steps.starts_ms else [])]
+    groups, columns = _grouping_sets(keys, has_steps=bool(steps.starts_ms), folds_steps=folds_steps)
     if relation is Relation.CELLS:
         columns += [f"length({STATE}.{place}) AS {name}_buckets" for name, place in STATE_PLACES.items()]
     source = f"SELECT {', '.join(inner)} FROM {_source(question, relation)}{_where(question)}"
@@ -103,7 +98,34 @@ def compose(
     bound = replace(scope, start=steps.start, end=steps.end)
     parameters = _parameters(question, bound, steps, compares=compares)
     parameters |= state_parameters(reading, wide, steps.starts_ms)
-    return Composed(sql, parameters, relation, part_names)
+    return Composed(sql, parameters, relation, part_names, folds_steps)
+
+
+def find_fold(part: str) -> Callable[[Any, Any], Any] | None:
+    """What makes the part of a whole out of those of its steps; None where that cannot be done."""
+    return _FOLDS.get(part.partition("(")[0])
+
+
+def _add(one: Any, other: Any) -> Any:
+    """Without the rounding to 28 digits that decimals get by default."""
+    return _EXACT.add(one, other) if isinstance(one, Decimal) else one + other
+
+
+_EXACT = Context(prec=76)
+_FOLDS: dict[str, Callable[[Any, Any], Any]] = {"sum": _add, "sumIf": _add, "min": min, "max": max}
+
+
+def _grouping_sets(keys: Sequence[str], *, has_steps: bool, folds_steps: bool) -> tuple[list[str], list[str]]:
+    """The sets that a statement groups by, and the columns that tell its rows apart."""
+    other = ["is_other", *keys] if keys else []
+    whole = [f"({', '.join(other)})"] if keys and not folds_steps else []
+    if not has_steps:
+        total = "grouping(is_other)" if keys else "1"
+        step = ["toInt64(0) AS step_ms"]
+        return ["()", *whole], [f"{total} AS is_total", "1 AS is_whole_range", *(other or ["0 AS is_other"]), *step]
+    total = "grouping(is_other)" if keys else "grouping(step_ms)"
+    columns = [f"{total} AS is_total", "grouping(step_ms) AS is_whole_range", *(other or ["0 AS is_other"]), "step_ms"]
+    return ["()", *whole, f"({', '.join([*other, 'step_ms'])})"], columns
 
 
 def cells_pay(start: datetime, end: datetime) -> bool:
