@@ -12,6 +12,7 @@ from runtally_clickhouse.client import Store
 from runtally_api.answer_cache import AnswerCache
 from runtally_api.dependencies import ApiParts
 from runtally_api.documentation import describe
+from runtally_api.garbage import leave_start_alone
 from runtally_api.metrics import ApiMetrics
 from runtally_api.middleware import HeadAsGet, Observed, Validated
 from runtally_api.problems import install_problem_handlers
@@ -65,7 +66,14 @@ def create_app(
 
 def make_app(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]]) -> FastAPI:
     """The application around a lifespan that puts `ApiParts` into the application's state."""
-    app = FastAPI(title="Runtally", version="1", description=DESCRIPTION, lifespan=lifespan)
+
+    @asynccontextmanager
+    async def started(app: FastAPI) -> AsyncIterator[None]:
+        async with lifespan(app):
+            leave_start_alone()
+            yield
+
+    app = FastAPI(title="Runtally", version="1", description=DESCRIPTION, lifespan=started)
     app.state.metrics = ApiMetrics()
     app.add_middleware(Validated)
     app.add_middleware(Observed, metrics=app.state.metrics)

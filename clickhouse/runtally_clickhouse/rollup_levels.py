@@ -40,9 +40,9 @@ QUARTER_HOUR: Final = RollupLevel("quarter_hour", 900, "run_rollup", "bucket_rol
 HOUR: Final = RollupLevel(
     "hour",
     3600,
-    "run_rollup_hourly",
+    "run_rollup_by_hour",
     "hour_rollups",
-    layout=1,
+    layout=2,
     left_out=frozenset({"agent_version", "provider", "model", "is_root"}),
     left_out_of_histograms=frozenset(
         {"agent_version", "provider", "model", "is_root", "environment", "status", "error_type"}
@@ -51,9 +51,9 @@ HOUR: Final = RollupLevel(
 DAY: Final = RollupLevel(
     "day",
     86_400,
-    "run_rollup_daily",
+    "run_rollup_by_day",
     "day_rollups",
-    layout=1,
+    layout=2,
     left_out_of_histograms=frozenset({"status", "error_type", "is_root"}),
 )
 WIDE: Final = (HOUR, DAY)

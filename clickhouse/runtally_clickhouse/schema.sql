@@ -271,7 +271,7 @@ PARTITION BY toYYYYMM(bucket)
 ORDER BY (workspace_id, bucket, generation, agent_id)
 SETTINGS non_replicated_deduplication_window = 0, replicated_deduplication_window = 0, index_granularity = 8192;
 
-CREATE TABLE run_rollup_daily
+CREATE TABLE run_rollup_by_day
 (
     `bucket` DateTime('UTC'),
     `generation` UInt64,
@@ -332,9 +332,9 @@ CREATE TABLE run_rollup_daily
 ENGINE = MergeTree
 PARTITION BY toYYYYMM(bucket)
 ORDER BY (workspace_id, bucket, generation, agent_id)
-SETTINGS non_replicated_deduplication_window = 0, replicated_deduplication_window = 0, index_granularity = 8192;
+SETTINGS non_replicated_deduplication_window = 0, replicated_deduplication_window = 0, index_granularity = 1024;
 
-CREATE TABLE run_rollup_hourly
+CREATE TABLE run_rollup_by_hour
 (
     `bucket` DateTime('UTC'),
     `generation` UInt64,
@@ -395,7 +395,7 @@ CREATE TABLE run_rollup_hourly
 ENGINE = MergeTree
 PARTITION BY toYYYYMM(bucket)
 ORDER BY (workspace_id, bucket, generation, agent_id)
-SETTINGS non_replicated_deduplication_window = 0, replicated_deduplication_window = 0, index_granularity = 8192;
+SETTINGS non_replicated_deduplication_window = 0, replicated_deduplication_window = 0, index_granularity = 1024;
 
 CREATE TABLE schema_migrations
 (

@@ -103,6 +103,9 @@ def test_statements_are_split_and_macros_filled() -> None:
     for known in known_migrations():
         for statement in known.statements(Target("prod")):
             assert "ON CLUSTER `prod`" in statement
+            if statement.startswith("DROP"):  # of nothing but what is made of runs anew
+                assert statement.startswith("DROP TABLE IF EXISTS run_rollup_")
+                continue
             assert "ENGINE = Replicated" in statement
             assert "IF NOT EXISTS" in statement
             assert "replicated_deduplication_window = 0" in statement

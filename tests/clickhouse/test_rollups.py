@@ -40,8 +40,8 @@ CURRENT = (
 # Of what the layout of each level stands for; see `test_another_layout_has_another_number`.
 FINGERPRINTS_OF_LAYOUTS = {
     ("quarter_hour", 2): "ee37d67853037c9b",
-    ("hour", 1): "bf8eded0f0aa38a2",
-    ("day", 1): "7b6d07f944fbfb67",
+    ("hour", 2): "bf8eded0f0aa38a2",
+    ("day", 2): "7b6d07f944fbfb67",
 }
 
 

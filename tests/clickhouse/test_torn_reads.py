@@ -25,7 +25,7 @@ NINE = 1_795_251_600
 START, END = (datetime.fromtimestamp(NINE + hours * 3600, UTC) for hours in (-1, 1))
 QUESTION = Question(("runs",), make_steps(START, END, ZoneInfo("UTC"), "none"), ("agent_id",))
 LIMITS = Limits(max_memory_bytes=2**30, max_rows=1000)
-TABLES = ("agent_runs", "bucket_changes", "bucket_rollups", "hour_rollups", "run_rollup", "run_rollup_hourly")
+TABLES = ("agent_runs", "bucket_changes", "bucket_rollups", "hour_rollups", "run_rollup", "run_rollup_by_hour")
 # How long the engine stands still: the next one where a busy machine needs longer for what happens meanwhile.
 HALTS_SECONDS = (0.5, 1.5, 3.0)
 OLD, NEW = 4, 3

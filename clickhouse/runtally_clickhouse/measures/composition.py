@@ -250,6 +250,8 @@ def _condition(dimension: Dimension, entry: Filter, place: int) -> str:
             return f"ifNull(has({array}, {dimension.sql}), false)"
         case "not_in" if dimension.type == "decimal":
             return f"NOT ifNull(has({array}, {dimension.sql}), false)"
+        case "in" if dimension.type == "string":  # never NULL; as it stands, the index is asked
+            return f"{dimension.sql} IN {array}"
         case "in":
             return f"ifNull({dimension.sql} IN {array}, false)"
         case "not_in":

@@ -139,7 +139,7 @@ def test_a_statement_names_no_cells_that_it_does_not_read(store: Store) -> None:
     answer = ask_question(StateFirst(reader, 60.0), question, asked, LIMITS)
     assert answer.buckets["day"] >= 3
     assert len(reader.statements) == 2
-    assert "FROM run_rollup_hourly" not in reader.statements[1] or answer.buckets["hour"]
+    assert "FROM run_rollup_by_hour" not in reader.statements[1] or answer.buckets["hour"]
     assert "numbers(" not in reader.statements[1]
 
 
