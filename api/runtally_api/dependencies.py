@@ -14,7 +14,9 @@ from runtally_clickhouse.client import Reader, Store
 from runtally_clickhouse.measures.state_first import StateFirst
 
 from runtally_api.answer_cache import AnswerCache, AnsweringReader
-from runtally_api.problems import FieldError, InvalidRequest
+from runtally_api.identity.caller import ANYBODY, Caller
+from runtally_api.identity.permissions import Permission
+from runtally_api.problems import FieldError, Forbidden, InvalidRequest
 from runtally_api.publishing import Publisher
 from runtally_api.ranges import TimeRange, resolve_open_range, resolve_range
 from runtally_api.settings import ApiSettings
@@ -58,9 +60,27 @@ def _parts(request: Request) -> ApiParts:
 Parts = Annotated[ApiParts, Depends(_parts)]
 
 
-def visible_workspaces() -> frozenset[str] | None:
-    """The workspaces that the caller may see. None is all: open mode, the only one so far."""
-    return None
+def caller_of_request() -> Caller:
+    """Who asks."""
+    return ANYBODY
+
+
+RequestCaller = Annotated[Caller, Depends(caller_of_request)]
+
+
+def requires(permission: Permission) -> Callable[[Caller], None]:
+    """A dependency that answers 403 to a caller without the permission."""
+
+    def check(caller: RequestCaller) -> None:
+        if not caller.may(permission):
+            raise Forbidden(permission)
+
+    return check
+
+
+def visible_workspaces(caller: RequestCaller) -> frozenset[str] | None:
+    """The workspaces that the caller may see. None is all."""
+    return caller.workspaces
 
 
 VisibleWorkspaces = Annotated[frozenset[str] | None, Depends(visible_workspaces)]

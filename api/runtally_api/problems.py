@@ -4,6 +4,7 @@ Problem
 ├── InvalidRequest      422  a parameter or body that breaks a rule; `errors` names each field
 ├── InvalidQuery        422  a question that the catalogue cannot answer
 ├── NotAcceptable       406  no format of the Accept header is ours
+├── Forbidden           403  the caller lacks a permission
 ├── NotFound            404
 ├── Ambiguous           409  several workspaces use the id
 ├── InternalError       500  a fault of ours
@@ -108,6 +109,13 @@ class NotAcceptable(Problem):
     def __init__(self, formats: list[str]) -> None:
         detail = f"the answer can be had as {', '.join(formats)}"
         super().__init__(406, "not-acceptable", "Not acceptable", detail)
+
+
+class Forbidden(Problem):
+    """The caller is known, and may not do this."""
+
+    def __init__(self, permission: str) -> None:
+        super().__init__(403, "forbidden", "Forbidden", f"this needs the permission {permission}")
 
 
 class NotFound(Problem):

@@ -1,0 +1,1 @@
+"""Who asks: identities, roles and what each of them may do."""

@@ -1,0 +1,26 @@
+"""Who asks, as the rest of the API sees it."""
+
+from dataclasses import dataclass
+
+from runtally_api.identity.permissions import Permission
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Somebody who asks. `workspaces` None is all of them; an empty set is none.
+
+    `subject` is a user's `sub`, or `key:` and the prefix of an API key; it is what the audit log names.
+    """
+
+    subject: str
+    email: str
+    permissions: frozenset[Permission]
+    workspaces: frozenset[str] | None
+
+    def may(self, permission: Permission) -> bool:
+        """Whether the caller has a permission."""
+        return permission in self.permissions
+
+
+ANYBODY = Caller("anybody", "", frozenset(Permission), None)
+"""The caller of open mode: everything is allowed."""
