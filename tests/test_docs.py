@@ -35,6 +35,7 @@ PACKAGES: Final = [
 # Heading in docs/settings.md -> the class or place whose settings it lists.
 SETTINGS_SECTIONS: Final = {
     "ApiSettings": "API",
+    "IdentitySettings": "Identity",
     "ConsumerSettings": "Consumer",
     "UiSettings": "Dashboard",
     "LocalSettings": "Local stack",

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 
+import structlog
 from fastapi import FastAPI
 from runtally.connection import KafkaConnection
 from runtally_clickhouse.client import Store
@@ -13,6 +14,10 @@ from runtally_api.answer_cache import AnswerCache
 from runtally_api.dependencies import ApiParts
 from runtally_api.documentation import describe
 from runtally_api.garbage import leave_start_alone
+from runtally_api.identity.access import Authenticated, require_declared
+from runtally_api.identity.api_keys import NoKeys
+from runtally_api.identity.authentication import make_authenticator
+from runtally_api.identity.settings import IdentitySettings
 from runtally_api.metrics import ApiMetrics
 from runtally_api.middleware import HeadAsGet, Observed, Validated
 from runtally_api.problems import install_problem_handlers
@@ -36,6 +41,8 @@ from runtally_api.settings import ApiSettings
 DESCRIPTION = "Exact, fast answers about fleets of AI agents. Every accepted run counts once in every answer."
 
 QUESTION_THREADS = 8
+OPEN_BANNER = "the API is open: whoever reaches its port may do everything, no sign-in is asked (docs/access.md)"
+log = structlog.get_logger(__name__)
 
 
 def create_app(
@@ -44,8 +51,15 @@ def create_app(
     store: Store,
     readiness: tuple[Callable[[], str | None], ...] = (),
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    identity: IdentitySettings | None = None,
 ) -> FastAPI:
-    """The application. The store belongs to the caller; `readiness` are more reasons that /ready asks for."""
+    """The application. The store belongs to the caller; `readiness` are more reasons that /ready asks for.
+
+    Raises `InvalidIdentity` when it would listen where others can reach it and nobody would have to sign in.
+    """
+    identity = identity or IdentitySettings()
+    identity.require_listening(settings.host)
+    authenticator = make_authenticator(identity, NoKeys())
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -54,7 +68,11 @@ def create_app(
         cache = AnswerCache(settings.answer_cache_bytes) if settings.answer_cache_bytes else None
         reasons = (publisher.not_ready_reason, *readiness)
         pool = ThreadPoolExecutor(QUESTION_THREADS, "question")
-        app.state.parts = ApiParts(settings, store, publisher, reasons, now, cache, pool=pool)
+        app.state.parts = ApiParts(
+            settings, store, publisher, reasons, now, cache, pool=pool, authenticator=authenticator
+        )
+        if authenticator.is_open:
+            log.warning(OPEN_BANNER, host=settings.host)
         try:
             yield
         finally:
@@ -76,6 +94,7 @@ def make_app(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]]) -
     app = FastAPI(title="Runtally", version="1", description=DESCRIPTION, lifespan=started)
     app.state.metrics = ApiMetrics()
     app.add_middleware(Validated)
+    app.add_middleware(Authenticated)
     app.add_middleware(Observed, metrics=app.state.metrics)
     app.add_middleware(HeadAsGet)
     install_problem_handlers(app)
@@ -94,6 +113,7 @@ def make_app(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]]) -
         health,
     )
     routers = [module.router for module in modules]
+    require_declared(routers)
     for router in routers:
         app.include_router(router)
     describe(app, routers)

@@ -1,8 +1,8 @@
 """What endpoints ask for: the parts made at start, and the question that a request's parameters mean."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
@@ -14,9 +14,10 @@ from runtally_clickhouse.client import Reader, Store
 from runtally_clickhouse.measures.state_first import StateFirst
 
 from runtally_api.answer_cache import AnswerCache, AnsweringReader
-from runtally_api.identity.caller import ANYBODY, Caller
+from runtally_api.identity.authentication import Authenticator
+from runtally_api.identity.caller import Caller
 from runtally_api.identity.permissions import Permission
-from runtally_api.problems import FieldError, Forbidden, InvalidRequest
+from runtally_api.problems import FieldError, Forbidden, InvalidRequest, Unauthorized
 from runtally_api.publishing import Publisher
 from runtally_api.ranges import TimeRange, resolve_open_range, resolve_range
 from runtally_api.settings import ApiSettings
@@ -39,6 +40,8 @@ class ApiParts:
     pool: Executor | None = None
     asking: Reader | None = None
     times: RequestTimes | None = None
+    _: KW_ONLY
+    authenticator: Authenticator
 
     @property
     def reader(self) -> Reader:
@@ -60,25 +63,28 @@ def _parts(request: Request) -> ApiParts:
 Parts = Annotated[ApiParts, Depends(_parts)]
 
 
-def caller_of_request() -> Caller:
-    """Who asks."""
-    return ANYBODY
+async def caller_of_request(request: Request) -> Caller:
+    """Who asks, as `identity.access.Authenticated` found out before the request was read."""
+    caller: Caller | None = getattr(request.state, "caller", None)
+    if caller is None:
+        raise Unauthorized
+    return caller
 
 
 RequestCaller = Annotated[Caller, Depends(caller_of_request)]
 
 
-def requires(permission: Permission) -> Callable[[Caller], None]:
+def requires(permission: Permission) -> Callable[[Caller], Coroutine[None, None, None]]:
     """A dependency that answers 403 to a caller without the permission."""
 
-    def check(caller: RequestCaller) -> None:
+    async def check(caller: RequestCaller) -> None:
         if not caller.may(permission):
             raise Forbidden(permission)
 
     return check
 
 
-def visible_workspaces(caller: RequestCaller) -> frozenset[str] | None:
+async def visible_workspaces(caller: RequestCaller) -> frozenset[str] | None:
     """The workspaces that the caller may see. None is all."""
     return caller.workspaces
 

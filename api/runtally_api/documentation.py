@@ -9,6 +9,7 @@ from runtally.events import EVENTS, Event, RunSnapshot
 from runtally.schemas import schema_of
 
 from runtally_api import examples
+from runtally_api.identity.access import OPEN, declared_access
 from runtally_api.problems import MEDIA_TYPE
 
 _PROBLEM_SCHEMA: dict[str, Any] = {
@@ -36,6 +37,12 @@ _PROBLEM_SCHEMA: dict[str, Any] = {
         },
     },
 }
+_BEARER = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "A token (JWT) or an API key (`rtk_...`). In open mode none is needed, and none is looked at.",
+}
+_CHALLENGE = {"WWW-Authenticate": {"description": "`Bearer`.", "schema": {"type": "string"}}}
 _RETRY_AFTER = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 0}}}
 
 
@@ -90,14 +97,29 @@ def describe(app: FastAPI, routers: Sequence[APIRouter]) -> None:
         document = generate()
         schemas = document.setdefault("components", {}).setdefault("schemas", {})
         schemas["Problem"] = _PROBLEM_SCHEMA
+        document["components"]["securitySchemes"] = {"bearer": _BEARER}
         for event in EVENTS:
             schemas[event.__name__] = _message_schema(event)
         for route in (route for router in routers for route in router.routes if isinstance(route, APIRoute)):
             for method in route.methods or ():
-                _restore_examples(document["paths"][route.path_format][method.lower()]["responses"], route.responses)
+                operation = document["paths"][route.path_format][method.lower()]
+                _restore_examples(operation["responses"], route.responses)
+                _demand_caller(operation, route)
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend the document
+
+
+def _demand_caller(operation: dict[str, Any], route: APIRoute) -> None:
+    """Say of a route what it asks of its callers, and what those hear who do not have it."""
+    access = declared_access(route)
+    if OPEN in access:
+        return
+    operation["security"] = [{"bearer": []}]
+    operation["x-permissions"] = sorted(access)
+    problems = documented({}, 401, 403)
+    problems[401]["headers"] = _CHALLENGE
+    operation["responses"] |= {str(status): problems[status] for status in (401, 403)}
 
 
 def _restore_examples(documented: dict[str, Any], declared: dict[int | str, dict[str, Any]]) -> None:

@@ -220,6 +220,8 @@ def _problem(status: int, name: str, title: str, detail: str, *errors: Example, 
 
 PROBLEMS: dict[int, Example] = {
     400: _problem(400, "not-json", "Not JSON", "not JSON: Expecting value at character 11"),
+    401: _problem(401, "unauthorized", "Unauthorized", "show a valid token or API key: Authorization: Bearer ..."),
+    403: _problem(403, "forbidden", "Forbidden", "this needs the permission view_analytics"),
     404: _problem(404, "not-found", "Not found", "no run 'bar-2'"),
     409: _problem(
         409,

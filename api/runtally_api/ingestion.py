@@ -29,6 +29,11 @@ JSON = "application/json"
 NDJSON = "application/x-ndjson"
 
 
+_FOREIGN = Violation(
+    "workspace_id", "is none of the workspaces that the caller may write", "use a key or token of that workspace"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class AcceptedEvent:
     """A good item and its place in the request."""
@@ -79,12 +84,23 @@ def _read(text: bytes) -> JsonValue | InvalidJson:
         return error
 
 
-def take_in(model: type[Event], items: Sequence[JsonValue | InvalidJson], now: datetime, body_bytes: int) -> Intake:
-    """Validate each item. A run without updated_at gets `now`: the door is where its snapshot came to be known."""
+def take_in(
+    model: type[Event],
+    items: Sequence[JsonValue | InvalidJson],
+    now: datetime,
+    body_bytes: int,
+    workspaces: frozenset[str] | None = None,
+) -> Intake:
+    """Validate each item. A run without updated_at gets `now`: the door is where its snapshot came to be known.
+
+    With `workspaces` whatever is of another one is rejected.
+    """
     intake = Intake()
     for index, item in enumerate(items):
         try:
             event = _validated(model, item, now, check_size=body_bytes > MAX_RECORD_BYTES)
+            if workspaces is not None and _workspace_of(event) not in workspaces:
+                raise InvalidEvent([_FOREIGN])
         except InvalidEvent as error:
             intake.rejected += 1
             given_id = _given_id(model, item)
@@ -104,6 +120,12 @@ def _validated(model: type[Event], item: JsonValue | InvalidJson, now: datetime,
     if model is RunSnapshot and isinstance(item, dict) and item.get("updated_at") is None:
         item["updated_at"] = format_instant(now)
     return validate_event(model, item)
+
+
+def _workspace_of(event: Event) -> str:
+    """Every kind of event has one, though the class they share does not say so."""
+    workspace: str = event.model_dump(include={"workspace_id"})["workspace_id"]
+    return workspace
 
 
 def _size(item: JsonValue) -> int:

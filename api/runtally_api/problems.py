@@ -4,6 +4,7 @@ Problem
 ├── InvalidRequest      422  a parameter or body that breaks a rule; `errors` names each field
 ├── InvalidQuery        422  a question that the catalogue cannot answer
 ├── NotAcceptable       406  no format of the Accept header is ours
+├── Unauthorized        401  nobody knows who asks
 ├── Forbidden           403  the caller lacks a permission
 ├── NotFound            404
 ├── Ambiguous           409  several workspaces use the id
@@ -109,6 +110,14 @@ class NotAcceptable(Problem):
     def __init__(self, formats: list[str]) -> None:
         detail = f"the answer can be had as {', '.join(formats)}"
         super().__init__(406, "not-acceptable", "Not acceptable", detail)
+
+
+class Unauthorized(Problem):
+    """Whatever was shown in place of a token, the answer is this one: why is not told."""
+
+    def __init__(self) -> None:
+        detail = "show a valid token or API key: Authorization: Bearer ..."
+        super().__init__(401, "unauthorized", "Unauthorized", detail, headers={"WWW-Authenticate": "Bearer"})
 
 
 class Forbidden(Problem):

@@ -279,10 +279,12 @@ def api() -> None:
 def ui() -> None:
     """Serve the dashboard; it talks to the API at RUNTALLY_API_URL."""
     with plain_errors():
+        from runtally_api.identity.settings import IdentitySettings
         from runtally_ui import launch
         from runtally_ui.settings import UiSettings
 
         settings = UiSettings()
+        IdentitySettings().require_listening(settings.host)
         command = launch.command(settings)
         os.execve(command[0], command, launch.environment(settings, os.environ))
 

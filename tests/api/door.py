@@ -15,6 +15,7 @@ from runtally.events import Event
 from runtally_api.answer_cache import AnswerCache
 from runtally_api.app import make_app
 from runtally_api.dependencies import ApiParts
+from runtally_api.identity.authentication import Authenticator, OpenDoor
 from runtally_api.publishing import Published, Publisher, PublishFailed
 from runtally_api.settings import ApiSettings
 from runtally_clickhouse.client import Store
@@ -96,7 +97,9 @@ class Door:
         return response.json()
 
 
-def build_app(store: Store, publisher: Publisher, door: list[Door]) -> FastAPI:
+def build_app(
+    store: Store, publisher: Publisher, door: list[Door], authenticator: Authenticator | None = None
+) -> FastAPI:
     """The application as composed for production, with a publisher and a clock of the test's."""
 
     @asynccontextmanager
@@ -105,7 +108,14 @@ def build_app(store: Store, publisher: Publisher, door: list[Door]) -> FastAPI:
         settings = ApiSettings()
         with ThreadPoolExecutor(2) as pool:
             app.state.parts = ApiParts(
-                settings, store, publisher, readiness, lambda: door[0].now if door else NOW, AnswerCache(2**20), pool
+                settings,
+                store,
+                publisher,
+                readiness,
+                lambda: door[0].now if door else NOW,
+                AnswerCache(2**20),
+                pool,
+                authenticator=authenticator or OpenDoor(),
             )
             yield
 
@@ -113,11 +123,11 @@ def build_app(store: Store, publisher: Publisher, door: list[Door]) -> FastAPI:
 
 
 @contextmanager
-def open_door(store: Store) -> Iterator[Door]:
-    """The application over a store, until the end of the block."""
+def open_door(store: Store, authenticator: Authenticator | None = None) -> Iterator[Door]:
+    """The application over a store, until the end of the block; open unless told how callers are known."""
     publisher = StoringPublisher(store)
     doors: list[Door] = []
-    app = build_app(store, publisher, doors)
+    app = build_app(store, publisher, doors, authenticator)
     with running(app) as client:
         doors.append(Door(client, publisher, app))
         yield doors[0]

@@ -8,6 +8,7 @@ from typing import Final
 from pydantic_settings import BaseSettings
 from runtally.connection import KafkaConnection
 from runtally.settings import VARIABLES
+from runtally_api.identity.settings import IdentitySettings
 from runtally_api.settings import ApiSettings
 from runtally_cli.local.settings import LocalSettings
 from runtally_consumer.settings import ConsumerSettings
@@ -20,7 +21,7 @@ DEPLOYMENT: Final = [
     ROOT / ".dockerignore",
     *(path for path in sorted((ROOT / "deploy").rglob("*")) if path.is_file() and "__pycache__" not in path.parts),
 ]
-SERVICES: Final[list[type[BaseSettings]]] = [ApiSettings, ConsumerSettings, UiSettings, LocalSettings]
+SERVICES: Final[list[type[BaseSettings]]] = [ApiSettings, IdentitySettings, ConsumerSettings, UiSettings, LocalSettings]
 _SECRET: Final = re.compile(
     r"AKIA[0-9A-Z]{16}|-----BEGIN|gh[pousr]_\w{20}|sk-\w{20}|xox[abp]-|eyJ[\w-]{10,}\.[\w-]{10,}\.|(?i:(?:password|secret|token))\s*[:=]\s*[\"']?\w"
 )

@@ -25,6 +25,8 @@ from runtally_api.dependencies import AgentLimit, ApiParts, Compare, Parts, Rang
 from runtally_api.documentation import documented
 from runtally_api.folding import add_up, agent_totals, runs_per_day, split_busiest, totals
 from runtally_api.group_pages import GroupCursor, OrderedCursor, ordered_page, page
+from runtally_api.identity.access import needs
+from runtally_api.identity.permissions import Permission
 from runtally_api.meta import build_meta
 from runtally_api.problems import Ambiguous, FieldError, InvalidRequest, NotFound, Problem, Unavailable, store_refusal
 from runtally_api.saved_questions import (
@@ -38,7 +40,7 @@ from runtally_api.saved_questions import (
 )
 from runtally_api.timing import TimedRoute
 
-router = APIRouter(tags=["analytics"], route_class=TimedRoute)
+router = APIRouter(tags=["analytics"], route_class=TimedRoute, dependencies=[needs(Permission.VIEW_ANALYTICS)])
 _RESPONSES = documented(examples.AGENTS_ANALYTICS, 422, 503)
 Sort = Annotated[
     str, Query(description="A measure of the list; agents of which it is not known come last.",

@@ -13,11 +13,15 @@ from runtally_api.dependencies import Compare, Parts, RangedQuery
 from runtally_api.documentation import documented
 from runtally_api.formats import ratio
 from runtally_api.group_pages import GroupCursor, page
+from runtally_api.identity.access import needs
+from runtally_api.identity.permissions import Permission
 from runtally_api.saved_questions import ask_together, make_question, named_meta, rows, shown
 from runtally_api.timing import TimedRoute
 from runtally_api.usage import model_name
 
-router = APIRouter(prefix="/api/v1", tags=["analytics"], route_class=TimedRoute)
+router = APIRouter(
+    prefix="/api/v1", tags=["analytics"], route_class=TimedRoute, dependencies=[needs(Permission.VIEW_ANALYTICS)]
+)
 WITH_MODEL = Filter("model", "not_in", ("",))
 IN_SESSION = Filter("session_id", "not_in", ("",))
 

@@ -27,13 +27,17 @@ from runtally_api.error_answers import (
 )
 from runtally_api.error_patterns import KINDS, PATTERN_MEASURES, pattern_totals, patterns
 from runtally_api.formats import ratio
+from runtally_api.identity.access import needs
+from runtally_api.identity.permissions import Permission
 from runtally_api.problems import NotFound
 from runtally_api.query_answers import step_time
 from runtally_api.run_rows import run_answer
 from runtally_api.saved_questions import ask_together, bounded_steps, make_question, named_meta
 from runtally_api.timing import TimedRoute
 
-router = APIRouter(prefix="/api/v1/errors", tags=["errors"], route_class=TimedRoute)
+router = APIRouter(
+    prefix="/api/v1/errors", tags=["errors"], route_class=TimedRoute, dependencies=[needs(Permission.VIEW_ANALYTICS)]
+)
 MOST_GROUPS = 10_000
 # What the runs with one error are told apart by.
 GROUPS: Final[Mapping[str, tuple[str, ...]]] = {

@@ -12,11 +12,15 @@ from runtally_api import execution_answers as answers
 from runtally_api.dependencies import AgentLimit, Compare, Parts, RangedQuery, RecentQuery, Steps
 from runtally_api.documentation import documented
 from runtally_api.formats import ratio
+from runtally_api.identity.access import needs
+from runtally_api.identity.permissions import Permission
 from runtally_api.saved_questions import ask_together, bounded_steps, make_question, named_meta, rows, shown
 from runtally_api.timing import TimedRoute
 
 GROUPS = 20
-router = APIRouter(prefix="/api/v1", tags=["executions"], route_class=TimedRoute)
+router = APIRouter(
+    prefix="/api/v1", tags=["executions"], route_class=TimedRoute, dependencies=[needs(Permission.VIEW_ANALYTICS)]
+)
 
 
 @router.get(

@@ -10,9 +10,10 @@ from runtally_clickhouse.migrations import require_schema
 
 from runtally_api.dependencies import Parts
 from runtally_api.documentation import documented
+from runtally_api.identity.access import needs_nobody
 from runtally_api.problems import Unavailable
 
-router = APIRouter(tags=["health"])
+router = APIRouter(tags=["health"], dependencies=[needs_nobody()])
 
 
 @router.get("/live", responses={200: {"content": {"application/json": {"example": {"status": "live"}}}}})

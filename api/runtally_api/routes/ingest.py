@@ -12,8 +12,11 @@ from runtally_clickhouse.errors import StoreError
 from starlette.requests import ClientDisconnect
 
 from runtally_api import answers, examples
-from runtally_api.dependencies import ApiParts, Parts
+from runtally_api.dependencies import ApiParts, Parts, RequestCaller
 from runtally_api.documentation import body_of, documented
+from runtally_api.identity.access import needs
+from runtally_api.identity.caller import Caller
+from runtally_api.identity.permissions import Permission
 from runtally_api.ingestion import MAX_BODY_BYTES, AcceptedEvent, Intake, id_field, read_items, take_in
 from runtally_api.problems import Problem, Unavailable
 from runtally_api.publishing import Published, PublishFailed
@@ -24,7 +27,7 @@ LONGEST_WAIT_SECONDS = 60
 POLL_SECONDS = 0.05
 _WAIT = re.compile(r"""(?:^|[,;])\s*wait\s*=\s*"?(\d{1,6})"?\s*(?=$|[,;])""", re.ASCII | re.IGNORECASE)
 _PROBLEMS = (400, 413, 415, 422, 503)
-router = APIRouter(prefix="/api/v1", tags=["ingestion"])
+router = APIRouter(prefix="/api/v1", tags=["ingestion"], dependencies=[needs(Permission.INGEST_RUNS)])
 
 
 @router.post(
@@ -34,12 +37,12 @@ router = APIRouter(prefix="/api/v1", tags=["ingestion"])
     responses=documented(examples.ACCEPTED_RUNS, *_PROBLEMS, status=202, problems=examples.REJECTED_RUNS),
     openapi_extra=body_of(RunSnapshot),
 )
-async def post_runs(request: Request, parts: Parts) -> JSONResponse:
+async def post_runs(request: Request, parts: Parts, caller: RequestCaller) -> JSONResponse:
     """Snapshots of runs. 202 once Kafka has acknowledged all of them; posting one again changes nothing.
 
     `Prefer: wait=10` answers once they can be queried, or after ten seconds with `"queryable": false`.
     """
-    return await _take(request, parts, RunSnapshot, "runs")
+    return await _take(request, parts, caller, RunSnapshot, "runs")
 
 
 @router.post(
@@ -49,9 +52,9 @@ async def post_runs(request: Request, parts: Parts) -> JSONResponse:
     responses=documented(examples.ACCEPTED_FEEDBACK, *_PROBLEMS, status=202),
     openapi_extra=body_of(RunFeedback),
 )
-async def post_feedback(request: Request, parts: Parts) -> JSONResponse:
+async def post_feedback(request: Request, parts: Parts, caller: RequestCaller) -> JSONResponse:
     """What users thought of runs."""
-    return await _take(request, parts, RunFeedback, "feedback")
+    return await _take(request, parts, caller, RunFeedback, "feedback")
 
 
 @router.post(
@@ -61,9 +64,9 @@ async def post_feedback(request: Request, parts: Parts) -> JSONResponse:
     responses=documented(examples.ACCEPTED_LIFECYCLE, *_PROBLEMS, status=202),
     openapi_extra=body_of(AgentLifecycle),
 )
-async def post_lifecycle(request: Request, parts: Parts) -> JSONResponse:
+async def post_lifecycle(request: Request, parts: Parts, caller: RequestCaller) -> JSONResponse:
     """Agents that went from one state to another."""
-    return await _take(request, parts, AgentLifecycle, "lifecycle")
+    return await _take(request, parts, caller, AgentLifecycle, "lifecycle")
 
 
 @router.post(
@@ -73,17 +76,17 @@ async def post_lifecycle(request: Request, parts: Parts) -> JSONResponse:
     responses=documented(examples.ACCEPTED_ACTIVITY, *_PROBLEMS, status=202),
     openapi_extra=body_of(UserActivity),
 )
-async def post_activity(request: Request, parts: Parts) -> JSONResponse:
+async def post_activity(request: Request, parts: Parts, caller: RequestCaller) -> JSONResponse:
     """What users did."""
-    return await _take(request, parts, UserActivity, "activity")
+    return await _take(request, parts, caller, UserActivity, "activity")
 
 
-async def _take(request: Request, parts: ApiParts, model: type[Event], noun: str) -> JSONResponse:
+async def _take(request: Request, parts: ApiParts, caller: Caller, model: type[Event], noun: str) -> JSONResponse:
     body = await _read_body(request)
     content_type = request.headers.get("content-type", "")
 
     def parse() -> Intake:
-        return take_in(model, read_items(body, content_type), parts.now(), len(body))
+        return take_in(model, read_items(body, content_type), parts.now(), len(body), caller.workspaces)
 
     intake = parse() if len(body) <= INLINE_BYTES else await asyncio.to_thread(parse)
     published = await _publish(parts, intake)

@@ -12,6 +12,8 @@ from runtally_api import examples
 from runtally_api.dependencies import OpenQuery, Parts
 from runtally_api.documentation import documented
 from runtally_api.formats import instant
+from runtally_api.identity.access import needs
+from runtally_api.identity.permissions import Permission
 from runtally_api.integrity import EXAMPLE, EXAMPLES, Integrity, checks
 from runtally_api.ledger_gaps import Ledger, examine
 from runtally_api.meta import build_meta
@@ -20,7 +22,9 @@ from runtally_api.timing import TimedRoute
 
 DRIFT_TOLD_FOR = timedelta(hours=24)
 
-router = APIRouter(prefix="/api/v1", tags=["integrity"], route_class=TimedRoute)
+router = APIRouter(
+    prefix="/api/v1", tags=["integrity"], route_class=TimedRoute, dependencies=[needs(Permission.VIEW_ANALYTICS)]
+)
 
 
 @router.get("/integrity", response_model=Integrity, responses=documented({**EXAMPLE, "meta": examples.META}, 422, 503))

@@ -12,10 +12,14 @@ from runtally_api import examples_named as examples
 from runtally_api import execution_answers as answers
 from runtally_api.dependencies import AgentLimit, ApiParts, Compare, Parts, RangedQuery, RunQuery, Steps
 from runtally_api.documentation import documented
+from runtally_api.identity.access import needs
+from runtally_api.identity.permissions import Permission
 from runtally_api.saved_questions import ask_together, bounded_steps, make_question, named_meta, rows, shown
 from runtally_api.timing import TimedRoute
 
-router = APIRouter(prefix="/api/v1", tags=["performance"], route_class=TimedRoute)
+router = APIRouter(
+    prefix="/api/v1", tags=["performance"], route_class=TimedRoute, dependencies=[needs(Permission.VIEW_ANALYTICS)]
+)
 
 
 @router.get(

@@ -11,16 +11,20 @@ from runtally_clickhouse.measures.data_range import ask_outside, join_ends
 
 from runtally_api import examples, query_answers, tabular
 from runtally_api.answers import Catalogue, QueryAnswer
-from runtally_api.dependencies import Parts, RunQuery, VisibleWorkspaces
+from runtally_api.dependencies import Parts, RequestCaller, RunQuery, VisibleWorkspaces
 from runtally_api.documentation import documented
+from runtally_api.identity.access import needs
+from runtally_api.identity.permissions import Permission
 from runtally_api.meta import build_meta, data_range_of, read_freshness
-from runtally_api.problems import NotAcceptable
+from runtally_api.problems import Forbidden, NotAcceptable
 from runtally_api.query_body import QueryBody, resolve_query
 from runtally_api.saved_questions import answer_question
 from runtally_api.timing import TimedRoute
 from runtally_api.together import all_of
 
-router = APIRouter(prefix="/api/v1", tags=["query"], route_class=TimedRoute)
+router = APIRouter(
+    prefix="/api/v1", tags=["query"], route_class=TimedRoute, dependencies=[needs(Permission.VIEW_ANALYTICS)]
+)
 
 
 Body = Annotated[QueryBody, RequestBody(openapi_examples={"question": {"value": examples.QUERY_BODY}})]
@@ -42,11 +46,13 @@ def meta() -> dict[str, Any]:
 
 
 @router.post("/query", response_model=QueryAnswer, responses=_responses())
-def query(request: Request, parts: Parts, workspaces: VisibleWorkspaces, body: Body) -> Response:
+def query(request: Request, parts: Parts, workspaces: VisibleWorkspaces, caller: RequestCaller, body: Body) -> Response:
     """Any measures by any dimensions. The answer comes as JSON, CSV, NDJSON, Arrow or Parquet, by `Accept`."""
     media_type = tabular.chosen_format(request.headers.get("accept"))
     if media_type is None:
         raise NotAcceptable(list(tabular.FORMATS))
+    if media_type != tabular.JSON and not caller.may(Permission.EXPORT_ANALYTICS):
+        raise Forbidden(Permission.EXPORT_ANALYTICS)
     now = parts.now()
     resolved = resolve_query(body, now, parts.settings.max_range, parts.settings.max_query_rows)
     scope = RunScope(

@@ -26,6 +26,8 @@ from runtally_api import (
 from runtally_api.answers import RunDetail, RunPage
 from runtally_api.dependencies import OpenQuery, Parts, RunQuery
 from runtally_api.documentation import documented
+from runtally_api.identity.access import needs
+from runtally_api.identity.permissions import Permission
 from runtally_api.meta import build_meta, read_freshness
 from runtally_api.problems import Ambiguous, NotFound
 from runtally_api.run_list_filters import RunListFilters
@@ -35,7 +37,9 @@ from runtally_api.timing import TimedRoute
 
 NO_KEY = str(UUID(int=0))
 FIRST_KEY, LAST_KEY = (unix_ms(instant) << 80 for instant in (FIRST_INSTANT, LAST_INSTANT))
-router = APIRouter(prefix="/api/v1/runs", tags=["runs"], route_class=TimedRoute)
+router = APIRouter(
+    prefix="/api/v1/runs", tags=["runs"], route_class=TimedRoute, dependencies=[needs(Permission.VIEW_ANALYTICS)]
+)
 
 
 @router.get("", response_model=RunPage, responses=documented(examples.RUN_PAGE, 422, 503))

@@ -15,6 +15,8 @@ from runtally_api import answers, examples
 from runtally_api.dependencies import AgentLimit, ApiParts, Parts, RangedQueryWithAliases, RunQuery
 from runtally_api.documentation import documented
 from runtally_api.folding import add_up, split_busiest
+from runtally_api.identity.access import needs
+from runtally_api.identity.permissions import Permission
 from runtally_api.meta import build_meta
 from runtally_api.ranges import midnight
 from runtally_api.saved_questions import answer_of_cells, ask_together
@@ -22,7 +24,12 @@ from runtally_api.timing import TimedRoute
 from runtally_api.usage import agent_usage, daily_usage, mean_ms, model_name
 
 ACTIVE_DAYS = 7
-router = APIRouter(prefix="/api/v1/analytics", tags=["analytics"], route_class=TimedRoute)
+router = APIRouter(
+    prefix="/api/v1/analytics",
+    tags=["analytics"],
+    route_class=TimedRoute,
+    dependencies=[needs(Permission.VIEW_ANALYTICS)],
+)
 
 
 @router.get("/usage", response_model=answers.Usage, responses=documented(examples.USAGE, 422, 503))

@@ -13,6 +13,8 @@ from runtally_api import (
 from runtally_api.dependencies import ApiParts, Parts, RangedQuery, RunQuery
 from runtally_api.documentation import documented
 from runtally_api.group_pages import GroupCursor, page
+from runtally_api.identity.access import needs
+from runtally_api.identity.permissions import Permission
 from runtally_api.problems import NotFound
 from runtally_api.saved_questions import ask_together, bounded_steps, make_question, named_meta, rows, shown
 from runtally_api.timing import TimedRoute
@@ -27,7 +29,12 @@ from runtally_api.workspace_answers import (
 from runtally_api.workspace_health import HEALTH_MEASURES, health
 
 TOP = 10
-router = APIRouter(prefix="/api/v1/workspaces", tags=["workspaces"], route_class=TimedRoute)
+router = APIRouter(
+    prefix="/api/v1/workspaces",
+    tags=["workspaces"],
+    route_class=TimedRoute,
+    dependencies=[needs(Permission.VIEW_ANALYTICS)],
+)
 GivenId = Annotated[str, Path(alias="id")]
 
 

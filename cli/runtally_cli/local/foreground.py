@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from contextlib import ExitStack
 
+from runtally_api.identity.settings import IdentitySettings
+
 from runtally_cli.local.settings import LocalSettings
 from runtally_cli.local.stack import owned_folder, require_startable, running_stack
 from runtally_cli.local.supervision import EndRequest, wait_for_end
@@ -43,4 +45,6 @@ def _welcome(settings: LocalSettings) -> str:
             "  The local broker keeps its records in memory: if it crashes, those not yet stored are lost",
             "  (at most the last seconds). Ctrl-C stores them first. RUNTALLY_BROKER=kafka takes Apache Kafka.",
         ]
+    if IdentitySettings().is_open:
+        lines.append("  Open: nobody has to sign in (docs/access.md).")
     return "\n".join([*lines, "  Ctrl-C drains and stops everything."])

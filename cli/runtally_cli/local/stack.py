@@ -14,6 +14,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from runtally_api.identity.settings import IdentitySettings
 from runtally_ui import launch
 from runtally_ui.settings import UiSettings
 
@@ -48,8 +49,11 @@ class Part:
 
 
 def require_startable(settings: LocalSettings) -> None:
-    """Raise `UnsupportedPlatform` or `PortInUse`, each with a sentence that says what to do, before anything starts."""
+    """Raise `UnsupportedPlatform`, `InvalidIdentity` or `PortInUse`, each with what to do, before anything starts."""
     require_supported()
+    identity = IdentitySettings()
+    identity.require_listening(settings.host)
+    identity.require_keys()
     wanted = {"RUNTALLY_API_PORT": settings.api_port, "RUNTALLY_UI_PORT": settings.ui_port}
     wanted["RUNTALLY_CONSUMER_PORT"] = settings.consumer_port
     if settings.kafka_bootstrap is None:

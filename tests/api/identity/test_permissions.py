@@ -1,5 +1,7 @@
 """What a role grants, and that a caller without a permission is told which one is missing."""
 
+import asyncio
+
 import pytest
 from runtally_api.dependencies import requires
 from runtally_api.identity.caller import ANYBODY, Caller
@@ -15,7 +17,7 @@ def test_each_role_holds_what_the_one_below_it_holds() -> None:
 
 def test_a_missing_permission_is_named() -> None:
     viewer = Caller("ann", "ann@example.com", GRANTED[Role.VIEWER], frozenset({"acme"}))
-    requires(Permission.VIEW_ANALYTICS)(viewer)
-    requires(Permission.ERASE_DATA)(ANYBODY)
+    asyncio.run(requires(Permission.VIEW_ANALYTICS)(viewer))
+    asyncio.run(requires(Permission.ERASE_DATA)(ANYBODY))
     with pytest.raises(Forbidden, match="erase_data"):
-        requires(Permission.ERASE_DATA)(viewer)
+        asyncio.run(requires(Permission.ERASE_DATA)(viewer))
