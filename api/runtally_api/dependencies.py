@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor
-from dataclasses import KW_ONLY, dataclass, replace
+from dataclasses import KW_ONLY, dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
@@ -11,6 +11,7 @@ from fastapi import Depends, Query, Request
 from runtally.fields import STATUSES
 from runtally_clickhouse.catalogue import RunFilters, RunScope
 from runtally_clickhouse.client import Reader, Store
+from runtally_clickhouse.measures.group_counts import GroupCounts
 from runtally_clickhouse.measures.state_first import StateFirst
 
 from runtally_api.answer_cache import AnswerCache, AnsweringReader
@@ -42,6 +43,7 @@ class ApiParts:
     times: RequestTimes | None = None
     _: KW_ONLY
     authenticator: Authenticator
+    group_counts: GroupCounts = field(default_factory=GroupCounts)
 
     @property
     def reader(self) -> Reader:

@@ -129,7 +129,7 @@ def answer_of_cells(
 
 def _limits(parts: ApiParts) -> Limits:
     settings = parts.settings
-    return Limits(settings.max_query_memory_bytes, settings.max_query_rows, settings.use_rollups)
+    return Limits(settings.max_query_memory_bytes, settings.max_query_rows, settings.use_rollups, parts.group_counts)
 
 
 def shown(values: Values, measures: Sequence[str]) -> dict[str, Any]:

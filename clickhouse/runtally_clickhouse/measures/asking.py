@@ -8,7 +8,17 @@ from typing import Any, Literal
 
 from runtally_clickhouse.catalogue import EPOCH, RunScope
 from runtally_clickhouse.client import Reader, Row
-from runtally_clickhouse.measures.composition import ENDS, RUNS_COUNT, Composed, Limits, Relation, compose, find_fold
+from runtally_clickhouse.errors import StoreRefused
+from runtally_clickhouse.measures.composition import (
+    ENDS,
+    RUNS_COUNT,
+    TOO_MANY_GROUPS,
+    Composed,
+    Limits,
+    Relation,
+    compose,
+    find_fold,
+)
 from runtally_clickhouse.measures.forms import Value
 from runtally_clickhouse.measures.question import TIME, Question
 from runtally_clickhouse.measures.relations import STATE_PLACES
@@ -101,8 +111,7 @@ def ask_question(reader: Reader, question: Question, scope: RunScope, limits: Li
     Blocks; raises as `Reader.query`, and `TooManyRows`.
     Each chosen group has a row for every step of time, dates ascending and groups in order within them.
     """
-    composed = compose(question, scope, limits)
-    now = _table(question, composed, question.steps, reader.query(composed.sql, composed.parameters))
+    composed, now = _asked(reader, question, scope, limits)
     compared, then = None, None
     if question.compare:
         compared = earlier(question.steps, question.compare)
@@ -124,6 +133,23 @@ def ask_question(reader: Reader, question: Question, scope: RunScope, limits: Li
         {name: count + (then.buckets.get(name, 0) if then else 0) for name, count in now.buckets.items()},
         compared,
     )
+
+
+def _asked(reader: Reader, question: Question, scope: RunScope, limits: Limits) -> tuple[Composed, _Table]:
+    """The question's statement and what it gave: all groups, where there are no more of them than the limit."""
+    counts = limits.group_counts if question.keys and question.after is None else None
+    if counts is not None and counts.may_be_few(question, scope):
+        composed = compose(question, scope, limits, chooses=False)
+        try:
+            table = _table(question, composed, question.steps, reader.query(composed.sql, composed.parameters))
+            if len(table.groups) <= question.limit:
+                return composed, table
+        except StoreRefused as error:
+            if error.code not in TOO_MANY_GROUPS:
+                raise
+        counts.remember_many(question, scope)
+    composed = compose(question, scope, limits)
+    return composed, _table(question, composed, question.steps, reader.query(composed.sql, composed.parameters))
 
 
 def _table(question: Question, composed: Composed, steps: TimeSteps, rows: Iterable[Row]) -> _Table:

@@ -2,7 +2,8 @@
 
 One statement reads the data once and gives, by grouping sets, the totals, each group over the whole range, and each
 group in each step of time. Beside it stands the choice of the groups, over the question's own range also when another
-one is compared with it. A question reads one relation: cells where they hold all it needs, else single runs.
+one is compared with it; where there are no more groups than the limit, none is needed. A question reads one relation:
+cells where they hold all it needs, else single runs.
 """
 
 from bisect import bisect_left, bisect_right
@@ -16,6 +17,7 @@ from typing import Any
 from runtally_clickhouse.catalogue import RunScope, unix_ms
 from runtally_clickhouse.measures.definitions import Measure
 from runtally_clickhouse.measures.dimensions import Dimension
+from runtally_clickhouse.measures.group_counts import GroupCounts
 from runtally_clickhouse.measures.question import TIME, Filter, Order, Question
 from runtally_clickhouse.measures.relations import CHOICE_PREFIX, STATE, STATE_PLACES, relation_tables
 from runtally_clickhouse.measures.time_steps import CELL_MS, TimeSteps, zone_offsets
@@ -26,6 +28,8 @@ RUNS_COUNT = "sum(runs)"
 _CHOSEN = "chosen"
 # When the first and the last of the runs began.
 ENDS = ("min(first_at_ms)", "max(last_at_ms)")
+# What the engine says when more groups come up than a statement without a choice may make, or more rows.
+TOO_MANY_GROUPS = frozenset({158, 396})
 SHORTEST_OF_BUCKETS = timedelta(minutes=30)
 LONGEST_OF_BUCKETS = timedelta(days=1000)
 _ARRAY_TYPES = {"string": "String", "integer": "Int64", "boolean": "UInt8", "number": "Float64", "decimal": "String"}
@@ -46,11 +50,14 @@ class Relation(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much of the store a question may use, and whether it may read rollups."""
+    """How much of the store a question may use, and how it may be read: out of rollups, and without a choice of groups
+    where `group_counts` remembers nothing that speaks against it.
+    """
 
     max_memory_bytes: int
     max_rows: int
     use_rollups: bool = True
+    group_counts: GroupCounts | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +79,14 @@ def compose(
     scope: RunScope,
     limits: Limits,
     compared: TimeSteps | None = None,
+    *,
+    chooses: bool = True,
 ) -> Composed:
-    """The statement of a question; of its answer over another range, for the same groups, when `compared` is given."""
+    """The statement of a question; of its answer over another range, for the same groups, when `compared` is given.
+
+    Without `chooses` all groups are told apart. The engine then refuses (`TOO_MANY_GROUPS`) to make many more than the
+    limit; it may yet give some more.
+    """
     steps = compared or question.steps
     pays = limits.use_rollups and cells_pay(question.steps.start, question.steps.end)
     relation = cells_relation(question, scope, steps) if pays else Relation.SINGLE_RUNS
@@ -83,18 +96,20 @@ def compose(
     folds_steps = bool(question.keys and steps.starts_ms) and all(find_fold(part) for part in part_names)
     parts = [f"{sql} AS {name}" for sql, name in part_names.items()]
     keys = [f"key_{place}" for place in range(len(question.keys))]
-    inner = ["*", *_chosen_keys(question), *([_STEP] if steps.starts_ms else [])]
+    inner = ["*", *_group_keys(question, chooses=chooses), *([_STEP] if steps.starts_ms else [])]
     groups, columns = _grouping_sets(keys, has_steps=bool(steps.starts_ms), folds_steps=folds_steps)
     if relation is Relation.CELLS:
         columns += [f"length({STATE}.{place}) AS {name}_buckets" for name, place in STATE_PLACES.items()]
     source = f"SELECT {', '.join(inner)} FROM {_source(question, relation)}{_where(question)}"
     compares = compared is not None
-    choice = _choice(question, relation, CHOICE_PREFIX if compares else "") if keys else None
+    choice = _choice(question, relation, CHOICE_PREFIX if compares else "") if keys and chooses else None
     statement = f"SELECT {', '.join([*columns, *parts])}\nFROM ({source})\nGROUP BY GROUPING SETS ({', '.join(groups)})"
     sql = (
         f"WITH {_with(statement, choice, wide, compares=compares)}\n{statement}\n"
         f"SETTINGS max_memory_usage = {limits.max_memory_bytes:d}, max_result_rows = {limits.max_rows:d}"
     )
+    if not chooses:
+        sql += f", max_rows_to_group_by = {(question.limit + 1) * max(1, len(steps.starts_ms)):d}"
     bound = replace(scope, start=steps.start, end=steps.end)
     parameters = _parameters(question, bound, steps, compares=compares)
     parameters |= state_parameters(reading, wide, steps.starts_ms)
@@ -219,11 +234,13 @@ def _order(question: Question, order: Order, part_names: dict[str, str]) -> str:
     return f"{form.order_sql([part_names[part] for part in form.parts])} {direction} NULLS LAST"
 
 
-def _chosen_keys(question: Question) -> list[str]:
+def _group_keys(question: Question, *, chooses: bool) -> list[str]:
     """The groups' columns: as they are for the chosen ones, empty for the rest."""
     dimensions = question.keys
     if not dimensions:
         return []
+    if not chooses:
+        return ["0 AS is_other", *(f"{dimension.sql} AS key_{place}" for place, dimension in enumerate(dimensions))]
     own = _tuple([dimension.sql for dimension in dimensions])
     rest = [f"{own} NOT IN {_CHOSEN} AS is_other"]
     return rest + [
