@@ -4,6 +4,7 @@ import random
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 from typing import Any
@@ -36,9 +37,7 @@ def counted(door: Door, ask: Callable[[], Any]) -> tuple[Any, int]:
     """An answer, and how many statements the store had to answer for it."""
     parts = door.app.state.parts
     counting = CountingStore(parts.store)
-    door.app.state.parts = type(parts)(
-        parts.settings, counting, parts.publisher, parts.readiness, parts.now, parts.cache
-    )
+    door.app.state.parts = replace(parts, store=counting)
     try:
         return ask(), counting.asked
     finally:

@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -215,7 +216,7 @@ def test_a_question_that_is_too_dear_says_what_to_narrow(fleet: Door) -> None:
     parts = fleet.app.state.parts
     for change, word in (({"max_query_memory_bytes": 1}, "memory"), ({"max_query_rows": 1}, "rows")):
         settings = parts.settings.model_copy(update=change)
-        fleet.app.state.parts = type(parts)(settings, parts.store, parts.publisher, parts.readiness, parts.now)
+        fleet.app.state.parts = replace(parts, settings=settings)
         try:
             body = {"measures": ["runs"], "dimensions": ["agent_id"], "time": DAYS}
             problem = assert_problem(fleet.client.post("/api/v1/query", json=body), 422)

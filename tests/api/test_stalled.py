@@ -1,6 +1,7 @@
 """RUNTALLY_STALLED_AFTER_HOURS counts in every answer: 24 hours where it is not set, and computed when asked."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -80,6 +81,6 @@ def test_every_answer_counts_stalled_runs_alike(
     if hours:
         monkeypatch.setenv("RUNTALLY_STALLED_AFTER_HOURS", hours)
     parts = fleet.app.state.parts
-    fleet.app.state.parts = type(parts)(ApiSettings(), parts.store, parts.publisher, parts.readiness, parts.now)
+    fleet.app.state.parts = replace(parts, settings=ApiSettings())
     assert set(counts(fleet).values()) == {(3 - stalled, stalled)}, counts(fleet)
     assert set(filtered(fleet).values()) == {(3 - stalled, stalled)}, filtered(fleet)
