@@ -95,6 +95,59 @@ PARTITION BY toYYYYMM(started_at)
 ORDER BY (workspace_id, started_at, run_id)
 SETTINGS non_replicated_deduplication_window = 0, replicated_deduplication_window = 0, index_granularity = 8192;
 
+CREATE TABLE api_key_revocations
+(
+    `key_id` String,
+    `revoked_by` String,
+    `revoked_at` DateTime64(6, 'UTC')
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (key_id, revoked_at)
+SETTINGS non_replicated_deduplication_window = 0, replicated_deduplication_window = 0, index_granularity = 8192;
+
+CREATE TABLE api_key_uses
+(
+    `key_id` String,
+    `used_at` DateTime64(6, 'UTC')
+)
+ENGINE = ReplacingMergeTree(used_at)
+ORDER BY key_id
+SETTINGS non_replicated_deduplication_window = 0, replicated_deduplication_window = 0, index_granularity = 8192;
+
+CREATE TABLE api_keys
+(
+    `key_id` String,
+    `secret_sha256` String,
+    `name` String,
+    `permissions` Array(LowCardinality(String)),
+    `workspaces` Array(String),
+    `created_by` String,
+    `created_at` DateTime64(6, 'UTC'),
+    `expires_at` Nullable(DateTime64(6, 'UTC'))
+)
+ENGINE = ReplacingMergeTree
+ORDER BY key_id
+SETTINGS non_replicated_deduplication_window = 0, replicated_deduplication_window = 0, index_granularity = 8192;
+
+CREATE TABLE audit_log
+(
+    `recorded_at` DateTime64(6, 'UTC'),
+    `entry_id` String,
+    `act` LowCardinality(String),
+    `outcome` LowCardinality(String),
+    `actor` String,
+    `actor_email` String,
+    `workspaces` Array(String),
+    `target` String,
+    `source_address` String,
+    `request_id` String,
+    `details` Map(String, String)
+)
+ENGINE = ReplacingMergeTree
+PARTITION BY toYYYYMM(recorded_at)
+ORDER BY (recorded_at, entry_id)
+SETTINGS non_replicated_deduplication_window = 0, replicated_deduplication_window = 0, index_granularity = 8192;
+
 CREATE TABLE bucket_changes
 (
     `bucket` DateTime('UTC'),
@@ -171,6 +224,20 @@ ENGINE = ReplacingMergeTree(acknowledged_at)
 ORDER BY (stream, topic, partition, first_offset, last_offset)
 SETTINGS non_replicated_deduplication_window = 0, replicated_deduplication_window = 0, index_granularity = 8192;
 
+CREATE TABLE local_users
+(
+    `email` String,
+    `password_hash` String,
+    `role` LowCardinality(String),
+    `workspaces` Array(String),
+    `is_removed` Bool,
+    `signed_in_since` DateTime64(6, 'UTC'),
+    `changed_at` DateTime64(6, 'UTC')
+)
+ENGINE = ReplacingMergeTree(changed_at)
+ORDER BY email
+SETTINGS non_replicated_deduplication_window = 0, replicated_deduplication_window = 0, index_granularity = 8192;
+
 CREATE TABLE partition_resumes
 (
     `stream` LowCardinality(String),
@@ -195,6 +262,22 @@ CREATE TABLE partition_stops
 )
 ENGINE = ReplacingMergeTree(stopped_at)
 ORDER BY (stream, topic, partition, stopped_offset, judged_from)
+SETTINGS non_replicated_deduplication_window = 0, replicated_deduplication_window = 0, index_granularity = 8192;
+
+CREATE TABLE refresh_tokens
+(
+    `family` String,
+    `event` LowCardinality(String),
+    `token_sha256` String,
+    `nonce` UInt64,
+    `email` String,
+    `began_at` DateTime64(6, 'UTC'),
+    `recorded_at` DateTime64(6, 'UTC'),
+    `expires_at` DateTime64(6, 'UTC')
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (family, event, token_sha256, nonce)
+TTL toDateTime(expires_at) + toIntervalDay(30)
 SETTINGS non_replicated_deduplication_window = 0, replicated_deduplication_window = 0, index_granularity = 8192;
 
 CREATE TABLE rollup_checks
@@ -407,6 +490,18 @@ CREATE TABLE schema_migrations
 ENGINE = ReplacingMergeTree
 ORDER BY number
 SETTINGS index_granularity = 8192;
+
+CREATE TABLE sign_in_attempts
+(
+    `account_sha256` String,
+    `attempted_at` DateTime64(6, 'UTC'),
+    `nonce` UInt64,
+    `succeeded` Bool
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (account_sha256, attempted_at, nonce, succeeded)
+TTL toDateTime(attempted_at) + toIntervalDay(7)
+SETTINGS non_replicated_deduplication_window = 0, replicated_deduplication_window = 0, index_granularity = 8192;
 
 CREATE TABLE user_activity
 (

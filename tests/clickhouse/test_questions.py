@@ -50,6 +50,15 @@ OF_INGESTION = {
     "stored_versions",
     "table_statements",
 }
+# About who may ask, and what they did.
+OF_ACCESS = {
+    "api_key",
+    "api_keys_newest_first",
+    "audit_newest_first",
+    "local_users",
+    "refresh_tokens",
+    "sign_in_attempts",
+}
 # Rollups as they are kept; what is in them is made of the catalogue's relations.
 OF_ROLLUPS: dict[str, list[str]] = {
     "clean_buckets": [],
@@ -291,7 +300,7 @@ def _in_order(rows: list[Row]) -> list[Row]:
 def test_every_query_file_is_asked_here() -> None:
     folder = resources.files("runtally_clickhouse") / "queries"
     files = {entry.name.removesuffix(".sql") for entry in folder.iterdir()}
-    assert files == {*QUESTIONS, *OF_THE_CATALOGUE, *OF_ROLLUPS, *OF_ROWS, *OF_INGESTION}
+    assert files == {*QUESTIONS, *OF_THE_CATALOGUE, *OF_ROLLUPS, *OF_ROWS, *OF_INGESTION, *OF_ACCESS}
     assert set(PARAMETERS) == set(EMPTY) == set(QUESTIONS)
     assert set(GOLDEN) | {RunQuestion.SPLIT_RUNS, RunQuestion.RUNS_BY_ID, RunQuestion.RUNS_NEWEST_FIRST} == set(
         QUESTIONS
@@ -307,7 +316,7 @@ def test_only_merged_runs_reads_the_runs() -> None:
         reads = [word for word in relations if word in query_text(entry.name[:-4])]
         stem = entry.name.removesuffix(".sql")
         expected: dict[str, list[str]] = {**OF_THE_CATALOGUE, **OF_ROLLUPS, **OF_ROWS}
-        expected |= {name: [] for name in (*OF_INGESTION, *CellQuestion)}
+        expected |= {name: [] for name in (*OF_INGESTION, *OF_ACCESS, *CellQuestion)}
         assert reads == expected.get(stem, ["FROM merged_runs"]), entry.name
         assert "PREWHERE" not in text
 
