@@ -16,6 +16,7 @@ from runtally_clickhouse.catalogue import query_text
 from runtally_clickhouse.client import Reader, Row
 
 AHEAD_MS = 60_000
+MOST_ASKERS = 1_000
 _STALLED = "stalled_before_ms"
 Key = bytes
 
@@ -29,11 +30,20 @@ class AnswerCache:
         self._kept: OrderedDict[Key, bytes] = OrderedDict()
         self._under_way: dict[Key, Future[bytes]] = {}
         self._lock = threading.Lock()
-        self.cut_offs = CutOffs()
+        self._cut_offs: OrderedDict[str, CutOffs] = OrderedDict()
 
     @property
     def size_bytes(self) -> int:
         return self._bytes
+
+    def cut_offs(self, asker: str) -> "CutOffs":
+        """Those of what one asker sees: to another, a run may stall between them."""
+        with self._lock:
+            found = self._cut_offs.setdefault(asker, CutOffs())
+            self._cut_offs.move_to_end(asker)
+            if len(self._cut_offs) > MOST_ASKERS:
+                self._cut_offs.popitem(last=False)
+            return found
 
     def answer(self, key: Key, ask: Callable[[], list[Row]]) -> list[Row]:
         """The kept answer, else that of whoever asks at this moment, else one's own. Raises what `ask` raises.
@@ -114,11 +124,13 @@ class CutOffs:
 class AnsweringReader:
     """The reader of one request: it answers out of the cache, as the data were when the request first asked.
 
-    For any number of threads: the request's questions may go out together.
+    For any number of threads: the request's questions may go out together. `asker` names what may be seen: an answer is
+    for the same asker alone, also where a fault would leave it out of the question.
     """
 
-    def __init__(self, reader: Reader, cache: AnswerCache) -> None:
+    def __init__(self, reader: Reader, cache: AnswerCache, asker: str = "") -> None:
         self._reader = reader
+        self._asker = asker
         self._cache = cache
         self._lock = threading.Lock()
         self._watermark: str | None = None
@@ -149,8 +161,8 @@ class AnsweringReader:
         bound = dict(parameters)
         cut_off = bound.get(_STALLED)
         if isinstance(cut_off, int):
-            bound[_STALLED] = self._cache.cut_offs.same_as(cut_off, self._watermark, self._next_running)
-        named = json.dumps([self._watermark, sql, bound], sort_keys=True, default=str).encode()
+            bound[_STALLED] = self._cache.cut_offs(self._asker).same_as(cut_off, self._watermark, self._next_running)
+        named = json.dumps([self._asker, self._watermark, sql, bound], sort_keys=True, default=str).encode()
         key = hashlib.sha256(named).digest()
         self._asked.add(key)
         return self._cache.answer(key, lambda: self._reader.query(sql, bound))

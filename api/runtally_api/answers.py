@@ -247,7 +247,8 @@ class QueryMeta(Answer):
         dict[str, int],
         Field(
             description="What cells were read from: how many rolled-up buckets of each width (`day`, `hour`, "
-            "`quarter_hour`), and how many quarter hours run by run (`raw`). Empty for single runs."
+            "`quarter_hour`), and how many quarter hours run by run (`raw`). Empty for single runs, and for "
+            "callers bound to workspaces."
         ),
     ]
     compare: ComparedRange | None = None

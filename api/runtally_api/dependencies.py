@@ -9,8 +9,9 @@ from zoneinfo import ZoneInfo
 
 from fastapi import Depends, Query, Request
 from runtally.fields import STATUSES
+from runtally_clickhouse import row_bounds
 from runtally_clickhouse.catalogue import RunFilters, RunScope
-from runtally_clickhouse.client import Reader, Store
+from runtally_clickhouse.client import Reader, Store, Unmerged
 from runtally_clickhouse.measures.group_counts import GroupCounts
 from runtally_clickhouse.measures.state_first import StateFirst
 
@@ -40,6 +41,7 @@ class ApiParts:
     cache: AnswerCache | None = None
     pool: Executor | None = None
     asking: Reader | None = None
+    bound: Unmerged | None = None
     times: RequestTimes | None = None
     _: KW_ONLY
     authenticator: Authenticator
@@ -50,19 +52,10 @@ class ApiParts:
         """What questions are asked with."""
         return self.asking or self.store
 
-
-def _parts(request: Request) -> ApiParts:
-    parts: ApiParts = request.app.state.parts
-    times: RequestTimes = request.state.times
-    reader = StateFirst(TimedReader(parts.store, times), parts.settings.max_query_seconds)
-    if parts.cache is None:
-        return replace(parts, asking=reader, times=times)
-    answers = AnsweringReader(reader, parts.cache)
-    request.state.answers = answers
-    return replace(parts, asking=answers, times=times)
-
-
-Parts = Annotated[ApiParts, Depends(_parts)]
+    @property
+    def unmerged(self) -> Unmerged:
+        """What rows are looked at with as they lie there."""
+        return self.bound or self.store
 
 
 async def caller_of_request(request: Request) -> Caller:
@@ -91,6 +84,23 @@ async def visible_workspaces(caller: RequestCaller) -> frozenset[str] | None:
     return caller.workspaces
 
 
+def _parts(request: Request, caller: RequestCaller) -> ApiParts:
+    """The parts as this request asks with them.
+
+    What the caller sees binds its questions twice: by the store, here, and in their own text, by `visible_workspaces`.
+    """
+    parts: ApiParts = request.app.state.parts
+    times: RequestTimes = request.state.times
+    bound = parts.store.bound_to(caller.workspaces)
+    reader = StateFirst(TimedReader(bound, times), parts.settings.max_query_seconds)
+    if parts.cache is None:
+        return replace(parts, bound=bound, asking=reader, times=times)
+    answers = AnsweringReader(reader, parts.cache, row_bounds.written(caller.workspaces))
+    request.state.answers = answers
+    return replace(parts, bound=bound, asking=answers, times=times)
+
+
+Parts = Annotated[ApiParts, Depends(_parts)]
 VisibleWorkspaces = Annotated[frozenset[str] | None, Depends(visible_workspaces)]
 Names = Annotated[list[str], Query()]
 

@@ -11,8 +11,8 @@ from runtally_clickhouse.catalogue import EPOCH, FIRST_INSTANT, LAST_INSTANT, un
 from runtally_clickhouse.measures.asking import Answer, AnswerRow
 from runtally_clickhouse.measures.question import After, Order
 
+from runtally_api.cursor_seals import not_ours, sealed
 from runtally_api.dependencies import RunQuery
-from runtally_api.problems import FieldError, InvalidRequest
 
 _DAY = timedelta(days=1)
 
@@ -43,7 +43,7 @@ class GroupCursor:
                 raise TypeError("not a cursor")
             return cls(start, end, runs, tuple(key))
         except (ValueError, TypeError, AttributeError, RecursionError) as error:
-            raise _not_ours() from error
+            raise not_ours() from error
 
     def applied(self, query: RunQuery) -> RunQuery:
         """The question of the first page."""
@@ -79,7 +79,7 @@ class OrderedCursor:
                 raise TypeError("not a cursor of this order")
             return cls(start, end, sort, descending, skip)
         except (ValueError, TypeError, AttributeError, RecursionError) as error:
-            raise _not_ours() from error
+            raise not_ours() from error
 
     def applied(self, query: RunQuery) -> RunQuery:
         """The question of the first page."""
@@ -95,7 +95,7 @@ def ordered_page(
     following = None
     if has_more:
         start, end = unix_ms(query.time.start), unix_ms(query.time.end)
-        following = OrderedCursor(start, end, order.by, order.descending, skip + limit).encode()
+        following = sealed(query, OrderedCursor(start, end, order.by, order.descending, skip + limit).encode())
     return groups[:limit], {"next_cursor": following, "has_more": has_more}
 
 
@@ -109,7 +109,8 @@ def page(answer: Answer, query: RunQuery, limit: int) -> tuple[Sequence[AnswerRo
         key = tuple(str(name) for name in last.group.key or ())
         runs = last.values["runs"]
         assert isinstance(runs, int)
-        following = GroupCursor(unix_ms(query.time.start), unix_ms(query.time.end), runs, key).encode()
+        cursor = GroupCursor(unix_ms(query.time.start), unix_ms(query.time.end), runs, key)
+        following = sealed(query, cursor.encode())
     return groups[:limit], {"next_cursor": following, "has_more": has_more}
 
 
@@ -128,10 +129,6 @@ def _check_range(start: Any, end: Any, longest: timedelta) -> None:
         raise TypeError("not a range")
     if timedelta(milliseconds=end - start) > longest + _DAY:
         raise TypeError("longer than a range may be")
-
-
-def _not_ours() -> InvalidRequest:
-    return InvalidRequest(FieldError("cursor", "is not one of ours", "send next_cursor of the page before, unchanged"))
 
 
 def _of_range(query: RunQuery, start_ms: int, end_ms: int) -> RunQuery:

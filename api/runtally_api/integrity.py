@@ -60,15 +60,17 @@ class Integrity(Answer):
     ok: Annotated[bool, Field(description="Whether no check found a fault.")]
     split_runs: Annotated[int, Field(description="Ids given to several runs, by snapshots with different starts.")]
     duplicates_held: Annotated[int, Field(description="Rows beyond one a run, which no merge has folded yet.")]
-    ledger_gaps: Annotated[int, Field(description="Stretches of offsets that no range of the ledger covers.")]
+    ledger_gaps: Annotated[
+        int | None, Field(description="Stretches of offsets that no range of the ledger covers; null as `ledger` is.")
+    ]
     rollup_drift: Annotated[
         int | None, Field(description="Rollups that were not what their runs say; null when none was compared.")
     ]
     checks: list[Check]
     split: Annotated[list[SplitRun], Field(description=f"The newest {EXAMPLES} of the split runs.")]
     stored: StoredRows
-    ledger: LedgerCoverage
-    rollups: RollupCheck
+    ledger: Annotated[LedgerCoverage | None, Field(description="Null for callers bound to workspaces: it is of all.")]
+    rollups: Annotated[RollupCheck | None, Field(description="Null for callers bound to workspaces: it is of all.")]
     meta: Meta
 
 

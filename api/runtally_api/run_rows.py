@@ -10,8 +10,8 @@ from uuid import UUID
 from runtally_clickhouse.catalogue import LAST_INSTANT, unix_ms
 from runtally_clickhouse.run_lists import LastRun
 
+from runtally_api.cursor_seals import not_ours
 from runtally_api.formats import instant, money, shortened
-from runtally_api.problems import FieldError, InvalidRequest
 
 Row = Mapping[str, Any]
 _INSTANTS = ("started_at", "updated_at", "finished_at", "handed_off_at")
@@ -100,6 +100,4 @@ class Cursor(LastRun):
                 raise TypeError("not a cursor")
             return cls(started_ms, UUID(run_id), workspace_id)
         except (ValueError, TypeError, AttributeError, RecursionError) as error:
-            raise InvalidRequest(
-                FieldError("cursor", "is not one of ours", "send next_cursor of the page before, unchanged")
-            ) from error
+            raise not_ours() from error

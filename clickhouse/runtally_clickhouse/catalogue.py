@@ -11,7 +11,7 @@ from enum import StrEnum
 from functools import cache
 from importlib import resources
 
-from runtally_clickhouse.client import Reader, Row, Store
+from runtally_clickhouse.client import Reader, Row, Unmerged
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 FIRST_INSTANT = datetime(2015, 1, 1, tzinfo=UTC)
@@ -95,7 +95,7 @@ def ask(
     return reader.query(sql, bound)
 
 
-def stored_rows(store: Store, scope: RunScope) -> Row:
+def stored_rows(store: Unmerged, scope: RunScope) -> Row:
     """The rows of runs that lie in the store, whenever they started: stored_rows, runs, deleted_runs.
 
     Counted one after the other: a batch that comes in between is in some of them. Blocks; raises as `Store.unmerged`.

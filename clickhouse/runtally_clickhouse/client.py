@@ -4,12 +4,14 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import clickhouse_connect
 import pyarrow as pa
 from clickhouse_connect.driver.client import Client
 
+from runtally_clickhouse import row_bounds
 from runtally_clickhouse.errors import StoreRefused, StoreUnavailable, store_errors
 from runtally_clickhouse.location import StoreLocation
 from runtally_clickhouse.profiles import WRITE, Settings, read_settings
@@ -27,6 +29,12 @@ class Reader(Protocol):
     """
 
     def query(self, sql: str, parameters: Mapping[str, object]) -> list[Row]: ...
+
+
+class Unmerged(Protocol):
+    """Reads rows as they lie there. Blocks and raises as `Reader`."""
+
+    def unmerged(self, sql: str, parameters: Mapping[str, object] | None = None) -> list[Row]: ...
 
 
 class Writer(Protocol):
@@ -60,10 +68,16 @@ class Store:
         self._closed = False
         self._lock = threading.Lock()
 
-    def query(self, sql: str, parameters: Mapping[str, object]) -> list[Row]:
+    def query(self, sql: str, parameters: Mapping[str, object], more: Settings | None = None) -> list[Row]:
+        """As `Reader.query`; `more` are settings of this question alone."""
         with store_errors(), self._client() as client:
-            result = client.query(sql, parameters=dict(parameters), settings=self._read_settings)
+            result = client.query(sql, parameters=dict(parameters), settings={**self._read_settings, **(more or {})})
             return [dict(zip(result.column_names, row, strict=True)) for row in result.result_rows]
+
+    def bound_to(self, workspaces: frozenset[str] | None) -> "BoundStore":
+        """The store as it answers who may see these workspaces, None being all: its row filters are told."""
+        has_filters = self.location.url is not None
+        return BoundStore(self, {row_bounds.SETTING: row_bounds.written(workspaces)} if has_filters else {})
 
     def insert(self, table: str, rows: pa.Table) -> None:
         with store_errors(), self._client() as client:
@@ -77,10 +91,13 @@ class Store:
         with store_errors(), self._client() as client:
             client.command(sql, parameters=dict(parameters or {}), settings=self._write_settings)
 
-    def unmerged(self, sql: str, parameters: Mapping[str, object] | None = None) -> list[Row]:
+    def unmerged(
+        self, sql: str, parameters: Mapping[str, object] | None = None, more: Settings | None = None
+    ) -> list[Row]:
         """A query without FINAL, for the engine's own tables and for checks of what is physically there."""
         with store_errors(), self._client() as client:
-            result = client.query(sql, parameters=dict(parameters or {}), settings={"use_query_cache": 0})
+            settings: Settings = {"use_query_cache": 0, **(more or {})}
+            result = client.query(sql, parameters=dict(parameters or {}), settings=settings)
             return [dict(zip(result.column_names, row, strict=True)) for row in result.result_rows]
 
     def ask_as(self, sql: str, parameters: Mapping[str, object], *, writing: bool) -> list[Row]:
@@ -128,6 +145,25 @@ class Store:
             }
         connect: Callable[..., Client] = clickhouse_connect.get_client
         return connect(**options)
+
+
+@dataclass(frozen=True, slots=True)
+class BoundStore:
+    """A reader that sends these settings with each question: those of whom it asks for."""
+
+    store: Store
+    settings: Settings
+
+    def query(self, sql: str, parameters: Mapping[str, object]) -> list[Row]:
+        return self.store.query(sql, parameters, self.settings)
+
+    def unmerged(self, sql: str, parameters: Mapping[str, object] | None = None) -> list[Row]:
+        """As `Store.unmerged`."""
+        return self.store.unmerged(sql, parameters, self.settings)
+
+    def with_settings(self, more: Settings) -> "BoundStore":
+        """The same with more settings."""
+        return BoundStore(self.store, {**self.settings, **more})
 
 
 def arrow_stream(rows: pa.Table) -> pa.Buffer:

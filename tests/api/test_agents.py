@@ -297,6 +297,9 @@ class RefusingReader:
     def __init__(self, reader: Any, text: str) -> None:
         self._reader, self._text = reader, text
 
+    def bound_to(self, workspaces: frozenset[str] | None) -> "RefusingReader":
+        return self
+
     def query(self, sql: str, parameters: Mapping[str, object]) -> list[Row]:
         if self._text in sql:
             raise StoreRefused("too much", 241)

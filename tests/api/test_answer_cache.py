@@ -32,6 +32,9 @@ class CountingStore:
             self.asked += 1
         return self.store.query(sql, parameters)
 
+    def bound_to(self, workspaces: frozenset[str] | None) -> "CountingStore":
+        return self
+
 
 def counted(door: Door, ask: Callable[[], Any]) -> tuple[Any, int]:
     """An answer, and how many statements the store had to answer for it."""

@@ -135,6 +135,9 @@ class CountingReader:
         self._reader = reader
         self.asked: list[str] = []
 
+    def bound_to(self, workspaces: frozenset[str] | None) -> "CountingReader":
+        return self
+
     def query(self, sql: str, parameters: Mapping[str, object]) -> list[Row]:
         self.asked.append(sql)
         return self._reader.query(sql, parameters)

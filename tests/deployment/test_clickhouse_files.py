@@ -1,30 +1,24 @@
 """The ClickHouse users and configuration: equal to the pinned profiles, and honoured by a real server."""
 
-import os
+import re
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator
+from importlib import resources
 from pathlib import Path
 from typing import Final
-from unittest import mock
 
 import pytest
 import yaml
-from backends.clickhouse_native import ClickHouseOptions, NativeClickHouse
+from backends.deployed_clickhouse import USERS, StartClickHouse, opened_as_deployed
 from runtally_clickhouse.client import Store, check_writes_count_twice
 from runtally_clickhouse.errors import StoreRefused
-from runtally_clickhouse.location import StoreLocation
 from runtally_clickhouse.migrations import migrate, require_schema
 from runtally_clickhouse.profiles import READ, WRITE, Settings
+from runtally_clickhouse.row_bounds import ROW_FILTER
 
 FOLDER: Final = Path(__file__).parents[2] / "deploy/clickhouse"
-USERS: Final = (FOLDER / "users.xml").read_text()
 CONFIG: Final = (FOLDER / "config.xml").read_text()
-# The native server signs in to itself as `default`, which the deployment does not have.
-_OWN_USER: Final = "<default><password/><networks><ip>127.0.0.1</ip></networks></default></users>"
 _LOG: Final = "<{0}><database>system</database><table>{0}</table></{0}>"
-_PASSWORDS: Final = {"writer": "w", "reader": "r"}
-
-StartClickHouse = Callable[[ClickHouseOptions | None], NativeClickHouse]
 
 
 def _profile(name: str) -> tuple[dict[str, str], set[str]]:
@@ -64,6 +58,17 @@ def test_there_are_two_users_and_their_passwords_come_from_the_environment() -> 
         assert password.get("from_env") in compose["services"]["clickhouse"]["environment"]
 
 
+def test_the_reader_has_a_row_filter_on_every_table_of_tenants() -> None:
+    schema = resources.files("runtally_clickhouse").joinpath("schema.sql").read_text()
+    statements = {name: body for name, body in re.findall(r"CREATE TABLE (\w+)(.*?);", schema, re.DOTALL)}
+    with_tenants = {name for name, body in statements.items() if "`workspace_id`" in body}
+    filtered = ET.fromstring(USERS).find("users/reader/databases/default")
+    assert filtered is not None
+
+    assert {table.tag: table.findtext("filter") for table in filtered} == dict.fromkeys(with_tenants, ROW_FILTER)
+    assert ET.fromstring(USERS).find("users/writer/databases") is None
+
+
 def test_the_server_stays_below_its_containers_memory() -> None:
     compose = yaml.safe_load((FOLDER.parents[1] / "docker-compose.yml").read_text())
     limit = compose["services"]["clickhouse"]["mem_limit"]
@@ -86,20 +91,8 @@ def store_of(private_clickhouse: StartClickHouse, tmp_path: Path) -> Iterator[Ca
     folder.mkdir(parents=True)
     (folder / "runtally.xml").write_text(CONFIG)
     logs = "".join(_LOG.format(name) for name in ("query_log", "metric_log", "part_log", "trace_log"))
-    options = ClickHouseOptions(users=USERS.replace("</users>", _OWN_USER), extra_config=logs)
-    environment = {f"CLICKHOUSE_{user.upper()}_PASSWORD": password for user, password in _PASSWORDS.items()}
-    with mock.patch.dict(os.environ, environment):
-        server = private_clickhouse(options)
-    opened: list[Store] = []
-
-    def open_as(user: str, password: str | None = None) -> Store:
-        address = f"{user}:{password or _PASSWORDS[user]}@127.0.0.1:{server.http_port}"
-        opened.append(Store(StoreLocation.server(f"http://{address}/default")))
-        return opened[-1]
-
-    yield open_as
-    for store in opened:
-        store.close()
+    with opened_as_deployed(private_clickhouse, logs) as open_as:
+        yield open_as
 
 
 def test_a_real_server_holds_both_users_to_their_part(store_of: Callable[[str], Store]) -> None:

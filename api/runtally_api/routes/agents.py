@@ -21,6 +21,7 @@ from runtally_api import (
 )
 from runtally_api.agent_list import AGENT_ANALYTICS, AGENT_LIST, AGENT_MEASURES, agent_fields, listed_agents
 from runtally_api.answers import AgentsAnalytics
+from runtally_api.cursor_seals import opened
 from runtally_api.dependencies import AgentLimit, ApiParts, Compare, Parts, RangedQuery, RunQuery
 from runtally_api.documentation import documented
 from runtally_api.folding import add_up, agent_totals, runs_per_day, split_busiest, totals
@@ -158,7 +159,7 @@ def agent_analytics(
 
 
 def _busiest_agents(parts: ApiParts, query: RunQuery, cursor: str | None, limit: int, _: Order) -> _Listing:
-    place = GroupCursor.decode(cursor, 2, parts.settings.max_range) if cursor else None
+    place = GroupCursor.decode(opened(query, cursor), 2, parts.settings.max_range) if cursor else None
     query = place.applied(query) if place else query
     question = make_question(query, AGENT_MEASURES, dimensions=("agent_id",), limit=limit + 1, other=False)
     question = replace(question, after=place.after if place else None)
@@ -167,7 +168,7 @@ def _busiest_agents(parts: ApiParts, query: RunQuery, cursor: str | None, limit:
 
 def _ordered_agents(parts: ApiParts, query: RunQuery, cursor: str | None, limit: int, order: Order) -> _Listing:
     longest = parts.settings.max_range
-    place = OrderedCursor.decode(cursor, order.by, order.descending, longest) if cursor else None
+    place = OrderedCursor.decode(opened(query, cursor), order.by, order.descending, longest) if cursor else None
     query, skip = (place.applied(query), place.skip) if place else (query, 0)
     question = make_question(
         query, AGENT_MEASURES, dimensions=("agent_id",), order=(order,), limit=skip + limit + 1, other=False

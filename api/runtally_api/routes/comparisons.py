@@ -9,6 +9,7 @@ from runtally_clickhouse.measures.question import Filter
 
 from runtally_api import examples_named as examples
 from runtally_api import use_answers as answers
+from runtally_api.cursor_seals import opened
 from runtally_api.dependencies import Compare, Parts, RangedQuery
 from runtally_api.documentation import documented
 from runtally_api.formats import ratio
@@ -68,7 +69,7 @@ def sessions(
     cursor: Annotated[str | None, Query(description="next_cursor of the page before; its range counts.")] = None,
 ) -> dict[str, Any]:
     """Sessions of runs, those with the most runs first, page by page; and what all of them come to."""
-    place = GroupCursor.decode(cursor, 2, parts.settings.max_range) if cursor else None
+    place = GroupCursor.decode(opened(query, cursor), 2, parts.settings.max_range) if cursor else None
     query = place.applied(query) if place else query
     question = make_question(
         query,

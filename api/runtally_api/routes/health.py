@@ -8,7 +8,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from runtally_clickhouse.errors import StoreError
 from runtally_clickhouse.migrations import require_schema
 
-from runtally_api.dependencies import Parts
+from runtally_api.dependencies import ApiParts
 from runtally_api.documentation import documented
 from runtally_api.identity.access import needs_nobody
 from runtally_api.problems import Unavailable
@@ -23,8 +23,9 @@ def live() -> dict[str, str]:
 
 
 @router.get("/ready", responses=documented({"status": "ready"}, 503))
-async def ready(parts: Parts) -> dict[str, str]:
+async def ready(request: Request) -> dict[str, str]:
     """Runs can go in and questions can be answered; the reasons are in the body when not."""
+    parts: ApiParts = request.app.state.parts
     # On the event loop, as what these look at lives there; the store blocks, and so has a thread.
     reasons = [reason for check in parts.readiness if (reason := check())]
     try:

@@ -31,28 +31,33 @@ router = APIRouter(
 def integrity(parts: Parts, query: OpenQuery) -> dict[str, Any]:
     """Split runs, duplicates held, gaps of the ledger, drift of rollups, freshness: what could make an answer wrong.
 
-    Range and filters narrow the split runs alone. No default range.
+    Range and filters narrow the split runs alone. No default range. The ledger and the rollups are of all workspaces
+    together, so only who sees all of them is told.
     """
+    sees_all = query.scope.workspaces is None
     told = ask_together(
         parts,
         query,
         make_question(query, COVERED),
         beside=[
             lambda: ask(parts.reader, RunQuestion.SPLIT_RUNS, query.scope, {"limit": EXAMPLES}),
-            lambda: stored_rows(parts.store, replace(query.scope, filters=RunFilters())),
-            lambda: examine(ledger_ranges(parts.reader)),
-            lambda: rollups_checked(parts.reader, _full_minute(query.now) - DRIFT_TOLD_FOR),
+            lambda: stored_rows(parts.unmerged, replace(query.scope, filters=RunFilters())),
+            lambda: examine(ledger_ranges(parts.reader)) if sees_all else None,
+            lambda: rollups_checked(parts.reader, _full_minute(query.now) - DRIFT_TOLD_FOR) if sees_all else None,
         ],
     )
-    split, stored, ledger, rollups = told.beside
+    split, stored = told.beside[:2]
+    ledger: Ledger | None = told.beside[2]
+    rollups: RollupsChecked | None = told.beside[3]
     split_runs = split[0]["split_runs"] if split else 0
     duplicates = max(0, stored["stored_rows"] - stored["runs"] - stored["deleted_runs"])
-    drift = len(rollups.drifted) if rollups.compared or rollups.drifted else None
+    drift = len(rollups.drifted) if rollups and (rollups.compared or rollups.drifted) else None
+    gaps = len(ledger.gaps) if ledger else None
     found = checks(
         {
             "split_runs": split_runs,
             "duplicates_held": duplicates,
-            "ledger_gaps": len(ledger.gaps),
+            "ledger_gaps": gaps,
             "rollup_drift": drift,
             "freshness_seconds": told.freshness.seconds,
         }
@@ -61,7 +66,7 @@ def integrity(parts: Parts, query: OpenQuery) -> dict[str, Any]:
         "ok": all(check["ok"] is not False for check in found),
         "split_runs": split_runs,
         "duplicates_held": duplicates,
-        "ledger_gaps": len(ledger.gaps),
+        "ledger_gaps": gaps,
         "rollup_drift": drift,
         "checks": found,
         "split": [_split_run(row) for row in split],
@@ -70,8 +75,8 @@ def integrity(parts: Parts, query: OpenQuery) -> dict[str, Any]:
             "runs": stored["runs"],
             "deleted_runs": stored["deleted_runs"],
         },
-        "ledger": _coverage(ledger),
-        "rollups": _compared(rollups),
+        "ledger": _coverage(ledger) if ledger else None,
+        "rollups": _compared(rollups) if rollups else None,
         "meta": build_meta(query, told.freshness, told.data_range, coverage_of(told.answers[0])),
     }
 

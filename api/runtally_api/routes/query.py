@@ -74,6 +74,8 @@ def query(request: Request, parts: Parts, workspaces: VisibleWorkspaces, caller:
         **build_meta(run_query, freshness, data_range_of(began), {}),
         **query_answers.query_meta(answer, request.state.request_id),
     }
+    if workspaces is not None:
+        answer_meta["buckets"] = {}  # which are rolled up tells when others' runs began
     if parts.times is not None:
         parts.times.composed()
     if media_type == tabular.JSON:

@@ -24,6 +24,7 @@ from runtally_api import (
     given_ids,  # noqa: F401 - paths below say `given_id`
 )
 from runtally_api.answers import RunDetail, RunPage
+from runtally_api.cursor_seals import opened, sealed
 from runtally_api.dependencies import OpenQuery, Parts, RunQuery
 from runtally_api.documentation import documented
 from runtally_api.identity.access import needs
@@ -51,7 +52,7 @@ def list_runs(
     cursor: Annotated[str | None, Query(description="next_cursor of the page before.")] = None,
 ) -> dict[str, Any]:
     """Runs, the newest first."""
-    after = Cursor.decode(cursor) if cursor else None
+    after = Cursor.decode(opened(query, cursor)) if cursor else None
     scope = _before(query, after).scope if after else query.scope
     newest = partial(newest_runs, parts.reader, scope, filters, limit + 1, after)
     told = ask_together(parts, query, beside=[newest])
@@ -60,7 +61,7 @@ def list_runs(
     page = [run_answer(row, whole_message=False) for row in rows[:limit]]
     return {
         "data": page,
-        "next_cursor": Cursor.after(rows[limit - 1]).encode() if has_more else None,
+        "next_cursor": sealed(query, Cursor.after(rows[limit - 1]).encode()) if has_more else None,
         "has_more": has_more,
         "meta": build_meta(query, told.freshness, told.data_range, page_coverage(page)),
     }

@@ -10,6 +10,7 @@ from runtally_api import (
     examples_workspaces,
     given_ids,  # noqa: F401 - paths below say `given_id`
 )
+from runtally_api.cursor_seals import opened
 from runtally_api.dependencies import ApiParts, Parts, RangedQuery, RunQuery
 from runtally_api.documentation import documented
 from runtally_api.group_pages import GroupCursor, page
@@ -46,7 +47,7 @@ def list_workspaces(
     cursor: Annotated[str | None, Query(description="next_cursor of the page before; its range counts.")] = None,
 ) -> dict[str, Any]:
     """Workspaces and their metrics, the busiest first, page by page."""
-    place = GroupCursor.decode(cursor, 1, parts.settings.max_range) if cursor else None
+    place = GroupCursor.decode(opened(query, cursor), 1, parts.settings.max_range) if cursor else None
     query = place.applied(query) if place else query
     question = make_question(query, WORKSPACE_MEASURES, dimensions=("workspace_id",), limit=limit + 1, other=False)
     told = ask_together(parts, query, replace(question, after=place.after if place else None))
