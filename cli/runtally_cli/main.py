@@ -16,6 +16,7 @@ import typer
 from runtally_cli.console import fail, plain_errors, say
 from runtally_cli.rollup.verbs import rollup
 from runtally_cli.topic_names import known_topic
+from runtally_cli.withdrawing.verbs import erase, retention
 
 if TYPE_CHECKING:
     from runtally_cli.fleet import FleetPlan
@@ -28,6 +29,8 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help="Exact, fast 
 dlq = typer.Typer(no_args_is_help=True, help="The records that were refused, why, and publishing them again.")
 app.add_typer(dlq, name="dlq")
 app.add_typer(rollup, name="rollup")
+app.command("erase")(erase)
+app.command("retention")(retention)
 LetterTopic = Annotated[
     str | None, typer.Option("--topic", callback=known_topic, help="Only those that were refused from this topic.")
 ]

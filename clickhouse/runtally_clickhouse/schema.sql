@@ -198,6 +198,26 @@ ENGINE = ReplacingMergeTree(recorded_at)
 ORDER BY (stream, topic, partition, offset)
 SETTINGS non_replicated_deduplication_window = 0, replicated_deduplication_window = 0, index_granularity = 8192;
 
+CREATE TABLE erasures
+(
+    `id` UUID,
+    `workspaces` Array(String),
+    `user_hash` String,
+    `before` DateTime64(3, 'UTC'),
+    `requested_at` DateTime64(6, 'UTC'),
+    `requested_by` String,
+    `revision` UInt64,
+    `state` LowCardinality(String),
+    `settled` UInt8,
+    `updated_at` DateTime64(6, 'UTC'),
+    `counts_before` Map(LowCardinality(String), UInt64),
+    `counts_after` Map(LowCardinality(String), UInt64),
+    `reason` String
+)
+ENGINE = ReplacingMergeTree(revision)
+ORDER BY id
+SETTINGS non_replicated_deduplication_window = 0, replicated_deduplication_window = 0, index_granularity = 8192;
+
 CREATE TABLE hour_rollups
 (
     `bucket` DateTime('UTC'),
@@ -278,6 +298,18 @@ CREATE TABLE refresh_tokens
 ENGINE = ReplacingMergeTree
 ORDER BY (family, event, token_sha256, nonce)
 TTL toDateTime(expires_at) + toIntervalDay(30)
+SETTINGS non_replicated_deduplication_window = 0, replicated_deduplication_window = 0, index_granularity = 8192;
+
+CREATE TABLE retention_horizons
+(
+    `event_table` LowCardinality(String),
+    `before` DateTime64(3, 'UTC'),
+    `revision` UInt64,
+    `applied` UInt8,
+    `updated_at` DateTime64(6, 'UTC')
+)
+ENGINE = ReplacingMergeTree(revision)
+ORDER BY (event_table, before)
 SETTINGS non_replicated_deduplication_window = 0, replicated_deduplication_window = 0, index_granularity = 8192;
 
 CREATE TABLE rollup_checks

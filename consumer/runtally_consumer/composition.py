@@ -25,13 +25,14 @@ from runtally_consumer.kafka_dead_letters import KafkaDeadLetterTopic
 from runtally_consumer.metrics import ConsumerMetrics
 from runtally_consumer.placing import ledger_of
 from runtally_consumer.resuming import StoreStopRegister
-from runtally_consumer.rollups.composition import rollups_kept
+from runtally_consumer.rollups.composition import OWNED_WITH, rollups_kept
 from runtally_consumer.service import Consumer
 from runtally_consumer.settings import ConsumerSettings
 from runtally_consumer.start_checks import examine_keeping, log_findings
 from runtally_consumer.store_watch import StoreWatch
 from runtally_consumer.threads import in_daemon_thread
 from runtally_consumer.topics import DEAD_LETTER_BYTES
+from runtally_consumer.withdrawals_keeping import StoredWithdrawals, withdrawals_kept
 from runtally_consumer.writing import BatchWriter
 
 PRODUCER_STOP_SECONDS = 15.0
@@ -75,6 +76,7 @@ async def compose_consumer(
             time.monotonic,
             DeadLetterLimit(),
             streams=source.streams,
+            withdrawn=StoredWithdrawals(store),
         )
         consumer = Consumer(
             source,
@@ -94,7 +96,10 @@ async def compose_consumer(
         )
         source.on_lost = consumer.stop_at_loss
         source.on_made_anew = lambda topic: metrics.topics_made_anew.labels(topic).inc()
-        async with rollups_kept(store, settings, metrics, consumer.owns):
+        async with (
+            rollups_kept(store, settings, metrics, consumer.owns),
+            withdrawals_kept(store, metrics, lambda: consumer.owns(OWNED_WITH)),
+        ):
             yield ConsumerParts(consumer, metrics)
     finally:
         # It waits for what it still holds; those letters were not acknowledged, so their records are read again.

@@ -1,7 +1,7 @@
 """Records that break the contract: kept unchanged in the dead-letter topic, with the reason in their headers."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
@@ -17,6 +17,7 @@ DEAD_LETTER_SUFFIX = ".dlq"
 MAX_OWN_HEADER, MAX_HEADERS = 1024, 40
 MIRRORED_BYTES = 64 * 1024
 TOLD_CHARACTERS = 2048
+ERASED = "erased"
 # Existing dead-letter browsers read Kafka Connect's header names.
 _CONNECT = "__connect.errors."
 _OWN = "runtally.errors."
@@ -121,10 +122,20 @@ def _weight(key: bytes | None, value: bytes | None, headers: Sequence[tuple[str,
     return 200 + len(key or b"") + len(value or b"") + names
 
 
-def mirror_rows(stream: str, letters: Sequence[DeadLetter], recorded_at: datetime) -> pa.Table:
-    """Rows of `dead_letters`, for people to look at. Long keys and values are cut here, never in the topic."""
-    keys = [letter.record.key or b"" for letter in letters]
-    values = [letter.record.value or b"" for letter in letters]
+def mirror_rows(
+    stream: str,
+    letters: Sequence[DeadLetter],
+    recorded_at: datetime,
+    is_erased: Callable[[Record], bool] = lambda record: False,
+) -> pa.Table:
+    """Rows of `dead_letters`, for people to look at. Long keys and values are cut here, never in the topic.
+
+    Of what `is_erased` nothing is told but where it was, and which field was at fault.
+    """
+    erased = [is_erased(letter.record) for letter in letters]
+    keys = [b"" if gone else letter.record.key or b"" for letter, gone in zip(letters, erased, strict=True)]
+    values = [b"" if gone else letter.record.value or b"" for letter, gone in zip(letters, erased, strict=True)]
+    messages = [ERASED if gone else letter.message for letter, gone in zip(letters, erased, strict=True)]
     return pa.table(
         {
             "stream": pa.array([stream] * len(letters), pa.string()),
@@ -134,7 +145,7 @@ def mirror_rows(stream: str, letters: Sequence[DeadLetter], recorded_at: datetim
             "recorded_at": pa.array([recorded_at.astimezone(UTC)] * len(letters), pa.timestamp("us", "UTC")),
             "reason": pa.array([_reason(letter) for letter in letters], pa.string()),
             "field": pa.array([letter.field for letter in letters], pa.string()),
-            "message": pa.array([letter.message for letter in letters], pa.string()),
+            "message": pa.array(messages, pa.string()),
             "key": pa.array([key[:MIRRORED_BYTES] for key in keys], pa.binary()),
             "value": pa.array([value[:MIRRORED_BYTES] for value in values], pa.binary()),
             "value_bytes": pa.array([len(value) for value in values], pa.uint32()),

@@ -36,6 +36,10 @@ class RowInserter:
         self._sizes: defaultdict[str, InsertSize] = defaultdict(InsertSize)
         self.answers = 0  # of the store, to tell a slow one from one that hangs
 
+    def forget(self) -> None:
+        """Try tables with rows of their own no more: one may have been erased meanwhile."""
+        self._known_good.clear()
+
     async def insert(
         self, insertion: Insertion, too_many: Callable[[Collection[int]], object] | None = None
     ) -> Mapping[int, str]:

@@ -14,6 +14,17 @@ class ConsumerMetrics:
             ["topic"],
             registry=self.registry,
         )
+        self.withdrawn = Counter(
+            "runtally_consumer_withdrawn_records",
+            "Accepted records that are in no answer: `erased`, or `retired` as older than what is kept.",
+            ["topic", "why"],
+            registry=self.registry,
+        )
+        self.erasures_failed = Gauge(
+            "runtally_consumer_erasures_failed",
+            "Erasures whose rows were still there when they were counted; tried again.",
+            registry=self.registry,
+        )
         self.dead = Counter(
             "runtally_consumer_dead_letters",
             "Records kept as dead letters, by the field at fault; `store` when the store refused the row.",

@@ -299,6 +299,8 @@ class Consumer:
         self._metrics.batch_rows.observe(len(batch.records))
         self._metrics.accepted.labels(batch.topic).inc(written.accepted)
         self._metrics.unknown_fields.labels(batch.topic).inc(written.unknown_fields.total())
+        for why, count in written.withdrawn.items():
+            self._metrics.withdrawn.labels(batch.topic, why).inc(count)
         for name, count in written.dead.items():
             self._metrics.dead.labels(batch.topic, name).inc(count)
         for step, seconds in written.seconds.items():

@@ -1,4 +1,4 @@
-"""The journey of one batch: decode, dead letters, rows, marks, ledger. Whoever gets to the end is durable."""
+"""The journey of one batch: decode, withdraw, dead letters, rows, marks, ledger. Whoever gets to the end is durable."""
 
 import asyncio
 import secrets
@@ -12,6 +12,7 @@ from typing import Final, Protocol
 import pyarrow as pa
 from runtally.violations import Violation
 from runtally_clickhouse.client import Writer
+from runtally_clickhouse.withdrawals import Withdrawals
 
 from runtally_consumer.bisection import TooManyRefused
 from runtally_consumer.dead_letter_limits import DeadLetterLimit, DeadLetterPolicy, TooManyDeadLetters
@@ -21,6 +22,7 @@ from runtally_consumer.inserting import Insertion, RowInserter
 from runtally_consumer.marks import MARKED_TABLE, mark_rows
 from runtally_consumer.records import Batch, Partition, Record
 from runtally_consumer.threads import in_daemon_thread
+from runtally_consumer.withdrawing import names_erased, withdraw
 
 LEDGER_ROW: Final = pa.struct(
     {
@@ -46,14 +48,26 @@ class DeadLetterTopic(Protocol):
     async def publish(self, letters: Sequence[DeadLetter]) -> None: ...
 
 
+class WithdrawnData(Protocol):
+    """What is gone from the store for good (`runtally_clickhouse.withdrawals`). Both block and raise `StoreError`.
+
+    `current` gives the same object while nothing was added; `drop_retired` drops what lies before the horizons.
+    """
+
+    def current(self) -> Withdrawals: ...
+
+    def drop_retired(self) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What became of a batch. accepted + dead = its records."""
+    """What became of a batch. accepted + dead = its records; `withdrawn` of the accepted are in no answer."""
 
     accepted: int
     dead: Counter[str]
     unknown_fields: Counter[str]
     seconds: dict[str, float]
+    withdrawn: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass(slots=True)
@@ -66,6 +80,9 @@ class _Progress:
     published: set[int] = field(default_factory=set)
     is_stored: bool = False
     is_marked: bool = False
+    known: Withdrawals | None = None  # what was looked for in the rows; none yet
+    blanks: list[pa.Table] = field(default_factory=list)
+    withdrawn: Counter[str] = field(default_factory=Counter)
 
 
 class BatchWriter:
@@ -81,8 +98,12 @@ class BatchWriter:
         limit: DeadLetterLimit | None = None,
         random_bits: Callable[[int], int] = secrets.randbits,
         streams: Mapping[str, str] | None = None,
+        withdrawn: WithdrawnData | None = None,
     ) -> None:
-        """`streams` names the present stream of each topic that has one of its own; it may change between epochs."""
+        """`streams` names the present stream of each topic that has one of its own; it may change between epochs.
+
+        Without `withdrawn` nothing is looked for that was erased or retired.
+        """
         self._store = store
         self._inserter = RowInserter(store)
         self._dead_letter_topic = dead_letter_topic
@@ -91,6 +112,7 @@ class BatchWriter:
         self._wall_clock = wall_clock
         self._monotonic = monotonic
         self._random_bits = random_bits
+        self._withdrawn = withdrawn
         self._progress: dict[int, _Progress] = {}
         self._answers = 0
         self.dead_letter_policy = DeadLetterPolicy(limit or DeadLetterLimit())
@@ -119,12 +141,11 @@ class BatchWriter:
             self.dead_letter_policy.let_through(batch, progress.dead)
         await self._publish_letters(progress)
         times.append(self._monotonic())
-        if not progress.is_stored:
-            await self._insert(batch, progress, progress.insertion)
+        await self._store_rows(batch, progress, progress.insertion)
         times.append(self._monotonic())
         await self._mark(progress, progress.insertion)
         await self._publish_letters(progress)
-        await self._account(batch, progress.stream, progress.dead)
+        await self._account(batch, progress)
         times.append(self._monotonic())
         self._progress.pop(batch.id, None)
         self.dead_letter_policy.written(batch.id)
@@ -134,6 +155,7 @@ class BatchWriter:
             dead=Counter(letter.fault for letter in progress.dead.values()),
             unknown_fields=Counter(progress.insertion.decoded.unknown_fields),
             seconds={step: end - start for step, (start, end) in zip(steps, pairwise(times), strict=True)},
+            withdrawn=progress.withdrawn,
         )
 
     def keep_only(self, batch_ids: Collection[int]) -> None:
@@ -152,6 +174,37 @@ class BatchWriter:
             }
         return Insertion(decoder.table, decoded)
 
+    async def _store_rows(self, batch: Batch, progress: _Progress, insertion: Insertion) -> None:
+        await self._withdraw(progress, insertion)
+        if not progress.is_stored:
+            await self._insert(batch, progress, insertion)
+        while await self._withdraw(progress, insertion):
+            pass  # whoever erased what was stored may have done so before these rows were there
+
+    async def _withdraw(self, progress: _Progress, insertion: Insertion) -> bool:
+        """Take out what was erased or retired since the last look; false when nothing was added to the list.
+
+        What may be stored by now is hidden, or dropped. Raises `StoreError`; then the next try looks again.
+        """
+        if self._withdrawn is None:
+            return False
+        known = await in_daemon_thread(self._withdrawn.current)
+        if known is progress.known:
+            return False
+        result = await asyncio.to_thread(withdraw, insertion.table, insertion.decoded, known)
+        self._inserter.forget()
+        if result.erased:
+            await in_daemon_thread(self._store.insert, insertion.table, result.blanks)
+            progress.blanks.append(result.blanks)
+            progress.is_marked = False
+        if result.retired and progress.known is not None:
+            await in_daemon_thread(self._withdrawn.drop_retired)
+        if result.erased or result.retired:
+            insertion.decoded, insertion.bisection, insertion.stored_rows = result.kept, None, 0
+        progress.withdrawn += Counter(erased=result.erased, retired=result.retired)
+        progress.known = known
+        return True
+
     async def _insert(self, batch: Batch, progress: _Progress, insertion: Insertion) -> None:
         policy = self.dead_letter_policy
 
@@ -169,8 +222,11 @@ class BatchWriter:
 
     async def _mark(self, progress: _Progress, insertion: Insertion) -> None:
         """Mark the buckets of all rows, also of those that the store refused: a mark too many is harmless."""
-        rows = insertion.decoded.table
-        if insertion.table == MARKED_TABLE and rows.num_rows and not progress.is_marked:
+        if insertion.table != MARKED_TABLE or progress.is_marked:
+            return
+        keys = [table.select(["run_id"]) for table in (insertion.decoded.table, *progress.blanks) if table.num_rows]
+        if keys:
+            rows = pa.concat_tables(keys)
             marks = await asyncio.to_thread(mark_rows, rows, self._random_bits)
             await in_daemon_thread(self._store.insert, "bucket_changes", marks)
             progress.is_marked = True
@@ -183,11 +239,12 @@ class BatchWriter:
             progress.published |= unpublished
             self._answers += 1
 
-    async def _account(self, batch: Batch, stream: str, dead: Mapping[int, DeadLetter]) -> None:
-        now = self._wall_clock()
+    async def _account(self, batch: Batch, progress: _Progress) -> None:
+        now, stream, dead = self._wall_clock(), progress.stream, progress.dead
         if dead:
             letters = [dead[index] for index in sorted(dead)]
-            mirrored = await asyncio.to_thread(mirror_rows, stream, letters, now)
+            known = progress.known or Withdrawals()
+            mirrored = await asyncio.to_thread(mirror_rows, stream, letters, now, lambda one: names_erased(one, known))
             await in_daemon_thread(self._store.insert, "dead_letters", mirrored)
             self._answers += 1
         ledger = await asyncio.to_thread(ledger_rows, stream, batch, sorted(dead), now)

@@ -51,6 +51,28 @@ OF_INGESTION = {
     "table_statements",
 }
 # About who may ask, and what they did.
+# What is gone for good: the list that writers keep to, and the work of taking away.
+OF_WITHDRAWALS: dict[str, list[str]] = {
+    name: ["agent_runs"] if name in ("erase_runs", "mark_erased") else []
+    for name in (
+        "drop_month",
+        "erase_cells",
+        "erase_events",
+        "erase_letters",
+        "erase_runs",
+        "erase_stored",
+        "erase_stored_letters",
+        "erasure_cell_hits",
+        "erasure_hits",
+        "erasure_jobs",
+        "erasure_letter_hits",
+        "erasure_subjects",
+        "mark_erased",
+        "retention_horizons",
+        "stored_months",
+        "withdrawals_known",
+    )
+}
 OF_ACCESS = {
     "api_key",
     "api_keys_newest_first",
@@ -300,7 +322,7 @@ def _in_order(rows: list[Row]) -> list[Row]:
 def test_every_query_file_is_asked_here() -> None:
     folder = resources.files("runtally_clickhouse") / "queries"
     files = {entry.name.removesuffix(".sql") for entry in folder.iterdir()}
-    assert files == {*QUESTIONS, *OF_THE_CATALOGUE, *OF_ROLLUPS, *OF_ROWS, *OF_INGESTION, *OF_ACCESS}
+    assert files == {*QUESTIONS, *OF_THE_CATALOGUE, *OF_ROLLUPS, *OF_ROWS, *OF_INGESTION, *OF_ACCESS, *OF_WITHDRAWALS}
     assert set(PARAMETERS) == set(EMPTY) == set(QUESTIONS)
     assert set(GOLDEN) | {RunQuestion.SPLIT_RUNS, RunQuestion.RUNS_BY_ID, RunQuestion.RUNS_NEWEST_FIRST} == set(
         QUESTIONS
@@ -315,7 +337,7 @@ def test_only_merged_runs_reads_the_runs() -> None:
         relations = ("agent_runs", "FROM merged_runs", "FROM run_cells")
         reads = [word for word in relations if word in query_text(entry.name[:-4])]
         stem = entry.name.removesuffix(".sql")
-        expected: dict[str, list[str]] = {**OF_THE_CATALOGUE, **OF_ROLLUPS, **OF_ROWS}
+        expected: dict[str, list[str]] = {**OF_THE_CATALOGUE, **OF_ROLLUPS, **OF_ROWS, **OF_WITHDRAWALS}
         expected |= {name: [] for name in (*OF_INGESTION, *OF_ACCESS, *CellQuestion)}
         assert reads == expected.get(stem, ["FROM merged_runs"]), entry.name
         assert "PREWHERE" not in text

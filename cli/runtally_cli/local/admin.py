@@ -37,6 +37,13 @@ from runtally_cli.local.stack import owned_folder, owner_of
 from runtally_cli.replay.operations import replay_records
 from runtally_cli.rollup.operations import rollup_mark, rollup_refresh, rollup_status
 from runtally_cli.verification.operation import ledger
+from runtally_cli.withdrawing.operations import (
+    erasure_counts,
+    erasure_request,
+    erasure_step,
+    retention_apply,
+    retention_plan,
+)
 
 Parameters = Mapping[str, Any]
 Operation = Callable[[Store, Parameters], Any]
@@ -46,10 +53,15 @@ Operation = Callable[[Store, Parameters], Any]
 OPERATIONS: Final[Mapping[str, Operation]] = {
     "dead_letter_values": dead_letter_values,
     "dead_letters": dead_letters,
+    "erasure_counts": erasure_counts,
+    "erasure_request": erasure_request,
+    "erasure_step": erasure_step,
     "ledger": ledger,
     "partition_stops": partition_stops,
     "replay_records": replay_records,
     "request_resumes": request_resumes,
+    "retention_apply": retention_apply,
+    "retention_plan": retention_plan,
     "rollup_mark": rollup_mark,
     "rollup_refresh": rollup_refresh,
     "rollup_status": rollup_status,

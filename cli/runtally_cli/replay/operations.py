@@ -21,6 +21,8 @@ from runtally_consumer.dead_letter_limits import NEVER_STOPPED
 from runtally_consumer.dead_letters import DeadLetter
 from runtally_consumer.decoding import DECODERS, coalesce
 from runtally_consumer.records import Batch, Partition, Slice
+from runtally_consumer.withdrawals_keeping import StoredWithdrawals
+from runtally_consumer.withdrawing import withdraw
 from runtally_consumer.writing import BatchWriter
 
 PLACES_AT_ONCE = 500
@@ -51,7 +53,8 @@ def replay_records(store: Store, parameters: Mapping[str, Any]) -> dict[str, Any
     )
     batch = Batch(1, 1, topic, slices, 0)
     decoded = DECODERS[topic].decode([record.value for record in batch.records])
-    rows, _ = coalesce(decoded.table, decoded.rows)
+    kept = withdraw(DECODERS[topic].table, decoded, StoredWithdrawals(store).current()).kept
+    rows, _ = coalesce(kept.table, kept.rows)
     versions = _versions(rows)
     stored = stored_versions(store, DECODERS[topic].table, list(versions))
     dead = Counter(one.violations[0].field or "record" for one in decoded.rejected)
@@ -66,7 +69,13 @@ def replay_records(store: Store, parameters: Mapping[str, Any]) -> dict[str, Any
 
 def _write(store: Store, stream: str, batch: Batch) -> Counter[str]:
     writer = BatchWriter(
-        _MirrorOnce(store, stream), _NoTopic(), stream, lambda: datetime.now(UTC), time.monotonic, NEVER_STOPPED
+        _MirrorOnce(store, stream),
+        _NoTopic(),
+        stream,
+        lambda: datetime.now(UTC),
+        time.monotonic,
+        NEVER_STOPPED,
+        withdrawn=StoredWithdrawals(store),
     )
     try:
         return asyncio.run(writer.write(batch)).dead

@@ -1,5 +1,5 @@
--- The rows of runs as they lie there, before FINAL merges them: read without it, but for the count of runs. A run that
--- was deleted in any version is deleted, whatever follows, so deleted ones are counted by their keys.
+-- The rows of runs as they lie there, before FINAL merges them: read without it, but for the count of runs. Deleted
+-- ones are those whose newest version says so: one that was erased with its user may be published without the user later.
 SELECT
     (
         SELECT count()
@@ -12,9 +12,23 @@ SELECT
         WHERE {sees_all_workspaces:UInt8} = 1 OR workspace_id IN {visible_workspaces:Array(String)}
     ) AS runs,
     (
-        SELECT uniqExact(workspace_id, run_id)
-        FROM agent_runs
-        WHERE
-            is_deleted = 1
-            AND ({sees_all_workspaces:UInt8} = 1 OR workspace_id IN {visible_workspaces:Array(String)})
+        SELECT count()
+        FROM (
+            SELECT argMax(is_deleted, version) AS wins_deleted
+            FROM agent_runs
+            WHERE
+                ({sees_all_workspaces:UInt8} = 1 OR workspace_id IN {visible_workspaces:Array(String)})
+                AND (workspace_id, started_at, run_id) IN (
+                    SELECT
+                        workspace_id,
+                        started_at,
+                        run_id
+                    FROM agent_runs
+                    WHERE
+                        is_deleted = 1
+                        AND ({sees_all_workspaces:UInt8} = 1 OR workspace_id IN {visible_workspaces:Array(String)})
+                )
+            GROUP BY workspace_id, run_id
+            HAVING wins_deleted = 1
+        )
     ) AS deleted_runs

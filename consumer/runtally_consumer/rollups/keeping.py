@@ -27,8 +27,9 @@ class Steps(Protocol):
 class RollupKeeper:
     """Calls the steps while `is_owner`. `run` returns after `stop`, within seconds."""
 
-    def __init__(self, steps: Steps, is_owner: Callable[[], bool]) -> None:
+    def __init__(self, steps: Steps, is_owner: Callable[[], bool], work: str = "refreshing rollups") -> None:
         self._steps = steps
+        self._work = work
         self._is_owner = is_owner
         self._stopping = asyncio.Event()
 
@@ -41,7 +42,7 @@ class RollupKeeper:
             is_owner = self._is_owner()
             if is_owner and not was_owner:
                 self._steps.took_over()
-                log.info("refreshing rollups from now on")
+                log.info(f"{self._work} from now on")
             was_owner = is_owner
             await self._rest(await self._step() if is_owner else LOOK_FOR_OWNER_SECONDS)
 
@@ -52,8 +53,8 @@ class RollupKeeper:
             await asyncio.wait([stepping, stopping], return_when=asyncio.FIRST_COMPLETED)
             await asyncio.wait([stepping], timeout=LEAVE_SECONDS)
             return stepping.result() if stepping.done() else 0.0
-        except Exception:  # rollups save time only: without them answers are as right, and the consumer goes on
-            log.exception("refreshing rollups failed")
+        except Exception:  # it goes again; answers are as right meanwhile, and the consumer goes on
+            log.exception(f"{self._work} failed")
             return MISHAP_REST_SECONDS
         finally:
             for task in (stepping, stopping):

@@ -1,0 +1,1 @@
+"""`runtally erase` and `runtally retention`: what goes from the store for good."""
