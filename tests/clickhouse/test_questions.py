@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from clickhouse.rolling_up import mark, refresh
 from clickhouse.runs import DAY_MS, DAYS, NOW, PARAMETERS, TODAY_MS, AnyQuestion, insert, scope, snapshot
+from clickhouse.withdrawing_files import OF_WITHDRAWALS
 from runtally_clickhouse import catalogue
 from runtally_clickhouse.catalogue import (
     RunFilters,
@@ -51,28 +52,6 @@ OF_INGESTION = {
     "table_statements",
 }
 # About who may ask, and what they did.
-# What is gone for good: the list that writers keep to, and the work of taking away.
-OF_WITHDRAWALS: dict[str, list[str]] = {
-    name: ["agent_runs"] if name in ("erase_runs", "mark_erased") else []
-    for name in (
-        "drop_month",
-        "erase_cells",
-        "erase_events",
-        "erase_letters",
-        "erase_runs",
-        "erase_stored",
-        "erase_stored_letters",
-        "erasure_cell_hits",
-        "erasure_hits",
-        "erasure_jobs",
-        "erasure_letter_hits",
-        "erasure_subjects",
-        "mark_erased",
-        "retention_horizons",
-        "stored_months",
-        "withdrawals_known",
-    )
-}
 OF_ACCESS = {
     "api_key",
     "api_keys_newest_first",
