@@ -235,7 +235,10 @@ class QueryMeta(Answer):
     rows: int
     granularity: str
     approximate: Annotated[dict[str, str], Field(description="The measures that are not exact.")]
-    relation: Annotated[str, Field(description="`run_facts` are cells of runs, `run_cells` single runs; both exact.")]
+    relation: Annotated[
+        str,
+        Field(description="Exact each: `run_facts` cells, `run_cells` runs, `merged_error_runs` those with errors."),
+    ]
     source: Annotated[
         str,
         Field(

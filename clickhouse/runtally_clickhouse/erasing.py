@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from runtally_clickhouse.catalogue import EPOCH, query_text, unix_ms
 from runtally_clickhouse.client import Reader, Row, Writer
-from runtally_clickhouse.rollup_levels import LEVELS
+from runtally_clickhouse.rollup_levels import LEVELS, QUARTER_HOUR
 from runtally_clickhouse.withdrawals import EVENT_TABLES, RUNS, EventTable, Subject
 
 REQUESTED, RUNNING, DONE, FAILED = "requested", "running", "done", "failed"
@@ -25,6 +25,8 @@ SETTLED_AFTER: Final = timedelta(minutes=5)
 MOST_AHEAD: Final = timedelta(days=1)
 PIECE_SECONDS: Final = 20.0
 _LETTERS: Final = "dead_letters"
+# Made of runs, so nothing is published to it; but it names users, and what was replaced lies there until it is dropped.
+_ERROR_RUNS: Final = replace(RUNS, name=QUARTER_HOUR.error_runs)
 
 Counts = Mapping[str, int]
 
@@ -135,6 +137,8 @@ class Eraser:
                 self._erase_month(table, int(row["month"]), job.subject)
                 if self._monotonic() > ends_at:
                     return job
+        for row in _months(self._store, _ERROR_RUNS, job.subject):
+            self._erase_stored(_ERROR_RUNS, int(row["month"]), job.subject)
         self._erase_letters(job.subject)
         if not job.subject.user_hash:
             self._erase_cells(job.subject)
@@ -156,7 +160,11 @@ class Eraser:
             self._store.command(query_text("mark_erased"), marked)
         else:
             self._store.command(query_text("erase_events"), {**table.parameters(), **bound})
-        self._store.command(query_text("erase_stored"), {**table.parameters(), **bound})
+        self._erase_stored(table, month, subject)
+
+    def _erase_stored(self, table: EventTable, month: int, subject: Subject) -> None:
+        bound = {**table.parameters(), **subject.parameters(), "month": month}
+        self._store.command(query_text("erase_stored"), bound)
 
     def _erase_letters(self, subject: Subject) -> None:
         if self._store.unmerged(query_text("erasure_letter_hits"), subject.parameters())[0]["stored_rows"]:
@@ -190,12 +198,13 @@ def _months(store: ErasureStore, table: EventTable, subject: Subject) -> list[Ro
 
 
 def _counts(store: ErasureStore, subject: Subject, months: Mapping[str, list[Row]]) -> dict[str, int]:
-    counts = {table: sum(int(row["stored_rows"]) for row in rows) for table, rows in months.items()}
+    found = {**months, _ERROR_RUNS.name: _months(store, _ERROR_RUNS, subject)}
+    counts = {table: sum(int(row["stored_rows"]) for row in rows) for table, rows in found.items()}
     counts[_LETTERS] = int(store.unmerged(query_text("erasure_letter_hits"), subject.parameters())[0]["stored_rows"])
     if not subject.user_hash:
         for level in LEVELS:
-            found = store.unmerged(query_text("erasure_cell_hits"), _cells(subject, level.cells, level.seconds))
-            counts[level.cells] = int(found[0]["stored_rows"])
+            hits = store.unmerged(query_text("erasure_cell_hits"), _cells(subject, level.cells, level.seconds))
+            counts[level.cells] = int(hits[0]["stored_rows"])
     return counts
 
 

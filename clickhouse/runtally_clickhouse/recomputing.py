@@ -1,4 +1,4 @@
-"""The one statement that makes rollups of buckets anew: quarter hours of merged runs, hours and days of `run_facts`.
+"""The statements that make rollups of buckets anew: quarter hours of merged runs, hours and days of `run_facts`.
 
 `run_facts` is exact at any moment: it holds whatever was marked before the statement began, out of quarter hours where
 these are up to date, of merged runs where not. So hours and days need no rule of their own. Pure.
@@ -14,7 +14,7 @@ from runtally_clickhouse.measures.relations import relation_tables
 from runtally_clickhouse.profiles import READ
 from runtally_clickhouse.rollup_levels import DIMENSION_COLUMNS, QUARTER_HOUR, RollupLevel
 
-_ITEM_NAME = re.compile(r"^    .*?(\w+),?$", re.MULTILINE)
+_ITEM_NAME = re.compile(r"^    .*?(\w+|`\w+`),?$", re.MULTILINE)
 _FILTERS = ("visible_workspaces", "workspace_ids", "agent_ids", "models", "statuses", "user_ids", "environments")
 _QUARTER_HOUR = "toStartOfFifteenMinutes(started_at) AS bucket"
 _WIDE = "toDateTime(intDiv(at_ms, {bucket_ms:Int64}) * intDiv({bucket_ms:Int64}, 1000), 'UTC') AS bucket"
@@ -61,15 +61,35 @@ def rolled_up_parameters(buckets: Sequence[int], level: RollupLevel = QUARTER_HO
     return parameters
 
 
+@dataclass(frozen=True, slots=True)
+class RolledUp:
+    """What one table holds of some buckets: `select` gives its rows, but their generation, as they would be now."""
+
+    table: str
+    columns: tuple[str, ...]
+    select: str
+
+
+def rolled_up_tables(level: RollupLevel) -> list[RolledUp]:
+    """All that a generation of the level is written to, the cells first. Parameters: `rolled_up_parameters`."""
+    found = [RolledUp(level.cells, rollup_columns(), rolled_up_cells(level))]
+    if level.error_runs:
+        text = query_text("error_runs_of_buckets")
+        select = f"WITH merged_runs AS (\n{query_text('merged_runs')}\n)\n{text}"
+        found.append(RolledUp(level.error_runs, _columns(text), select))
+    return found
+
+
 @cache
 def rollup_columns() -> tuple[str, ...]:
     """The columns of `run_rollup` that come out of `rolled_up_cells`, in its order."""
-    text = query_text("rolled_up_cells")
-    return tuple(_ITEM_NAME.findall(text[text.index("SELECT") : text.index("\nFROM ")]))
+    return _columns(query_text("rolled_up_cells"))
 
 
-def recompute_statement(limits: RecomputeLimits, level: RollupLevel = QUARTER_HOUR) -> str:
-    """One INSERT SELECT. It reads with the pinned settings of every question: the profile of a writer lacks them."""
+def recompute_statements(limits: RecomputeLimits, level: RollupLevel = QUARTER_HOUR) -> list[str]:
+    """An INSERT SELECT for each table. They read with the pinned settings of every question: the profile of a writer
+    lacks them.
+    """
     settings = {
         **READ,
         "max_memory_usage": limits.max_memory_bytes,
@@ -77,18 +97,23 @@ def recompute_statement(limits: RecomputeLimits, level: RollupLevel = QUARTER_HO
         "max_threads": limits.max_threads,
     }
     pinned = ", ".join(f"{name} = {value!r}" for name, value in settings.items())
-    columns = ", ".join(rollup_columns())
-    return (
-        f"INSERT INTO {level.cells} (generation, {columns})\n"
-        f"SELECT {{generation:UInt64}}, {columns} FROM (\n{rolled_up_cells(level)}\n)\nSETTINGS {pinned}"
-    )
+    return [
+        f"INSERT INTO {each.table} (generation, {', '.join(each.columns)})\n"
+        f"SELECT {{generation:UInt64}}, {', '.join(each.columns)} FROM (\n{each.select}\n)\nSETTINGS {pinned}"
+        for each in rolled_up_tables(level)
+    ]
 
 
 def recompute_parameters(
     buckets: Sequence[int], generation: int, level: RollupLevel = QUARTER_HOUR
 ) -> dict[str, object]:
-    """The parameters of `recompute_statement`."""
+    """The parameters of `recompute_statements`."""
     return {**rolled_up_parameters(buckets, level), "generation": generation}
+
+
+def _columns(text: str) -> tuple[str, ...]:
+    """The names of what the SELECT of a query file gives."""
+    return tuple(_ITEM_NAME.findall(text[text.index("SELECT") : text.index("\nFROM ")]))
 
 
 def _wide_sums(level: RollupLevel) -> str:

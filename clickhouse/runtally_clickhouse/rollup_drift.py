@@ -11,7 +11,7 @@ from datetime import datetime
 
 from runtally_clickhouse.catalogue import FIRST_INSTANT, LAST_INSTANT, query_text, unix_ms
 from runtally_clickhouse.client import Reader, Writer
-from runtally_clickhouse.recomputing import RecomputeLimits, rolled_up_cells, rolled_up_parameters, rollup_columns
+from runtally_clickhouse.recomputing import RecomputeLimits, RolledUp, rolled_up_parameters, rolled_up_tables
 from runtally_clickhouse.rollup_levels import QUARTER_HOUR, RollupLevel
 
 CLEAN_AT_ONCE = 3_000
@@ -71,8 +71,10 @@ def differing_buckets(reader: Reader, clean: Sequence[CleanBucket], limits: Reco
     if not clean:
         return []
     level = clean[0].level
-    rows = reader.query(_comparison(limits, level), _compared(clean, level))
-    differing = {row["bucket_s"] for row in rows}
+    differing: set[int] = set()
+    for rolled_up in rolled_up_tables(level):
+        rows = reader.query(_comparison(limits, rolled_up), _compared(clean, level))
+        differing |= {row["bucket_s"] for row in rows}
     if not differing:
         return []
     still = clean_buckets(reader, before_s=max(differing) + level.seconds, from_s=min(differing), level=level)
@@ -101,15 +103,15 @@ def rollups_checked(reader: Reader, since: datetime) -> RollupsChecked:
     return RollupsChecked(int(row["buckets_compared"]), tuple(row["drifted_s"]))
 
 
-def _comparison(limits: RecomputeLimits, level: RollupLevel) -> str:
-    columns = ", ".join(rollup_columns())
+def _comparison(limits: RecomputeLimits, of: RolledUp) -> str:
+    columns = ", ".join(of.columns)
     rolled_up = (
-        f"SELECT {columns} FROM {level.cells}\n"
+        f"SELECT {columns} FROM {of.table}\n"
         "WHERE (toUnixTimestamp(bucket), generation)"
         " IN (SELECT arrayJoin(arrayZip({buckets:Array(UInt32)}, {generations:Array(UInt64)})))\n"
         "AND bucket >= toDateTime({first_s:UInt32}, 'UTC') AND bucket <= toDateTime({last_s:UInt32}, 'UTC')"
     )
-    as_runs_say = f"SELECT {columns} FROM (\n{rolled_up_cells(level)}\n)"
+    as_runs_say = f"SELECT {columns} FROM (\n{of.select}\n)"
     return (
         f"WITH rolled_up AS (\n{rolled_up}\n),\nas_runs_say AS (\n{as_runs_say}\n)\n{query_text('differing_buckets')}\n"
         f"SETTINGS max_memory_usage = {limits.max_memory_bytes:d}, max_threads = {limits.max_threads:d}, "

@@ -13,6 +13,8 @@ from typing import Final
 class RollupLevel:
     """A width. `cells` and `published` are tables; `layout` is the version of what stands in the cells.
 
+    `error_runs` is the table of the runs with errors, if any, that are written under the generations of the cells.
+
     Cells are not told apart by the columns of `left_out`, and histograms stand on one cell of all that differ in
     `left_out_of_histograms` only: whoever asks for those groups or filters reads narrower cells.
     """
@@ -22,8 +24,16 @@ class RollupLevel:
     cells: str
     published: str
     layout: int
+    error_runs: str = ""
     left_out: frozenset[str] = frozenset()
     left_out_of_histograms: frozenset[str] = frozenset()
+
+    @property
+    def written(self) -> tuple[str, ...]:
+        """The tables that a generation is written to. The cells are the last that are dropped: by them the generation
+        is found again.
+        """
+        return (self.error_runs, self.cells) if self.error_runs else (self.cells,)
 
     @property
     def ms(self) -> int:
@@ -36,7 +46,9 @@ class RollupLevel:
 
 # Raise a layout with every change of what a column of the cells holds, or of which columns there are: a rollup of
 # another layout is out of date. tests/clickhouse/test_rollups.py notices when that is forgotten.
-QUARTER_HOUR: Final = RollupLevel("quarter_hour", 900, "run_rollup", "bucket_rollups", layout=2)
+QUARTER_HOUR: Final = RollupLevel(
+    "quarter_hour", 900, "run_rollup", "bucket_rollups", layout=3, error_runs="error_runs"
+)
 HOUR: Final = RollupLevel(
     "hour",
     3600,

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from runtally_clickhouse.catalogue import FIRST_INSTANT, LAST_INSTANT, query_text, unix_ms
 from runtally_clickhouse.client import Reader, Row, Writer
-from runtally_clickhouse.recomputing import RecomputeLimits, recompute_parameters, recompute_statement
+from runtally_clickhouse.recomputing import RecomputeLimits, recompute_parameters, recompute_statements
 from runtally_clickhouse.rollup_levels import QUARTER_HOUR, RollupLevel
 
 BUCKET_SECONDS = QUARTER_HOUR.seconds
@@ -76,7 +76,7 @@ def new_generation(
     reader: Reader, buckets: Sequence[int], random_bits: Callable[[int], int], level: RollupLevel = QUARTER_HOUR
 ) -> int:
     """One above all generations of these buckets, and never given twice. Blocks; raises as `Reader.query`."""
-    bound = {"buckets": list(buckets), "published": level.published, "cells": level.cells}
+    bound = {"buckets": list(buckets), **_tables(level)}
     greatest = int(reader.query(query_text("greatest_generation"), bound)[0]["generation"])
     return ((greatest >> GENERATION_RANDOM_BITS) + 1) << GENERATION_RANDOM_BITS | random_bits(GENERATION_RANDOM_BITS)
 
@@ -92,7 +92,8 @@ def recompute(
 
     Blocks; raises as `Writer.command`, and then some rows may be there: the generation must not be used again.
     """
-    writer.command(recompute_statement(limits, level), recompute_parameters(buckets, generation, level))
+    for statement in recompute_statements(limits, level):
+        writer.command(statement, recompute_parameters(buckets, generation, level))
 
 
 def publish(writer: Writer, seen: Mapping[int, int], generation: int, level: RollupLevel = QUARTER_HOUR) -> None:
@@ -122,7 +123,7 @@ def sync_replica(reader: Reader, writer: Writer, level: RollupLevel = QUARTER_HO
 
 def superseded_generations(reader: Reader, limit: int, level: RollupLevel = QUARTER_HOUR) -> list[Superseded]:
     """What could be dropped once nobody reads it any more, the oldest buckets first. Raises as `Reader.query`."""
-    bound = {"limit": limit, "published": level.published, "cells": level.cells}
+    bound = {"limit": limit, **_tables(level)}
     rows = reader.query(query_text("superseded_generations"), bound)
     return [Superseded(row["bucket_s"], row["current_generation"], tuple(row["superseded"])) for row in rows]
 
@@ -130,7 +131,7 @@ def superseded_generations(reader: Reader, limit: int, level: RollupLevel = QUAR
 def drop_generations(writer: Writer, generations: Sequence[tuple[int, int]], level: RollupLevel = QUARTER_HOUR) -> None:
     """Drop these (bucket, generation), at most `BUCKETS_AT_ONCE`. Blocks until they are gone; as `Writer.command`."""
     buckets, numbers = (list(column) for column in zip(*generations, strict=True))
-    for table in (level.published, level.cells):
+    for table in (level.published, *level.written):
         bound = {"table": table, "buckets": buckets, "generations": numbers}
         writer.command(query_text("drop_generations"), bound)
 
@@ -157,6 +158,11 @@ def rollup_status(reader: Reader, level: RollupLevel = QUARTER_HOUR) -> Row:
         "cells": level.cells,
     }
     return reader.query(query_text("rollup_status"), bound)[0]
+
+
+def _tables(level: RollupLevel) -> dict[str, object]:
+    """Where generations of the level are found."""
+    return {"published": level.published, "cells": level.cells, "beside_cells": level.written[0]}
 
 
 def _range(from_s: int | None, to_s: int | None, end: str) -> dict[str, object]:

@@ -120,7 +120,7 @@ def _refresh(store: Store, draw: random.Random) -> None:
     if draw.random() < 0.3:
         drop_superseded(store, draw)
     if draw.random() < 0.2:
-        tables = [table for level in LEVELS for table in (level.published, level.cells)]
+        tables = [table for level in LEVELS for table in (level.published, *level.written)]
         merge(store, *draw.sample(["agent_runs", "bucket_changes", *tables], 2))
 
 

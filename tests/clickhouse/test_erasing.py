@@ -33,6 +33,7 @@ from runtally_clickhouse.erasing import DONE, FAILED, SETTLED_AFTER, Eraser, cou
 from runtally_clickhouse.errors import StoreUnavailable
 from runtally_clickhouse.measures.cell_questions import CellQuestion, ask_cells
 from runtally_clickhouse.measures.composition import Limits
+from runtally_clickhouse.rollups import mark_buckets
 from runtally_clickhouse.withdrawals import EVENT_TABLES, Subject, WithdrawalList, user_hash
 
 TOPICS = {FEEDBACK: "agent_feedback", LIFECYCLE: "agent_lifecycle", ACTIVITY: "user_activity"}
@@ -83,9 +84,9 @@ def test_a_user_goes_from_every_table_and_no_trace_of_the_name_stays(store: Stor
 
     fill()
     job = erase(store, ANN)
-    assert job.counts_before == dict.fromkeys([*EVENT_TABLES], 2) | {"dead_letters": 2}
+    assert job.counts_before == dict.fromkeys([*EVENT_TABLES], 2) | {"dead_letters": 2, "error_runs": 0}
     fill()
-    assert erase(store, ANN, number=2).counts_before == dict.fromkeys([*EVENT_TABLES, "dead_letters"], 0)
+    assert erase(store, ANN, number=2).counts_before == dict.fromkeys([*EVENT_TABLES, "dead_letters", "error_runs"], 0)
     assert visible(store) == [("acme", "r1", "bob")]
     assert visible(store, "user_activity", "event_id") == [("acme", "e1", "bob")]
     assert visible(store, "agent_feedback", "feedback_id") == [("acme", "e1", "bob")]
@@ -132,6 +133,20 @@ def test_a_workspace_goes_with_its_cells(store: Store) -> None:
         assert store.unmerged("SELECT DISTINCT workspace_id FROM run_rollup") == [{"workspace_id": "beta"}]
         write(store, RUNS, [*messages, *letters], first=100)
         refresh(store, draw)
+
+
+def test_runs_with_errors_that_were_rolled_up_name_no_erased_user(store: Store) -> None:
+    draw = random.Random(2)
+    write(store, RUNS, [run_message(f"r{n}", user, status="failed") for n, user in enumerate(USERS)])
+    refresh(store, draw)
+    mark_buckets(store)
+    refresh(store, draw)  # so that a replaced generation lies there as well
+    job = erase(store, ANN)
+    assert (job.counts_before["error_runs"], job.counts_after["error_runs"]) == (4, 0)
+    refresh(store, draw)
+    assert {row["user_id"] for row in store.unmerged("SELECT user_id FROM error_runs")} == {"bob"}
+    assert erase(store, "", "acme", number=2).counts_after["error_runs"] == 0
+    assert store.unmerged("SELECT count() AS n FROM error_runs") == [{"n": 0}]
 
 
 def test_what_began_after_the_instant_is_new(store: Store) -> None:

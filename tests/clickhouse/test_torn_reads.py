@@ -18,16 +18,18 @@ from runtally_clickhouse.client import Reader, Row, Store
 from runtally_clickhouse.measures.asking import ask_question
 from runtally_clickhouse.measures.composition import Limits
 from runtally_clickhouse.measures.histograms import ask_histogram
-from runtally_clickhouse.measures.question import Question
+from runtally_clickhouse.measures.question import Filter, Question
 from runtally_clickhouse.measures.time_steps import make_steps
 
 NINE = 1_795_251_600
 START, END = (datetime.fromtimestamp(NINE + hours * 3600, UTC) for hours in (-1, 1))
 QUESTION = Question(("runs",), make_steps(START, END, ZoneInfo("UTC"), "none"), ("agent_id",))
+OF_ERRORS = replace(QUESTION, measures=("runs", "active_users"), filters=(Filter("has_error", "in", (1,)),))
 LIMITS = Limits(max_memory_bytes=2**30, max_rows=1000)
 TABLES = ("agent_runs", "bucket_changes", "bucket_rollups", "hour_rollups", "run_rollup", "run_rollup_by_hour")
 # How long the engine stands still: the next one where a busy machine needs longer for what happens meanwhile.
 HALTS_SECONDS = (0.5, 1.5, 3.0)
+OF_ERROR_RUNS = ("agent_runs", "bucket_changes", "bucket_rollups", "error_runs")
 OLD, NEW = 4, 3
 RUNNING = "SELECT count() AS n FROM system.processes WHERE query LIKE '%(SELECT sl' || 'eep(%'"
 Meanwhile = Callable[[Store, random.Random], None]
@@ -70,13 +72,18 @@ def a_refresh(store: Store, draw: random.Random) -> None:
 
 
 def new_runs_and_a_refresh(store: Store, draw: random.Random) -> None:
-    insert(store, *(snapshot(f"new-{number}", duration_ms=100) for number in range(NEW)))
+    insert(store, *(snapshot(f"new-{number}", status="failed", duration_ms=100) for number in range(NEW)))
     mark(store, [NINE * 1000], draw)
     a_refresh(store, draw)
 
 
 def runs_by_question(reader: Reader) -> int:
     (row,) = ask_question(reader, QUESTION, scope(), LIMITS).rows
+    return int(str(row.values["runs"]))
+
+
+def runs_with_errors(reader: Reader) -> int:
+    (row,) = ask_question(reader, OF_ERRORS, scope(), LIMITS).rows
     return int(str(row.values["runs"]))
 
 
@@ -89,6 +96,8 @@ def runs_by_histogram(reader: Reader) -> int:
     [
         *((table, a_refresh, runs_by_question) for table in TABLES),
         *((table, new_runs_and_a_refresh, runs_by_question) for table in TABLES),
+        *((table, a_refresh, runs_with_errors) for table in OF_ERROR_RUNS),
+        *((table, new_runs_and_a_refresh, runs_with_errors) for table in OF_ERROR_RUNS),
         ("bucket_changes", a_refresh, runs_by_histogram),
     ],
 )
@@ -96,7 +105,7 @@ def test_nothing_that_happens_between_two_reads_tears_an_answer(
     store: Store, after: str, meanwhile: Meanwhile, runs_told: Callable[[Reader], int]
 ) -> None:
     draw = random.Random(1)
-    insert(store, *(snapshot(f"old-{number}", duration_ms=100) for number in range(OLD)))
+    insert(store, *(snapshot(f"old-{number}", status="failed", duration_ms=100) for number in range(OLD)))
     mark(store, [NINE * 1000], draw)
     refresh(store, draw)
     for seconds in HALTS_SECONDS:

@@ -158,7 +158,7 @@ def _table(question: Question, composed: Composed, steps: TimeSteps, rows: Itera
     keys = range(len(question.keys))
     whole: dict[Group, Row] = {}
     for row in rows:
-        if composed.relation is Relation.CELLS:
+        if composed.relation is not Relation.SINGLE_RUNS:
             table.buckets = {name: int(row[f"{name}_buckets"]) for name in STATE_PLACES}
         if row["is_total"]:
             table.totals = _finished(question, composed, row, steps.minutes(None))

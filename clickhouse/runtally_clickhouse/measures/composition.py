@@ -17,6 +17,7 @@ from typing import Any
 from runtally_clickhouse.catalogue import RunScope, unix_ms
 from runtally_clickhouse.measures.definitions import Measure
 from runtally_clickhouse.measures.dimensions import Dimension
+from runtally_clickhouse.measures.error_runs import error_runs_answer
 from runtally_clickhouse.measures.group_counts import GroupCounts
 from runtally_clickhouse.measures.question import TIME, Filter, Order, Question
 from runtally_clickhouse.measures.relations import CHOICE_PREFIX, STATE, STATE_PLACES, relation_tables
@@ -45,7 +46,13 @@ class Relation(StrEnum):
     """What a question reads: the stem of its query file."""
 
     CELLS = "run_facts"
+    ERROR_RUNS = "merged_error_runs"
     SINGLE_RUNS = "run_cells"
+
+    @property
+    def table(self) -> str:
+        """What a statement reads: runs with errors are single runs, of which the others are left out."""
+        return Relation.SINGLE_RUNS if self is Relation.ERROR_RUNS else self
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,21 +98,21 @@ def compose(
     pays = limits.use_rollups and cells_pay(question.steps.start, question.steps.end)
     relation = cells_relation(question, scope, steps) if pays else Relation.SINGLE_RUNS
     reading = _reading(question, scope, steps)
-    wide = wide_levels(reading, unix_ms(steps.start), unix_ms(steps.end))
+    wide = wide_levels(reading, unix_ms(steps.start), unix_ms(steps.end)) if relation is Relation.CELLS else ()
     part_names = _part_names(question.asked, *ENDS)
     folds_steps = bool(question.keys and steps.starts_ms) and all(find_fold(part) for part in part_names)
     parts = [f"{sql} AS {name}" for sql, name in part_names.items()]
     keys = [f"key_{place}" for place in range(len(question.keys))]
     inner = ["*", *_group_keys(question, chooses=chooses), *([_STEP] if steps.starts_ms else [])]
     groups, columns = _grouping_sets(keys, has_steps=bool(steps.starts_ms), folds_steps=folds_steps)
-    if relation is Relation.CELLS:
+    if relation is not Relation.SINGLE_RUNS:
         columns += [f"length({STATE}.{place}) AS {name}_buckets" for name, place in STATE_PLACES.items()]
     source = f"SELECT {', '.join(inner)} FROM {_source(question, relation)}{_where(question)}"
     compares = compared is not None
     choice = _choice(question, relation, CHOICE_PREFIX if compares else "") if keys and chooses else None
     statement = f"SELECT {', '.join([*columns, *parts])}\nFROM ({source})\nGROUP BY GROUPING SETS ({', '.join(groups)})"
     sql = (
-        f"WITH {_with(statement, choice, wide, compares=compares)}\n{statement}\n"
+        f"WITH {_with(relation, statement, choice, wide, compares=compares)}\n{statement}\n"
         f"SETTINGS max_memory_usage = {limits.max_memory_bytes:d}, max_result_rows = {limits.max_rows:d}"
     )
     if not chooses:
@@ -149,13 +156,15 @@ def cells_pay(start: datetime, end: datetime) -> bool:
 
 
 def cells_relation(question: Question, scope: RunScope, steps: TimeSteps) -> Relation:
-    """Cells, unless something is asked that they do not hold."""
+    """Cells, unless something is asked that they do not hold; then the runs with errors, if none but they are asked."""
     dimensions = [*question.keys, *(dimension for dimension, _ in question.filtered)]
     local = any(dimension.is_local_time for dimension in dimensions)
     hold = all(dimension.in_cells for dimension in dimensions) and steps.fits_cells
     hold &= not any(measure.of_single_runs for measure in question.asked) and not scope.filters.user_id
     hold &= not local or all(start % CELL_MS == 0 for start in zone_offsets(steps.zone)[0])
-    return Relation.CELLS if hold else Relation.SINGLE_RUNS
+    if hold:
+        return Relation.CELLS
+    return Relation.ERROR_RUNS if error_runs_answer(question, scope) else Relation.SINGLE_RUNS
 
 
 def _reading(question: Question, scope: RunScope, steps: TimeSteps) -> Reading:
@@ -174,19 +183,24 @@ def _part_names(measures: Iterable[Measure], *more: str) -> dict[str, str]:
     return {sql: f"part_{place}" for place, sql in enumerate(parts)}
 
 
-def _with(statement: str, choice: str | None, wide: Sequence[RollupLevel], *, compares: bool) -> str:
+def _with(
+    relation: Relation, statement: str, choice: str | None, wide: Sequence[RollupLevel], *, compares: bool
+) -> str:
     """The statement after the relations that it and the choice of its groups read."""
-    tables = relation_tables(f"{statement} {'' if compares else choice}", for_choice=False, wide=wide)
+    only_errors = relation is Relation.ERROR_RUNS
+    reading = f"{statement} {'' if compares else choice}"
+    tables = relation_tables(reading, for_choice=False, wide=wide, only_errors=only_errors)
     if choice is not None:
-        tables += relation_tables(choice, for_choice=True, wide=wide) if compares else []
+        if compares:
+            tables += relation_tables(choice, for_choice=True, wide=wide, only_errors=only_errors)
         tables.append(f"(\n{choice}\n) AS {_CHOSEN}")
     return ",\n".join(tables)
 
 
 def _source(question: Question, relation: Relation, prefix: str = "") -> str:
     if not any("ratings_" in part for measure in question.asked for part in measure.form.parts):
-        return f"{prefix}{relation}"
-    return f"{prefix}{relation} LEFT JOIN ratings_by_run USING (workspace_id, external_id)"
+        return f"{prefix}{relation.table}"
+    return f"{prefix}{relation.table} LEFT JOIN ratings_by_run USING (workspace_id, external_id)"
 
 
 def _choice(question: Question, relation: Relation, prefix: str) -> str:

@@ -15,7 +15,8 @@ STATE = "state"
 UNION = "\nUNION ALL\n"
 # By which state_first.py finds them again.
 END_OF_FACTS = " /* run_facts */"
-_LAYERS = ("run_facts", "run_cells", "merged_runs")
+ERROR_RUNS = "merged_error_runs"
+_LAYERS = ("run_facts", "run_cells", ERROR_RUNS, "merged_runs")
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _ITEM = re.compile(r"\n    (?=\S)(?!\))")
 # What `*` stands for, as far as the catalogue names it.
@@ -41,10 +42,13 @@ _ALWAYS = frozenset({"workspace_id", "run_id", "started_at"})
 STATE_PLACES = {"quarter_hour": 1, "raw": 2, "hour": 3, "day": 4}
 
 
-def relation_tables(reading: str, *, for_choice: bool, wide: Sequence[RollupLevel] = ()) -> list[str]:
+def relation_tables(
+    reading: str, *, for_choice: bool, wide: Sequence[RollupLevel] = (), only_errors: bool = False
+) -> list[str]:
     """The definition of each relation that a statement reads by name, in the order of their use.
 
     `run_facts` comes out of cells of the `wide` levels, too: the statement must ask nothing that these leave out.
+    With `only_errors`, `run_cells` are of runs with errors alone: the statement must let no others pass.
     With `for_choice` they are the same relations over the range whose groups are chosen, by names with a prefix.
     """
     prefix = CHOICE_PREFIX if for_choice else ""
@@ -56,15 +60,25 @@ def relation_tables(reading: str, *, for_choice: bool, wide: Sequence[RollupLeve
     for name in _LAYERS:
         if name == "run_facts" and f"FROM {prefix}run_facts" not in reading:
             continue
-        tables.append((name, _pruned(_layer(name, wide), text)))
+        if name == ERROR_RUNS and not only_errors:
+            continue
+        tables.append((name, _pruned(_layer(name, wide, only_errors=only_errors), text)))
         text += tables[-1][1].partition(UNION)[0]
-    if "run_facts" in dict(tables):
+    if {"run_facts", ERROR_RUNS} & set(dict(tables)):
         tables.append((STATE, query_text("bucket_state")))
     found = [(name, _for_choice(table) if for_choice else table) for name, table in reversed(tables)]
     found = [(f"{prefix}{name}", table) for name, table in found]
     if "ratings_by_run" in reading and not for_choice:
         found.append(("ratings_by_run", query_text("ratings_by_run")))
     return [_defined(name, table) for name, table in found]
+
+
+def error_runs_hold(parts: str) -> bool:
+    """Whether the table of runs with errors has all that these expressions over `run_cells` are made of."""
+    if "followed_handoffs" in parts or "ratings_" in parts:
+        return False
+    read = set(_WORD.findall(_pruned(query_text("run_cells"), parts))) & _COLUMNS_OF_RUNS
+    return read <= set(_items(query_text(ERROR_RUNS).partition(UNION)[0]))
 
 
 def state_text(prefix: str) -> str:
@@ -103,9 +117,11 @@ def _defined(name: str, text: str) -> str:
     return f"{name} AS (\n{text}\n){END_OF_FACTS if name.endswith('run_facts') else ''}"
 
 
-def _layer(name: str, wide: Sequence[RollupLevel]) -> str:
+def _layer(name: str, wide: Sequence[RollupLevel], *, only_errors: bool) -> str:
     """The text of a relation; rolled-up cells of each level are read as those of quarter hours are."""
     text = query_text(name)
+    if name == "run_cells" and only_errors:
+        return text.replace("FROM merged_runs", f"FROM {ERROR_RUNS}")
     if name != "run_facts":
         return text
     runs, _, narrow = text.partition(UNION)
@@ -132,7 +148,7 @@ def _items(text: str) -> dict[str, str]:
     """The columns of a SELECT, one to a line of four spaces, by their names."""
     listed = text[text.index("SELECT") + len("SELECT") : text.index("\nFROM ")]
     items = [item.strip().rstrip(",") for item in _ITEM.split(listed) if item.strip()]
-    return {item.rpartition(" AS ")[2]: item for item in items}
+    return {item.rpartition(" AS ")[2].strip("`"): item for item in items}
 
 
 def _pruned(text: str, reading: str) -> str:

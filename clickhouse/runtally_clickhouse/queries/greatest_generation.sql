@@ -4,6 +4,9 @@ FROM (
     SELECT generation FROM {published:Identifier}
     WHERE bucket IN (SELECT toDateTime(arrayJoin({buckets:Array(UInt32)}), 'UTC'))
     UNION ALL
+    SELECT generation FROM {beside_cells:Identifier}
+    WHERE bucket IN (SELECT toDateTime(arrayJoin({buckets:Array(UInt32)}), 'UTC'))
+    UNION ALL
     SELECT generation FROM {cells:Identifier}
     WHERE bucket IN (SELECT toDateTime(arrayJoin({buckets:Array(UInt32)}), 'UTC'))
 )

@@ -7,6 +7,8 @@ FROM (
     SELECT bucket, generation, generation AS published_generation FROM {published:Identifier}
     UNION ALL
     SELECT bucket, generation, toUInt64(0) FROM (SELECT DISTINCT bucket, generation FROM {cells:Identifier})
+    UNION ALL
+    SELECT bucket, generation, toUInt64(0) FROM (SELECT DISTINCT bucket, generation FROM {beside_cells:Identifier})
 )
 GROUP BY bucket
 HAVING notEmpty(superseded)

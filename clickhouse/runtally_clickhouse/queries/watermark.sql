@@ -8,5 +8,5 @@ WHERE
     AND active
     AND `table` NOT IN (
         'bucket_rollups', 'hour_rollups', 'day_rollups',
-        'run_rollup', 'run_rollup_by_hour', 'run_rollup_by_day'
+        'run_rollup', 'run_rollup_by_hour', 'run_rollup_by_day', 'error_runs'
     )

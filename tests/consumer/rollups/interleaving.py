@@ -9,7 +9,7 @@ without it until somebody reads it again.
 import random
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,12 +20,13 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 from clickhouse.rollup_reading import Sums, raw_sums_by_bucket
 from clickhouse.runs import insert, scope, snapshot
+from consumer.rollups.few_commands import FewCommands
 from runtally.events import RunSnapshot
 from runtally_clickhouse.client import Store
 from runtally_clickhouse.errors import StoreUnavailable
 from runtally_clickhouse.measures.asking import ask_question
-from runtally_clickhouse.measures.composition import Limits
-from runtally_clickhouse.measures.question import Question
+from runtally_clickhouse.measures.composition import Limits, Relation
+from runtally_clickhouse.measures.question import Filter, Question
 from runtally_clickhouse.measures.state_first import StateFirst
 from runtally_clickhouse.measures.time_steps import make_steps
 from runtally_clickhouse.recomputing import RecomputeLimits
@@ -49,11 +50,12 @@ END_S = BUCKETS[-1] + BUCKET_SECONDS
 LIMITS = RecomputeLimits(max_memory_bytes=2**30, spill_bytes=2**29, max_threads=2)
 PAUSE_SECONDS = 0.05  # between two questions of the reader beside, who else would take half of the machine
 KEEP_SECONDS = 10.0
-TABLES = ("agent_runs", "bucket_changes", *(table for level in LEVELS for table in (level.published, level.cells)))
+TABLES = ("agent_runs", "bucket_changes", *(table for level in LEVELS for table in (level.published, *level.written)))
 STEPS = make_steps(
     datetime.fromtimestamp(FIRST_S, UTC), datetime.fromtimestamp(END_S, UTC), ZoneInfo("UTC"), "quarter_hour"
 )
 QUESTION = Question(("runs", "cost_usd"), STEPS)
+OF_ERRORS = Question(("runs", "active_users", "cost_usd"), STEPS, filters=(Filter("has_error", "in", (1,)),))
 DAY_S = DAY.start_of(FIRST_S)
 HOURS = make_steps(
     datetime.fromtimestamp(DAY_S, UTC), datetime.fromtimestamp(DAY_S + DAY.seconds, UTC), ZoneInfo("UTC"), "hour"
@@ -61,6 +63,7 @@ HOURS = make_steps(
 OF_HOURS = Question(QUESTION.measures, HOURS)
 OF_THE_DAY = Question(QUESTION.measures, make_steps(HOURS.start, HOURS.end, HOURS.zone, "none"))
 READ = Limits(max_memory_bytes=2**30, max_rows=1000)
+READ_ONE_BY_ONE = Limits(max_memory_bytes=2**30, max_rows=1000, use_rollups=False)
 Batch = tuple[frozenset[int], tuple[RunSnapshot, ...]]
 Actor = Iterator[str]
 ENDED = ""
@@ -72,23 +75,6 @@ class Truth:
 
     sums: Sums
     unacknowledged: frozenset[int]
-
-
-class FewCommands:
-    """A writer that is gone after so many commands."""
-
-    def __init__(self, store: Store, commands: int) -> None:
-        self._store = store
-        self._left = commands
-
-    def insert(self, table: str, rows: pa.Table) -> None:
-        self._store.insert(table, rows)
-
-    def command(self, sql: str, parameters: Mapping[str, object] | None = None) -> None:
-        if not self._left:
-            raise StoreUnavailable("killed")
-        self._left -= 1
-        self._store.command(sql, parameters)
 
 
 class Story:
@@ -150,10 +136,11 @@ class Story:
                 for actor in list(both):
                     if self._go(actor, steps=1) == ENDED:
                         both.remove(actor)
-            for drop, killed_after in ((self._drop(), "ripe"), (self._drop(1), "half dropped"), (self._drop(), "")):
+            half = "half dropped"
+            for commands, killed_after in ((3, "ripe"), (1, half), (2, half), (3, "")):
                 self._go(self._write())
                 self._go(self._refresh())
-                self._go(drop, killed_after, seconds=KEEP_SECONDS)
+                self._go(self._drop(commands), killed_after, seconds=KEEP_SECONDS)
             for level in (HOUR, DAY):
                 self._go(self._refresh_wide(level), "wide recomputed")
                 self._go(self._refresh_wide(level))
@@ -206,6 +193,7 @@ class Story:
             whole += [partial(self._drop, level=level) for level in (HOUR, DAY)]
             self._deck = [(begin, "") for begin in whole]
             self._deck += [(self._write, "inserted"), (self._drop, "ripe"), (partial(self._drop, 1), "half dropped")]
+            self._deck += [(partial(self._drop, 2), "half dropped"), (partial(self._refresh, 1), "half recomputed")]
             self._deck += [(self._refresh, step) for step in ("listed", "numbered", "recomputed")]
             self._drawn.shuffle(self._deck)
         return self._deck.pop()
@@ -219,6 +207,19 @@ class Story:
         self._truths.append(Truth(truth, in_between))
         self.clean_comparisons += len({one.start_s for one in clean_buckets(self._store)} - in_between)
         self._compare_wide(truth, in_between)
+        self._compare_errors(in_between)
+
+    def _compare_errors(self, in_between: frozenset[int]) -> None:
+        """The runs with errors that stand one by one beside the cells."""
+        reader = self._drawn.choice((self._store, StateFirst(self._store, 60.0)))
+        told = ask_question(reader, OF_ERRORS, scope(), READ)
+        truth = ask_question(self._store, OF_ERRORS, scope(), READ_ONE_BY_ONE)
+        assert told.relation is Relation.ERROR_RUNS
+        for found, wanted in zip(told.rows, truth.rows, strict=True):
+            if BUCKETS[found.step or 0] not in in_between:
+                assert found == wanted, (found, wanted)
+        self.seen["errors told"] += sum(int(str(row.values["runs"])) for row in told.rows)
+        self.seen["buckets of errors read"] += told.buckets["quarter_hour"]
 
     def _compare_wide(self, truth: Sums, in_between: frozenset[int]) -> None:
         """The hours, or the day, in two steps or in one."""
@@ -319,12 +320,16 @@ class Story:
             status=self._drawn.choice(("queued", "running", "succeeded", "failed")),
             started_at=f"{_rfc3339(bucket + place)}",
             updated_at=f"2026-11-22T00:{self._number // 60 % 60:02}:{self._number % 60:02}Z",
+            user_id=self._drawn.choice(("", "u1", "u2")),
+            error_type=self._drawn.choice(("", "", "Timeout")),
             cost_usd=self._drawn.choice((None, str(self._number), "0.1")),
             deleted=self._drawn.random() < 0.1,
         )
 
-    def _refresh(self) -> Actor:
-        """The steps of `refresh_slice`, with time between any two of them."""
+    def _refresh(self, commands: int = 2) -> Actor:
+        """The steps of `refresh_slice`, with time between any two of them. With one command it is killed between the
+        cells and the runs with errors.
+        """
         listed = dirty_buckets(self._store, 10).listed
         yield "listed"
         chosen = newest_slice(listed, self._drawn.randrange(1, 7))
@@ -333,7 +338,11 @@ class Story:
         buckets = [bucket.start_s for bucket in chosen]
         generation = new_generation(self._store, buckets, self._drawn.getrandbits)
         yield "numbered"
-        recompute(self._store, buckets, generation, LIMITS)
+        try:
+            recompute(FewCommands(self._store, commands), buckets, generation, LIMITS)
+        except StoreUnavailable:
+            yield "half recomputed"
+            return
         yield "recomputed"
         current = {one.start_s: one.generation for one in clean_buckets(self._store)}
         publish(self._store, {bucket.start_s: bucket.changes for bucket in chosen}, generation)
@@ -354,8 +363,8 @@ class Story:
         publish(self._store, {bucket.start_s: bucket.changes for bucket in dirty}, generation, level)
         yield "wide published"
 
-    def _drop(self, commands: int = 2, level: RollupLevel = QUARTER_HOUR) -> Actor:
-        """With one command it is killed between the tables: published no more, and its rows left behind."""
+    def _drop(self, commands: int = 3, level: RollupLevel = QUARTER_HOUR) -> Actor:
+        """With one command, or two, it is killed between the tables: published no more, and rows left behind."""
         clock = self._clocks[level]
         clock.ripe(superseded_generations(self._store, 100, level), self._time)
         yield "looked"
@@ -365,7 +374,7 @@ class Story:
             return
         with suppress(StoreUnavailable):
             drop_generations(FewCommands(self._store, commands), ripe, level)
-        yield "dropped" if commands > 1 else "half dropped"
+        yield "dropped" if commands > 2 else "half dropped"
 
     def _compare_cells(self, level: RollupLevel) -> Actor:
         """As the watch for drift does it: what differs is of a batch that nobody marked yet."""

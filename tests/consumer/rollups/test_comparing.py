@@ -187,6 +187,27 @@ def test_what_differs_for_good_is_told_once_and_made_anew(store: Store) -> None:
     assert not watching.metrics.rollup_failures._value.get()
 
 
+PLANTED_ERRORS: list[Callable[[Store], None]] = [
+    lambda store: store.command("ALTER TABLE error_runs UPDATE user_id = 'nobody' WHERE 1" + NOW_DONE),
+    lambda store: store.command("TRUNCATE TABLE error_runs"),
+    lambda store: store.command("INSERT INTO error_runs SELECT * FROM error_runs LIMIT 1"),
+]
+
+
+@pytest.mark.parametrize("plant", PLANTED_ERRORS, ids=["another user", "gone", "one twice"])
+def test_runs_with_errors_that_differ_are_found_though_their_cells_do_not(
+    store: Store, plant: Callable[[Store], None]
+) -> None:
+    start = datetime.fromtimestamp(BUCKETS[1], UTC).isoformat()
+    insert(store, snapshot("failed", started_at=start, status="failed", user_id="u1"))
+    mark(store, [BUCKETS[1] * 1000], random.Random(8))
+    refresh(store, random.Random(9))
+    clean = clean_buckets(store)
+    assert differing_buckets(store, clean, LIMITS) == []
+    plant(store)
+    assert [one.start_s for one in differing_buckets(store, clean, LIMITS)] == [BUCKETS[1]]
+
+
 def unmarked_run(store: Store) -> None:
     insert(store, snapshot("late", started_at=datetime.fromtimestamp(BUCKETS[0], UTC).isoformat()))
 

@@ -13,9 +13,10 @@ from runtally_clickhouse.client import Store
 # Each step of each actor, each place to be killed at, and what two of a kind do to each other.
 MUST_COME_UP = {
     *("inserted", "marked", "listed", "numbered", "recomputed", "published", "looked", "ripe", "dropped"),
-    *("merged agent_runs", "merged bucket_changes", "merged bucket_rollups", "merged run_rollup"),
+    *("merged agent_runs", "merged bucket_changes", "merged bucket_rollups", "merged run_rollup", "merged error_runs"),
     *("killed: inserted", "killed: listed", "killed: numbered", "killed: recomputed", "killed: ripe"),
-    *("killed: half dropped", "published by two", "killed: wide recomputed", "wide published"),
+    *("killed: half dropped", "killed: half recomputed", "errors told", "buckets of errors read"),
+    *("published by two", "killed: wide recomputed", "wide published"),
     *("hours read", "days read", "quarter_hours compared", "hours compared", "days compared"),
 }
 SEQUENCES = int(os.environ.get("RUNTALLY_ROLLUP_SEQUENCES", "2"))
