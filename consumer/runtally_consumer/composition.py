@@ -61,6 +61,7 @@ async def compose_consumer(
     producer = await start_producer(
         connection,
         "runtally-dead-letters",
+        signs=False,  # a letter keeps the headers that it came with
         max_request_size=DEAD_LETTER_BYTES,
         request_timeout_ms=10_000,
         enable_idempotence=False,  # see KafkaDeadLetterTopic
@@ -77,6 +78,7 @@ async def compose_consumer(
             DeadLetterLimit(),
             streams=source.streams,
             withdrawn=StoredWithdrawals(store),
+            producer_keys=settings.read_producer_keys(),
         )
         consumer = Consumer(
             source,

@@ -1,9 +1,12 @@
 """The consumer's settings, read from `RUNTALLY_*` variables at its composition root and passed down."""
 
+from pathlib import Path
+
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from runtally_consumer.engine import EngineLimits
+from runtally_consumer.signatures import ProducerKeys
 
 
 class ConsumerSettings(BaseSettings):
@@ -30,6 +33,14 @@ class ConsumerSettings(BaseSettings):
     rollup_memory_bytes: int = Field(
         1024 * 1024 * 1024, ge=16 * 1024 * 1024, description="Memory of the store that a recomputation may take."
     )
+
+    producer_keys: Path | None = Field(
+        None, description="File of the keys that records must be signed with, and their workspaces; without it none."
+    )
+
+    def read_producer_keys(self) -> ProducerKeys | None:
+        """The keys, None where records need no signature. Raises `InvalidKeys`."""
+        return None if self.producer_keys is None else ProducerKeys.read(self.producer_keys)
 
     def limits(self) -> EngineLimits:
         return EngineLimits(

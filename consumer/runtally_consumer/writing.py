@@ -21,6 +21,7 @@ from runtally_consumer.decoding import DECODERS
 from runtally_consumer.inserting import Insertion, RowInserter
 from runtally_consumer.marks import MARKED_TABLE, mark_rows
 from runtally_consumer.records import Batch, Partition, Record
+from runtally_consumer.signatures import ProducerKeys
 from runtally_consumer.threads import in_daemon_thread
 from runtally_consumer.withdrawing import names_erased, withdraw
 
@@ -99,10 +100,12 @@ class BatchWriter:
         random_bits: Callable[[int], int] = secrets.randbits,
         streams: Mapping[str, str] | None = None,
         withdrawn: WithdrawnData | None = None,
+        producer_keys: ProducerKeys | None = None,
     ) -> None:
         """`streams` names the present stream of each topic that has one of its own; it may change between epochs.
 
-        Without `withdrawn` nothing is looked for that was erased or retired.
+        Without `withdrawn` nothing that was erased or retired is looked for. With `producer_keys` records
+        must be signed.
         """
         self._store = store
         self._inserter = RowInserter(store)
@@ -113,6 +116,7 @@ class BatchWriter:
         self._monotonic = monotonic
         self._random_bits = random_bits
         self._withdrawn = withdrawn
+        self._producer_keys = producer_keys
         self._progress: dict[int, _Progress] = {}
         self._answers = 0
         self.dead_letter_policy = DeadLetterPolicy(limit or DeadLetterLimit())
@@ -166,6 +170,8 @@ class BatchWriter:
     def _decode(self, batch: Batch, progress: _Progress) -> Insertion:
         decoder = DECODERS[batch.topic]
         decoded = decoder.decode([record.value for record in batch.records])
+        if self._producer_keys is not None:
+            decoded = self._producer_keys.check(decoded, batch.records)
         if decoded.rejected:
             places = _places(batch)
             progress.dead = {

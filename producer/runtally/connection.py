@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 SECURITY_PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
+SHORTEST_SECRET = 32
 SASL_MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 
 
@@ -16,7 +17,10 @@ class InvalidConnection(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class KafkaConnection:
-    """The brokers' addresses and credentials. The password is left out of `repr`."""
+    """The brokers' addresses and credentials. Password and secret are left out of `repr`.
+
+    With a `signing_key` and its secret all that is published is signed (`runtally.signing`).
+    """
 
     bootstrap: str = "127.0.0.1:9092"
     security_protocol: str = "PLAINTEXT"
@@ -24,6 +28,8 @@ class KafkaConnection:
     sasl_username: str | None = None
     sasl_password: str | None = None
     ca_file: str | None = None
+    signing_key: str | None = None
+    signing_secret: str | None = None
 
     def __post_init__(self) -> None:
         if self.security_protocol not in SECURITY_PROTOCOLS:
@@ -40,6 +46,13 @@ class KafkaConnection:
                 raise InvalidConnection(
                     f"{self.security_protocol} needs RUNTALLY_KAFKA_SASL_USERNAME and RUNTALLY_KAFKA_SASL_PASSWORD"
                 )
+
+        if bool(self.signing_key) != bool(self.signing_secret):
+            raise InvalidConnection(
+                "RUNTALLY_KAFKA_SIGNING_KEY and RUNTALLY_KAFKA_SIGNING_SECRET go together: set both or none"
+            )
+        if self.signing_secret and len(self.signing_secret) < SHORTEST_SECRET:
+            raise InvalidConnection(f"RUNTALLY_KAFKA_SIGNING_SECRET needs {SHORTEST_SECRET} characters or more")
 
     def __repr__(self) -> str:
         return f"KafkaConnection({self.bootstrap!r}, {self.security_protocol!r}, user={self.sasl_username!r})"

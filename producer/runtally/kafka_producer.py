@@ -8,16 +8,20 @@ from aiokafka.errors import IncompatibleBrokerVersion
 from aiokafka.protocol.transaction import InitProducerIdRequest
 
 from runtally.connection import KafkaConnection
+from runtally.signing import SigningProducer
 
 MAX_REQUEST_BYTES = 1024 * 1024
 _TRANSACTION_TIMEOUT_MS = 60_000
 
 
-async def start_producer(connection: KafkaConnection, client_id: str, **options: Any) -> AIOKafkaProducer:
+async def start_producer(
+    connection: KafkaConnection, client_id: str, *, signs: bool = True, **options: Any
+) -> AIOKafkaProducer:
     """A producer that waits for all in-sync replicas, idempotent where the broker can.
 
     The local broker refuses InitProducerId; there, a send that is retried may be stored twice, which changes
-    no answer. Raises `KafkaError` or `OSError` when no broker answers; nothing is left open then.
+    no answer. It signs what it sends, where the connection has a key and `signs`. Raises `KafkaError` or `OSError` when
+    no broker answers; nothing is left open then.
     """
     defaults = {
         "acks": "all",
@@ -25,7 +29,11 @@ async def start_producer(connection: KafkaConnection, client_id: str, **options:
         "max_request_size": MAX_REQUEST_BYTES,
         "enable_idempotence": await knows_idempotence(connection),
     }
-    producer = AIOKafkaProducer(client_id=client_id, **connection.client_options(), **{**defaults, **options})
+    settings = {"client_id": client_id, **connection.client_options(), **defaults, **options}
+    if signs and connection.signing_key and connection.signing_secret:
+        producer = SigningProducer(**settings).signed_by(connection.signing_key, connection.signing_secret)
+    else:
+        producer = AIOKafkaProducer(**settings)
     try:
         await producer.start()
     except BaseException:  # a cancelled start leaves nothing open either

@@ -14,6 +14,7 @@ from typing import Any, Final
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import OffsetOutOfRangeError
 from runtally.connection import KafkaConnection
+from runtally.signing import KEY_HEADER, SIGNATURE_HEADER
 from runtally_clickhouse.errors import StoreUnavailable
 from runtally_consumer.records import Partition
 from runtally_consumer.settings import ConsumerSettings
@@ -130,6 +131,7 @@ async def _give(
             "offsets": [record.offset for record in records],
             "keys": [_text(record.key) for record in records],
             "values": [_text(record.value) for record in records],
+            "headers": [_signatures(record) for record in records],
         }
         for partition, records in fetched.items()
     ]
@@ -207,6 +209,11 @@ async def _reader(connection: KafkaConnection) -> AsyncIterator[Any]:
 
 def _is_wanted(partition: Partition, request: ReplayRequest) -> bool:
     return request.topic in (None, partition.topic) and request.partition in (None, partition.number)
+
+
+def _signatures(record: Any) -> list[tuple[str, str | None]]:
+    """What a record is signed by, where it is: nothing else of its headers matters to what it becomes."""
+    return [(name, _text(value)) for name, value in record.headers if name in (KEY_HEADER, SIGNATURE_HEADER)]
 
 
 def _text(value: bytes | None) -> str | None:

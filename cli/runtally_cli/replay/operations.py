@@ -21,6 +21,8 @@ from runtally_consumer.dead_letter_limits import NEVER_STOPPED
 from runtally_consumer.dead_letters import DeadLetter
 from runtally_consumer.decoding import DECODERS, coalesce
 from runtally_consumer.records import Batch, Partition, Slice
+from runtally_consumer.settings import ConsumerSettings
+from runtally_consumer.signatures import ProducerKeys
 from runtally_consumer.withdrawals_keeping import StoredWithdrawals
 from runtally_consumer.withdrawing import withdraw
 from runtally_consumer.writing import BatchWriter
@@ -53,13 +55,16 @@ def replay_records(store: Store, parameters: Mapping[str, Any]) -> dict[str, Any
     )
     batch = Batch(1, 1, topic, slices, 0)
     decoded = DECODERS[topic].decode([record.value for record in batch.records])
+    keys = ConsumerSettings().read_producer_keys()
+    if keys is not None:
+        decoded = keys.check(decoded, batch.records)
     kept = withdraw(DECODERS[topic].table, decoded, StoredWithdrawals(store).current()).kept
     rows, _ = coalesce(kept.table, kept.rows)
     versions = _versions(rows)
     stored = stored_versions(store, DECODERS[topic].table, list(versions))
     dead = Counter(one.violations[0].field or "record" for one in decoded.rejected)
     if not parameters.get("only_compare"):
-        dead = _write(store, str(parameters["stream"]), batch)
+        dead = _write(store, str(parameters["stream"]), batch, keys)
     return {
         "added": [_hash(key) for key in versions if key not in stored],
         "superseded": [_hash(key) for key, version in versions.items() if version > stored.get(key, version)],
@@ -67,7 +72,7 @@ def replay_records(store: Store, parameters: Mapping[str, Any]) -> dict[str, Any
     }
 
 
-def _write(store: Store, stream: str, batch: Batch) -> Counter[str]:
+def _write(store: Store, stream: str, batch: Batch, keys: ProducerKeys | None) -> Counter[str]:
     writer = BatchWriter(
         _MirrorOnce(store, stream),
         _NoTopic(),
@@ -76,6 +81,7 @@ def _write(store: Store, stream: str, batch: Batch) -> Counter[str]:
         time.monotonic,
         NEVER_STOPPED,
         withdrawn=StoredWithdrawals(store),
+        producer_keys=keys,
     )
     try:
         return asyncio.run(writer.write(batch)).dead
@@ -118,8 +124,11 @@ class _MirrorOnce:
 
 
 def _records(given: Mapping[str, Any]) -> Iterator[GivenRecord]:
-    for offset, key, value in zip(given["offsets"], given["keys"], given["values"], strict=True):
-        yield GivenRecord(int(offset), _bytes(key), _bytes(value))
+    signed = given.get("headers") or [()] * len(given["offsets"])
+    for offset, key, value, headers in zip(given["offsets"], given["keys"], given["values"], signed, strict=True):
+        yield GivenRecord(
+            int(offset), _bytes(key), _bytes(value), headers=[(str(name), _bytes(text)) for name, text in headers]
+        )
 
 
 def _bytes(text: str | None) -> bytes | None:
