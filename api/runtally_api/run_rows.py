@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -14,6 +15,7 @@ from runtally_api.cursor_seals import not_ours
 from runtally_api.formats import instant, money, shortened
 
 Row = Mapping[str, Any]
+REDACTED = "[redacted]"
 _INSTANTS = ("started_at", "updated_at", "finished_at", "handed_off_at")
 _MONEY = ("cost_usd", "credits")
 _PLAIN = [
@@ -50,8 +52,12 @@ _PLAIN = [
 ]
 
 
-def run_answer(row: Row, *, whole_message: bool) -> dict[str, Any]:
-    """Every field of the contract, the stored key as `id`, and `stalled` beside the status as it was published."""
+def run_answer(row: Row, *, whole_message: bool, redact: re.Pattern[str] | None) -> dict[str, Any]:
+    """Every field of the contract, the stored key as `id`, and `stalled` beside the status as it was published.
+
+    What `redact` matches in the error message is not shown.
+    """
+    message = row["error_message"] if redact is None else redact.sub(REDACTED, row["error_message"])
     return {
         "run_id": row["external_id"],
         "id": str(row["run_id"]),
@@ -64,7 +70,7 @@ def run_answer(row: Row, *, whole_message: bool) -> dict[str, Any]:
         **{name: row[name] for name in _PLAIN},
         **{name: money(row[name]) for name in _MONEY},
         "deleted": False,  # deleted runs are in no answer
-        "error_message": row["error_message"] if whole_message else shortened(row["error_message"]),
+        "error_message": message if whole_message else shortened(message),
     }
 
 

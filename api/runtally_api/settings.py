@@ -1,5 +1,6 @@
 """The API's settings, read from `RUNTALLY_*` variables at its composition root and passed down."""
 
+import re
 from datetime import timedelta
 
 from pydantic import Field
@@ -22,6 +23,9 @@ class ApiSettings(BaseSettings):
         64 * 1024**2, ge=0, description="Memory for answers that are given again while no data change; 0 keeps none."
     )
     stalled_after_hours: float = Field(24.0, gt=0, description="A run still running after this counts as stalled.")
+    redact_error_messages: re.Pattern[str] | None = Field(
+        None, description="Regular expression; what it matches in error messages is shown as [redacted]."
+    )
     publish_seconds: float = Field(10.0, gt=0, description="How long a POST waits for the broker.")
 
     @property

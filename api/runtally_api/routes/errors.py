@@ -145,7 +145,7 @@ def _require_known(parts: ApiParts, query: RunQuery, of_type: Filter) -> None:
 
 def _recent_runs(parts: ApiParts, query: RunQuery, error_type: str) -> list[dict[str, Any]]:
     rows = newest_runs(parts.reader, query.scope, ListFilters(error_type=(error_type,)), TOP_ERRORS)
-    return [run_answer(row, whole_message=False) for row in rows]
+    return [run_answer(row, whole_message=False, redact=parts.settings.redact_error_messages) for row in rows]
 
 
 def errors_by(query: RunQuery, dimensions: tuple[str, ...], limit: int, *filters: Filter) -> Question:

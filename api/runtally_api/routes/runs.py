@@ -58,7 +58,7 @@ def list_runs(
     told = ask_together(parts, query, beside=[newest])
     (rows,) = told.beside
     has_more = len(rows) > limit
-    page = [run_answer(row, whole_message=False) for row in rows[:limit]]
+    page = [run_answer(row, whole_message=False, redact=parts.settings.redact_error_messages) for row in rows[:limit]]
     return {
         "data": page,
         "next_cursor": sealed(query, Cursor.after(rows[limit - 1]).encode()) if has_more else None,
@@ -90,7 +90,7 @@ def get_run(parts: Parts, query: OpenQuery, run_id: str) -> dict[str, Any]:
         raise NotFound(f"no run '{run_id[:128]}'")
     if len(rows) > 1:
         raise Ambiguous("run", run_id, [row["workspace_id"] for row in rows])
-    run = run_answer(rows[0], whole_message=True)
+    run = run_answer(rows[0], whole_message=True, redact=parts.settings.redact_error_messages)
     started = {"first": run["started_at"], "last": run["started_at"]}
     return {**run, "meta": build_meta(query, freshness, started, page_coverage([run]))}
 
