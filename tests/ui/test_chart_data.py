@@ -47,6 +47,17 @@ def test_unknown_cost_is_not_zero_cost() -> None:
     assert chart_data.daily_cost(rows) == {MONDAY: None, TUESDAY: Decimal("1.25")}
 
 
+def test_a_day_whose_cost_is_unusual_is_marked_on_the_cost_so_far() -> None:
+    costs = [*(1 + day % 2 for day in range(10)), 50, 1]
+    rows = [DailyRuns(date=date(2026, 11, 1 + place), runs=30, cost_usd=Decimal(cost))
+            for place, cost in enumerate(costs)]  # fmt: skip
+    frame = chart_data.cumulative_cost_frame(rows, None, today=date(2026, 11, 12))
+    assert list(frame["outlier"].dropna()) == [65.0]
+    assert list(frame["rolling"].notna()) == [False] * 6 + [True] * 5 + [False], "the last day is under way"
+    few = [row.model_copy(update={"runs": 1}) for row in rows]
+    assert not chart_data.cumulative_cost_frame(few, None, today=date(2026, 11, 12))["outlier"].notna().any()
+
+
 def test_cumulative_cost_lies_on_the_period_before_day_by_day() -> None:
     now = [daily(MONDAY, "a", 1, "1.5"), daily(TUESDAY, "a", 1, "2")]
     before = [daily(date(2026, 11, 14), "a", 1, "4")]

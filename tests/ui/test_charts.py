@@ -102,6 +102,15 @@ def test_nothing_is_nan(draw: Drawn) -> None:
     assert "NaN" not in json.dumps(draw(answer(), palette(answer())).to_dict())
 
 
+def test_the_mean_and_unusual_days_lie_over_the_cost_so_far() -> None:
+    found = answer()
+    frame = chart_data.cumulative_cost_frame(found.runs_per_day, found.runs_per_day, TODAY)
+    layers = named_spec(charts.cumulative_cost(frame, rolling=True, outliers=True))["layer"]
+    assert layers[:4] == spec(cost)["layer"]
+    assert [layer["mark"]["type"] for layer in layers[4:]] == ["line", "point"]
+    assert layers[5]["mark"]["shape"] == "diamond"
+
+
 def test_cost_is_an_area_from_zero_before_a_dashed_line() -> None:
     layers = spec(cost)["layer"]
     kinds = [layer["mark"]["type"] for layer in layers]

@@ -53,6 +53,21 @@ def test_a_fleet(open_page: OpenPage) -> None:
     assert len(app.dataframe[0].value) == len(KINDS)
 
 
+def test_the_mean_and_the_band_are_switched_on_in_each_trend(open_page: OpenPage) -> None:
+    app = open_page(stub())
+    before = chart_specs(app)
+    for key in ("runs", "cost", "cost-per-run", "duration", "success"):
+        app.checkbox(key=f"rolling-{key}").set_value(True)
+        app.checkbox(key=f"outliers-{key}").set_value(True)
+    app.run()
+    assert not app.exception
+    means = ['"rolling"' in json.dumps(now) for now in chart_specs(app)]
+    assert means == [True] * 5 + [False] * 3
+    diamonds = ['"diamond"' in json.dumps(now) for now in chart_specs(app)]
+    assert diamonds == [True] * 5 + [False] * 3
+    assert not any('"diamond"' in json.dumps(spec) for spec in before)
+
+
 def test_the_address_governs_every_question(open_page: OpenPage) -> None:
     api = stub()
     app = open_page(

@@ -172,6 +172,46 @@ def test_agents_stand_in_slot_order_and_those_without_a_colour_are_one() -> None
     assert list(frame["done"]) == [0, 0, 0]
 
 
+def many_days() -> QueryAnswer:
+    """Two agents over twelve days; the tenth has many more runs than the others."""
+    data = [
+        {"time": f"2026-11-{day:02}T00:00:00Z", "workspace_id": "acme", "agent_id": agent,
+         "runs": 500 if day == 10 else 20 + day % 3, "succeeded": 1, "errors": 0}
+        for day in range(1, 13) for agent in ("a", "b")
+    ]  # fmt: skip
+    return QueryAnswer.model_validate({"data": data, "meta": {"granularity": "day"}})
+
+
+def test_what_is_said_of_all_agents_of_a_step_stands_in_its_first_row() -> None:
+    frame = agent_runs_frame(many_days(), PALETTE, NOW)
+    assert len(frame) == 24
+    beyond = frame[frame["outlier"].notna()]
+    assert list(zip(beyond["key"], beyond["outlier"], strict=True)) == [("2026-11-10T00:00:00", 1000.0)]
+    means = frame.dropna(subset=["rolling"])
+    assert list(means["key"].str[8:10]) == ["07", "08", "09", "10", "11", "12"]
+    assert means["rolling"].iloc[0] == pytest.approx(sum(2 * (20 + day % 3) for day in range(1, 8)) / 7)
+
+
+@pytest.mark.parametrize(
+    ("rolling", "outliers", "kinds"),
+    [
+        (True, False, ["bar", "line"]),
+        (False, True, ["area", "bar", "point"]),
+        (True, True, ["area", "bar", "line", "point"]),
+    ],
+)
+def test_the_mean_and_the_band_of_agents_are_layers_of_their_own(
+    rolling: bool, outliers: bool, kinds: list[str]
+) -> None:
+    domain = [*(f"agent {slot}" for slot in range(8)), "Other"]
+    frame = agent_runs_frame(many_days(), PALETTE, NOW)
+    body = drawn(runs_by_agent(frame, domain, domain, rolling=rolling, outliers=outliers))
+    assert [layer["mark"]["type"] for layer in body["layer"]] == kinds
+    bars = body["layer"][kinds.index("bar")]
+    assert bars["name"] == "marks"
+    assert {param["name"] for param in body["params"]} == {"hidden", "step", "zoom"}
+
+
 def test_a_hidden_agent_leaves_the_stack_and_its_place_in_the_legend() -> None:
     domain = [*(f"agent {slot}" for slot in range(8)), "Other"]
     body = drawn(runs_by_agent(agent_runs_frame(agent_rows(), PALETTE, NOW), domain, domain))

@@ -23,7 +23,7 @@ from runtally_ui.questions import Answers, Get, Query, Question, in_path
 from runtally_ui.sentences import notes, trend_caption
 from runtally_ui.sharing import share_links
 from runtally_ui.tiles import draw_tiles, measure_tile
-from runtally_ui.trend_card import TrendOptions, draw_selectable, trend_card
+from runtally_ui.trend_card import TrendOptions, draw_selectable, draw_switches, switched_on, trend_card
 
 AGENTS_PATH = "/api/v1/agents"
 LATENCY_PATH = "/api/v1/latency"
@@ -163,8 +163,11 @@ def _runs(page: Page, answer: QueryAnswer | ApiError) -> None:
         if found is None:
             return
         frame = agent_runs_frame(found, palette, page.asked.now)
-        drawn = drawing(runs_by_agent, frame, tuple(series_domain(palette.slots, palette.names)), (), height=220)
+        domain = tuple(series_domain(palette.slots, palette.names))
+        rolling, outliers = switched_on("agent-runs")
+        drawn = drawing(runs_by_agent, frame, domain, (), height=220, rolling=rolling, outliers=outliers)
         draw_selectable(page, "agent-runs", "Runs of the agent over time", drawn, found, {})
+        draw_switches("agent-runs")
 
 
 def _workspaces(page: Page, agent_id: str) -> list[str]:

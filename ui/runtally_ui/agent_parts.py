@@ -25,6 +25,10 @@ _HEIGHT = 256
 _RATINGS_HEIGHT = 340
 _USER_COLUMNS = (Column("runs", "gray"), Column("errors"), Column("total_tokens"), Column("cost_usd", "primary"))
 Agent = AgentAnalytics | ApiError
+_COMPARED = (
+    "A row for each measure: the agent's figure, the workspace's, the agent's rank among the agents there, and the "
+    "figure of the period compared with. The heads of the columns say how each is made."
+)
 
 
 def latency_card(page: Page, answer: Latency | ApiError) -> None:
@@ -70,7 +74,7 @@ def comparisons_card(page: Page, agent: Agent) -> None:
         span = "" if before is None else f", and {formats.day_span(before.first, before.last)}"
         return _joined(f"Beside {workspace}'s average and agents{span}", subtitle(page.asked.filters))
 
-    with query_card("agent-comparisons", "How it compares", answer, caption) as found:
+    with query_card("agent-comparisons", "How it compares", answer, caption, help_text=_COMPARED) as found:
         if found is None or isinstance(agent, ApiError):
             return
         frame = comparison_frame(agent.comparisons or [], page.measures)

@@ -13,6 +13,7 @@ from runtally_ui import formats
 from runtally_ui.answers import Agent, Analytics, DailyRuns
 from runtally_ui.colours import OTHER, SLOTS, AgentKey
 from runtally_ui.periods import Period
+from runtally_ui.trend_data import Step, rolling_mean, two_sigma
 
 SHOWN_AGENTS = 10
 _BAR_HALF = timedelta(hours=10, minutes=20)
@@ -61,26 +62,48 @@ def daily_cost(rows: Sequence[DailyRuns]) -> dict[date, Decimal | None]:
 def cumulative_cost_frame(
     current: Sequence[DailyRuns], previous: Sequence[DailyRuns] | None, today: date
 ) -> pd.DataFrame:
-    """One row per day: the cost so far, and the cost so far of the period before on the same day of it."""
+    """One row per day: the cost so far, and the cost so far of the period before on the same day of it; `rolling`, the
+    mean of the cost so far over seven days; `outlier`, the cost so far where the day's own lies beyond two sigma.
+    """
     before = list(_running_sum(daily_cost(previous)).values()) if previous else []
     marks = []
     costs = daily_cost(current)
-    for position, (day, total) in enumerate(_running_sum(costs).items()):
+    so_far = _running_sum(costs)
+    means, beyond = _judged_days(current, costs, so_far, today)
+    for position, (day, total) in enumerate(so_far.items()):
         earlier = before[position] if position < len(before) else None
         marks.append(
             {
                 **_day_columns(day, today),
                 "total": float(total),
                 "previous": None if earlier is None else float(earlier),
+                "rolling": means[position],
+                "outlier": float(total) if beyond[position] else None,
                 "Cost so far": formats.full_money(total),
                 "Cost of the day": formats.full_money(costs[day]),
                 "Period before": formats.full_money(earlier) if earlier is not None else "no earlier data",
             }
         )
-    columns = ["day", "done", "Day", "total", "previous", "Cost so far", "Cost of the day", "Period before"]
+    numbers = ["total", "previous", "rolling", "outlier"]
+    columns = ["day", "done", "Day", *numbers, "Cost so far", "Cost of the day", "Period before"]
     frame = pd.DataFrame(marks, columns=["start", "end", *columns])
-    frame["previous"] = frame["previous"].astype(float)
+    frame[numbers] = frame[numbers].astype(float)
     return frame
+
+
+def _judged_days(
+    rows: Sequence[DailyRuns], costs: Mapping[date, Decimal | None], so_far: Mapping[date, Decimal], today: date
+) -> tuple[list[float | None], list[bool]]:
+    """For each day of `costs`: the mean of the cost so far over seven days, and whether its own cost is unusual."""
+    runs = dict.fromkeys(costs, 0)
+    for row in rows:
+        runs[row.date] += row.runs
+    midnights = [datetime.combine(day, time()) for day in costs]
+    times = [Step(start, start + timedelta(days=1), start.date() < today, "") for start in midnights]
+    done = [step.done for step in times]
+    values = [None if cost is None else float(cost) for cost in costs.values()]
+    band = two_sigma(values, [float(count) for count in runs.values()], done, is_share=False)
+    return rolling_mean([float(total) for total in so_far.values()], done, times), [beyond for *_, beyond in band]
 
 
 def response_time_frame(agents: Sequence[Agent], palette: Palette) -> pd.DataFrame:

@@ -25,7 +25,9 @@ HALF_HEIGHT = 300
 _BAR = 16
 
 
-def cumulative_cost(frame: pd.DataFrame, compared: bool = True) -> alt.LayerChart:
+def cumulative_cost(
+    frame: pd.DataFrame, compared: bool = True, *, rolling: bool = False, outliers: bool = False
+) -> alt.LayerChart:
     """Area of the cost so far; the period before dashed and gray on the same days, where any of it is `compared`."""
     base = alt.Chart(frame).encode(x=day_axis("day", 105))
     money = alt.Y("total:Q", axis=alt.Axis(title=None, labelExpr=MONEY_AXIS), scale=alt.Scale(zero=True, nice=True))
@@ -51,7 +53,17 @@ def cumulative_cost(frame: pd.DataFrame, compared: bool = True) -> alt.LayerChar
         .add_params(hover)
     )
     # Without any earlier cost its layer would have no scale to stand on.
-    layers = (earlier, area, line, points) if compared else (area, line, points)
+    layers = [earlier, area, line, points] if compared else [area, line, points]
+    if rolling:
+        mean = base.mark_line(strokeDash=[1, 3], strokeWidth=1.8, invalid="break-paths-show-domains")
+        layers.append(mean.encode(y=alt.Y("rolling:Q"), color=alt.value("orange")))
+    if outliers:
+        beyond = base.transform_filter("isValid(datum.outlier)")
+        layers.append(
+            beyond.mark_point(shape="diamond", filled=True, size=120, opacity=1).encode(
+                y=alt.Y("outlier:Q"), color=alt.value("red"), tooltip=_tooltip("Day", "Cost of the day")
+            )
+        )
     return styled(_layers(*layers), HALF_HEIGHT)
 
 

@@ -10,7 +10,7 @@ import streamlit as st
 from runtally_ui import drilling, formats
 from runtally_ui.answers import ErrorPatterns, QueryAnswer, QueryRow
 from runtally_ui.api_client import QUERY_PATH, ApiError
-from runtally_ui.cards import failure, query_card
+from runtally_ui.cards import downloads, failure, query_card
 from runtally_ui.instants import wall_clock
 from runtally_ui.page import Page
 from runtally_ui.questions import Suggested, ask_together
@@ -131,6 +131,7 @@ def _taken(page: Page, found: QueryAnswer) -> None:
             frame, key="table-look", hide_index=True, placeholder=formats.MISSING, alt="What the look found",
             height=min(len(frame), 8) * 35 + 38, column_config=_config(frame),
         )  # fmt: skip
+        downloads("look", answer)
 
 
 def look_frame(answer: QueryAnswer, dimensions: list[str], page: Page) -> pd.DataFrame:

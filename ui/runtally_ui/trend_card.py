@@ -75,7 +75,7 @@ def _draw(page: Page, key: str, title: str, answer: QueryAnswer, measure: str, h
     frame = trend_frame(answer, first, page.asked.now, second, beside)
     if how.versions is not None:
         frame = with_marks(frame, steps(answer.rows, answer.meta.granularity, page.asked.now), how.versions)
-    rolling, outliers = (bool(st.session_state.get(f"{switch}-{key}")) for switch in ("rolling", "outliers"))
+    rolling, outliers = switched_on(key)
     look = Look(
         how.colour, rolling, outliers, how.target, marked=how.versions is not None,
         beside=tuple(one.title for one in beside), height=how.height,
@@ -83,7 +83,7 @@ def _draw(page: Page, key: str, title: str, answer: QueryAnswer, measure: str, h
     drawn = drawing(bar_trend if how.sums else line_trend, frame, first, second, look)
     draw_selectable(page, key, title, drawn, answer, how.of_runs)
     if how.switches:
-        _switches(key)
+        draw_switches(key)
 
 
 def draw_selectable(
@@ -124,7 +124,12 @@ def clicked_agent(page: Page, mark: Mapping[str, Any]) -> tuple[str, ...]:
     return found[0] if len(found) == 1 else ("", "")
 
 
-def _switches(key: str) -> None:
+def switched_on(key: str) -> tuple[bool, bool]:
+    """Whether the mean of seven days, and the points beyond two sigma, are to be drawn."""
+    return bool(st.session_state.get(f"rolling-{key}")), bool(st.session_state.get(f"outliers-{key}"))
+
+
+def draw_switches(key: str) -> None:
     """Drawn under the chart, which reads them from the session."""
     with st.container(horizontal=True, key=f"switches-{key}", gap="small"):
         st.checkbox("7-day mean", key=f"rolling-{key}", help="The mean of the seven days up to a step.")

@@ -29,7 +29,7 @@ from runtally_ui.questions import Answers, Query, Question, agent_analytics
 from runtally_ui.sentences import notes, subtitle, trend_caption
 from runtally_ui.sharing import agent_href
 from runtally_ui.tiles import draw_tiles, measure_tile
-from runtally_ui.trend_card import TrendOptions, draw_selectable, trend_card
+from runtally_ui.trend_card import TrendOptions, draw_selectable, draw_switches, switched_on, trend_card
 
 _OUTCOME_KEY = ":green[● Succeeded]  :red[▲ Failed or timed out]  :gray[■ Cancelled]"
 TILES = ("runs", "success_rate", "cost_usd", "cost_per_run_usd", "total_tokens", "avg_duration_ms")
@@ -63,15 +63,16 @@ def draw(page: Page, answers: Answers) -> None:
     _tiles(page, totals)
     _runs_card(page, answers)
     left, right = st.columns(2, gap="small")
-    with left:
-        _cumulative_card(page, answers)
+    below_left, below_right = st.columns(2, gap="small")
+    # Last what is made of the agents' days, the largest answer: the browser draws the rest before it is there.
     with right:
         _cost_trend(page, answers)
-    left, right = st.columns(2, gap="small")
-    with left:
+    with below_left:
         _response_trend(page, answers)
-    with right:
+    with below_right:
         _success_trend(page, answers)
+    with left:
+        _cumulative_card(page, answers)
     _agent_cards(page, answers)
 
 
@@ -104,8 +105,10 @@ def _runs_card(page: Page, answers: Answers) -> None:
         if found is None:
             return
         frame = agent_runs_frame(found, palette, page.asked.now)
-        drawn = drawing(runs_by_agent, frame, tuple(domain), tuple(shown))
+        rolling, outliers = switched_on("runs")
+        drawn = drawing(runs_by_agent, frame, tuple(domain), tuple(shown), rolling=rolling, outliers=outliers)
         draw_selectable(page, "runs", "Runs over time, stacked by agent", drawn, found, {})
+        draw_switches("runs")
 
 
 def _cost_trend(page: Page, answers: Answers) -> None:
@@ -162,11 +165,14 @@ def _cumulative_card(page: Page, answers: Answers) -> None:
             return
         rows = previous.runs_per_day if isinstance(previous, Analytics) and earlier is not None else None
         frame = chart_data.cumulative_cost_frame(answer.runs_per_day, rows, page.asked.today)
+        rolling, outliers = switched_on("cost")
+        compared = bool(frame["previous"].notna().any())
         draw_chart(
-            drawing(charts.cumulative_cost, frame, compared=bool(frame["previous"].notna().any())),
+            drawing(charts.cumulative_cost, frame, compared=compared, rolling=rolling, outliers=outliers),
             key="chart-cost",
             shows="Cumulative cost by day, against the period before",
         )
+        draw_switches("cost")
         downloads("cost", cost_rows(answer.runs_per_day))
 
 
@@ -244,7 +250,8 @@ def _failure_card(page: Page, answer: Analytics) -> None:
 
 
 def _table_card(page: Page, answer: Analytics) -> None:
-    with card("agents", "Agents", "All agents of this period, the busiest first"):
+    told = "A row for each agent of this period that the filters let through. Rates are over known values."
+    with card("agents", "Agents", "All agents of this period, the busiest first", help_text=told):
         agent_table(answer, page.palette, lambda workspace, agent: agent_href(page, workspace, agent))
         _downloads(page, answer)
 

@@ -9,6 +9,7 @@ from runtally_ui import formats, own_fields, run_page, states
 from runtally_ui.answers import QueryAnswer, RunPage
 from runtally_ui.api_client import RUNS_PATH, ApiError
 from runtally_ui.cards import downloads, failure
+from runtally_ui.narrowing_form import draw_form
 from runtally_ui.page import Asked, Page
 from runtally_ui.paging import Place, page_buttons, place
 from runtally_ui.questions import Answers, Get, Question
@@ -70,6 +71,7 @@ def _fields(error_types: QueryAnswer | ApiError) -> None:
         own_fields.text_field("session_id", "Session", "Session id", 180)
         own_fields.text_field("parent_run_id", "Started by run", "Started by run id", 180)
         own_fields.text_field("run", "Open a run", "Open a run by its id", 240)
+        draw_form(Narrowed.chosen())
 
 
 def _list(page: Page, answer: RunPage | ApiError, runs: int | None, at: Place) -> None:
