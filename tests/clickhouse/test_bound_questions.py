@@ -18,6 +18,10 @@ UNBOUND: Final = {
     "drop_generations": "the consumer drops rollups",
     "superseded_generations": "the consumer drops rollups",
     "greatest_generation": "the consumer rolls up",
+    "erase_runs": "the consumer and `runtally erase` do what was permitted when it was requested",
+    "erase_letters": "as erase_runs",
+    "erasure_letter_hits": "as erase_runs",
+    "mark_erased": "as erase_runs",
 }
 
 
