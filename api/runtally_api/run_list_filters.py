@@ -35,6 +35,7 @@ def _list_filters(
     has_error: Annotated[
         bool | None, Query(description="Whether the run failed, timed out or names an error_type.")
     ] = None,
+    has_cost: Annotated[bool | None, Query(description="Whether the run's cost is known.")] = None,
     hour: Hours = [],  # noqa: B006
     weekday: Weekdays = [],  # noqa: B006
     min_duration_ms: Annotated[Bound, Query(description="The shortest duration, included.")] = None,
@@ -52,6 +53,7 @@ def _list_filters(
         error_category=tuple(error_category),
         error_severity=tuple(error_severity),
         has_error=has_error,
+        has_cost=has_cost,
         hour=tuple(hour),
         weekday=tuple(weekday),
         min_duration_ms=min_duration_ms,

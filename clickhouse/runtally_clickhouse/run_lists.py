@@ -44,6 +44,7 @@ class ListFilters:
     error_category: tuple[str, ...] = ()
     error_severity: tuple[str, ...] = ()
     has_error: bool | None = None
+    has_cost: bool | None = None
     hour: tuple[int, ...] = ()
     weekday: tuple[int, ...] = ()
     min_duration_ms: int | None = None
@@ -65,6 +66,7 @@ class ListFilters:
             "error_categories": list(self.error_category),
             "error_severities": list(self.error_severity),
             "has_error": [] if self.has_error is None else [int(self.has_error)],
+            "has_cost": [] if self.has_cost is None else [int(self.has_cost)],
             "hours": list(self.hour),
             "weekdays": list(self.weekday),
             "zone_starts_ms": list(starts),

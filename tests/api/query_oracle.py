@@ -190,6 +190,8 @@ def dimension(name: str, run: RunSnapshot, world: World, local: datetime) -> Any
         return run.tags.get("team", "")
     if name == "has_error":
         return world.has_error(run)
+    if name == "has_cost":
+        return run.cost_usd is not None
     if name == "is_root":
         return run.parent_run_id == ""
     local_parts = {"hour": local.hour, "weekday": local.isoweekday(), "status": world.status(run)}

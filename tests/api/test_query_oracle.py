@@ -30,7 +30,7 @@ SEQUENCES = int(os.environ.get("RUNTALLY_QUERY_SEQUENCES", "200"))
 # The clocks of Berlin go back on the 25th, Lord Howe is 10:30 or 11 hours ahead; Kathmandu 5:45.
 FIRST, LAST, NOW = date(2026, 10, 23), date(2026, 10, 27), datetime(2026, 10, 27, 18, 20, tzinfo=UTC)
 ZONES = ("UTC", "Europe/Berlin", "Asia/Kathmandu", "America/St_Johns", "Australia/Lord_Howe")
-OF_SINGLE_RUNS = ("user_id", "session_id", TAG)
+OF_SINGLE_RUNS = ("user_id", "session_id", "has_cost", TAG)
 DIMENSIONS = ("agent_id", "model", "status", "error_type", "is_root", "has_error", "hour", "weekday", *OF_SINGLE_RUNS)
 GRANULARITIES = ("none", "none", "day", "hour", "week", "month", "quarter_hour")
 COUNTS = (None, 0, 1, 7, 1000, 2**40, 2**53 - 1)

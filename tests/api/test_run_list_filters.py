@@ -19,7 +19,7 @@ STARTS = (
 def fleet(door: Door) -> Door:
     """Runs at awkward moments, with and without errors, durations and ratings."""
     errors: list[dict[str, Any]] = [
-        {},
+        {"cost_usd": "0"},
         {"status": "failed"},
         {"error_type": "Quota", "error_category": "rate_limit", "error_severity": "warning", "agent_version": "2"},
         {"status": "timed_out", "error_type": "Slow", "error_category": "timeout", "duration_ms": 0},
@@ -77,7 +77,7 @@ def test_hours_and_weekdays_are_those_of_the_question(fleet: Door, timezone: str
 
 @pytest.mark.parametrize(
     "dimensions",
-    [("error_category",), ("error_severity",), ("has_error",), ("agent_version",),
+    [("error_category",), ("error_severity",), ("has_error",), ("has_cost",), ("agent_version",),
      ("has_error", "error_type"), ("has_error", "error_category", "weekday")],
 )  # fmt: skip
 def test_a_group_of_a_query_is_as_long_as_its_list(fleet: Door, dimensions: tuple[str, ...]) -> None:
@@ -136,6 +136,7 @@ def test_filters_narrow_each_other_and_the_bars_filters(fleet: Door) -> None:
         ({"max_duration_ms": "1.5"}, "max_duration_ms", "send a whole number"),
         ({"min_duration_ms": 2, "max_duration_ms": 1}, "min_duration_ms", "send a bound that is not above the other"),
         ({"has_error": "perhaps"}, "has_error", "send true or false"),
+        ({"has_cost": "perhaps"}, "has_cost", "send true or false"),
     ],
 )
 def test_what_cannot_be_is_refused_with_the_remedy(

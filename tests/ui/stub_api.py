@@ -203,7 +203,8 @@ def _set(event: threading.Event) -> threading.Event:
 
 
 def _matches(cell: Cell, query: Query) -> bool:
-    told = {"weekday": str(cell.day.isoweekday()), "has_error": str(stub_query.has_error(cell)).lower()}
+    told = {"weekday": str(cell.day.isoweekday()), "has_error": str(stub_query.has_error(cell)).lower(),
+            "has_cost": str(cell.priced > 0).lower()}  # fmt: skip
     own = all(value in query[name] for name, value in told.items() if name in query)
     return own and all(str(getattr(cell, name)) in query[name] for name in _FILTERS if name in query)
 

@@ -47,7 +47,7 @@ _MEASURES = {
 DIMENSIONS = (
     "workspace_id", "agent_id", "agent_name", "agent_version", "model", "status", "environment", "user_id",
     "error_type", "error_category", "error_severity", "hour", "weekday", "is_root", "session_id", "parent_run_id",
-    "has_error", "run_id", "duration_ms",
+    "has_error", "has_cost", "run_id", "duration_ms",
 )  # fmt: skip
 _STEPS = {"hour": timedelta(hours=1), "quarter_hour": timedelta(minutes=15), "minute": timedelta(minutes=1)}
 
@@ -247,7 +247,8 @@ def _key(cell: Cell, names: Sequence[str]) -> tuple[Any, ...]:
 def _value(cell: Cell, name: str) -> Any:
     computed = {
         "weekday": cell.day.isoweekday(), "session_id": cell.session_id, "parent_run_id": cell.parent_run_id,
-        "has_error": has_error(cell), "run_id": f"{cell.agent_id}-{cell.day}-{cell.status}",
+        "has_error": has_error(cell), "has_cost": cell.priced > 0,
+        "run_id": f"{cell.agent_id}-{cell.day}-{cell.status}",
     }  # fmt: skip
     return computed[name] if name in computed else getattr(cell, name)
 

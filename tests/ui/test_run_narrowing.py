@@ -113,7 +113,7 @@ def test_marks_that_no_run_has_can_be_cleared(open_page: OpenPage, api: StubApi)
 
 
 def test_what_an_address_cannot_mean_is_left_out(open_page: OpenPage, api: StubApi) -> None:
-    app = open_at(open_page, api, "runs", hour=["24", "noon", "²"], weekday="0", rating="9", unnamed="user_id",
+    app = open_at(open_page, api, "runs", hour=["24", "noon", "²"], weekday="0", rating="9", unnamed="agent_id",
                   min_duration_ms="-1", has_error="perhaps")  # fmt: skip
     assert not app.exception
     assert not {"hour", "weekday", "rating", "unnamed", "min_duration_ms", "has_error"} & set(asked_runs(api))

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from runtally_ui.page import View
-from runtally_ui.views import agents, efficiency, errors, overview, runs
+from runtally_ui.views import agents, cost, efficiency, errors, overview, runs
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,7 @@ class Entry:
 ENTRIES = (
     Entry("Overview", "overview", ":material/monitoring:", cast("View", overview), is_default=True),
     Entry("Efficiency", "efficiency", ":material/bolt:", cast("View", efficiency)),
+    Entry("Cost", "cost", ":material/payments:", cast("View", cost)),
     Entry("Errors", "errors", ":material/error:", cast("View", errors)),
     Entry("Agents", "agents", ":material/smart_toy:", cast("View", agents)),
     Entry("Runs", "runs", ":material/list_alt:", cast("View", runs)),

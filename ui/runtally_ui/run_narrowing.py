@@ -18,7 +18,8 @@ TEXTS: Final = ("session_id", "parent_run_id")
 UNNAMED: Final = "unnamed"
 """Runs that leave a field empty: an address does not tell an empty value from none."""
 _CAN_BE_UNNAMED: Final[Mapping[str, str]] = {
-    "model": "model", "error_type": "error type", "error_category": "error category", "error_severity": "severity",
+    "model": "model", "user_id": "user", "environment": "environment", "error_type": "error type",
+    "error_category": "error category", "error_severity": "severity",
 }  # fmt: skip
 _NAMES: Final[Mapping[str, str]] = {
     "agent_version": "version", "error_category": "category", "error_severity": "severity",
@@ -40,6 +41,7 @@ class Narrowed:
     error_severity: tuple[str, ...] = ()
     unnamed: tuple[str, ...] = ()
     has_error: bool | None = None
+    has_cost: bool | None = None
     hour: tuple[int, ...] = ()
     weekday: tuple[int, ...] = ()
     rating: tuple[int, ...] = ()
@@ -58,7 +60,8 @@ class Narrowed:
             error_category=own_fields.texts("error_category"),
             error_severity=own_fields.texts("error_severity"),
             unnamed=tuple(name for name in own_fields.texts(UNNAMED) if name in _CAN_BE_UNNAMED),
-            has_error={"true": True, "false": False}.get(st.query_params.get("has_error", "")),
+            has_error=_flag("has_error"),
+            has_cost=_flag("has_cost"),
             hour=_numbers("hour", range(24)),
             weekday=_numbers("weekday", range(1, 8)),
             rating=_numbers("rating", range(1, len(STARS) + 1)),
@@ -75,7 +78,8 @@ class Narrowed:
         """The same as filters of `POST /query`."""
         named = [(name, "in", self._several(name)) for name in ("error_type", *TEXTS, *_NAMES) if self._several(name)]
         found: list[tuple[str, str, tuple[Any, ...]]] = [*named, *((name, "in", ("",)) for name in self.unnamed)]
-        found += [("has_error", "in", (self.has_error,))] if self.has_error is not None else []
+        flags = [(name, getattr(self, name)) for name in ("has_error", "has_cost")]
+        found += [(name, "in", (flag,)) for name, flag in flags if flag is not None]
         found += [(name, "in", getattr(self, name)) for name in ("hour", "weekday") if getattr(self, name)]
         if self.min_duration_ms is not None:
             found.append(("duration_ms", "gte", (self.min_duration_ms,)))
@@ -106,6 +110,8 @@ class Narrowed:
             found.append(((UNNAMED,), f"names no {' and no '.join(_CAN_BE_UNNAMED[name] for name in self.unnamed)}"))
         if self.has_error is not None:
             found.append((("has_error",), "with an error" if self.has_error else "without an error"))
+        if self.has_cost is not None:
+            found.append((("has_cost",), "of a known cost" if self.has_cost else "of no known cost"))
         return found
 
     def words(self) -> list[str]:
@@ -153,6 +159,10 @@ def clear_all() -> None:
     """A callback: every run that the filter bar lets through."""
     own_fields.clear("error_type", *TEXTS)
     take_away(*(name for names, _ in Narrowed.chosen().chips() for name in names))
+
+
+def _flag(name: str) -> bool | None:
+    return {"true": True, "false": False}.get(st.query_params.get(name, ""))
 
 
 def _numbers(name: str, allowed: Sequence[int]) -> tuple[int, ...]:

@@ -63,6 +63,7 @@ DIMENSIONS: dict[str, Dimension] = {
             "has_error", "Whether it failed, timed out or names an error_type.", "boolean", f"toUInt8{HAS_ERROR}",
             in_cells=True,
         ),
+        Dimension("has_cost", "Whether its cost is known.", "boolean", "toUInt8(isNotNull(cost_usd))"),
         Dimension(
             "hour", "Hour of the day in the question's time zone, 0 to 23.", "integer",
             f"toInt64(intDiv(positiveModulo({_LOCAL_SECONDS}, 86400), 3600))", in_cells=True,

@@ -20,6 +20,7 @@ WHERE
         empty({has_error:Array(UInt8)})
         OR (error_type != '' OR status IN ('failed', 'timed_out')) = {has_error:Array(UInt8)}[1]
     )
+    AND (empty({has_cost:Array(UInt8)}) OR isNotNull(cost_usd) = {has_cost:Array(UInt8)}[1])
     AND (
         empty({duration_bounds_ms:Array(UInt64)})
         OR (

@@ -1,0 +1,260 @@
+"""Cost: what was spent, on what and on whom, why it changed, and how much of it nobody knows."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pandas as pd
+import streamlit as st
+
+from runtally_ui import drilling, formats, groupings, states
+from runtally_ui.answers import QueryAnswer, QueryRow
+from runtally_ui.api_client import ApiError
+from runtally_ui.cards import hint, not_available, query_card
+from runtally_ui.catalogue import label
+from runtally_ui.cost_changes import (
+    HEIGHT,
+    Change,
+    changes,
+    changes_chart,
+    changes_frame,
+    changes_rows,
+    in_sum,
+    signed_money,
+    unpriced_rows,
+)
+from runtally_ui.cumulative import cumulative_chart, cumulative_frame
+from runtally_ui.drawing import draw_chart, drawing
+from runtally_ui.groupings import Grouping
+from runtally_ui.measure_table import Column, measure_frame, measure_table
+from runtally_ui.page import Asked, Page
+from runtally_ui.questions import Answers, Query, Question
+from runtally_ui.ranking import ranked_bars, ranking_frame
+from runtally_ui.sentences import notes, subtitle, trend_caption
+from runtally_ui.tiles import draw_tiles, measure_tile, no_comparison
+from runtally_ui.trend_card import TrendOptions, trend_card
+from runtally_ui.trend_data import Series, steps
+
+_TILES = ("cost_usd", "cost_per_run_usd", "cost_per_success_usd", "cost_coverage", "total_tokens", "runs")
+_COLUMNS = (
+    Column("cost_usd", "primary"), Column("runs", "gray"), Column("cost_per_run_usd"), Column("cost_per_success_usd"),
+    Column("total_tokens"), Column("cost_coverage", "gray"),
+)  # fmt: skip
+_MOST_GROUPS = 1000
+_CHART_HEIGHT = 320
+_NO_COST = "No run in this period has a known cost."
+_REMEDY = "Publish runs with cost_usd."
+_UNKNOWN = Series("unknown_cost_runs", "count", "Runs of no known cost")
+
+
+def questions(asked: Asked) -> Mapping[str, Question]:
+    """All of the page, asked together. The period before is asked by itself: it has groups that are gone since."""
+    found: dict[str, Question] = {
+        "totals": asked.totals(*_TILES),
+        "trend": asked.trend("cost_usd", "cost_per_success_usd"),
+        "groups": _groups(asked),
+    }
+    if asked.before is not None:
+        found["before"] = replace(_groups(asked), period=asked.before)
+        found["trend_before"] = replace(asked.trend("cost_usd"), period=asked.before)
+    return found
+
+
+def _groups(asked: Asked) -> Query:
+    measures = tuple(column.measure for column in _COLUMNS if column.measure != "runs")
+    query = asked.groups(groupings.chosen().dimensions, *measures, limit=_MOST_GROUPS)
+    return replace(query, order=(("cost_usd", "desc"),), other=True)
+
+
+def draw(page: Page, answers: Answers) -> None:
+    """Tiles, cost over time, then by what the reader chose: who spends, what changed, what is unknown."""
+    totals = answers.query("totals")
+    if not states.stands(page, totals) or not isinstance(totals, QueryAnswer):
+        return
+    unknown = _unknown_runs(totals)
+    rests_on = {"cost_coverage": f"{formats.plural(unknown, 'run')} of no known cost" if unknown else "of all runs"}
+    draw_tiles([measure_tile(name, totals, page.asked, page.measures, rests_on.get(name, "")) for name in _TILES])
+    st.container(key="notes").caption("  \n".join(formats.escaped(note) for note in notes(totals, page.asked)))
+    left, right = st.columns(2, gap="small")
+    with left:
+        _cumulative_card(page, answers)
+    with right:
+        trend_card(
+            page, "cost-success", "Cost and cost per success", answers.query("trend"), "cost_usd",
+            TrendOptions(sums=True, second="cost_per_success_usd", note="line: per successful run", hides="the cost",
+                         nothing=_NO_COST),
+        )  # fmt: skip
+    with st.container(horizontal=True, key="own-fields"):
+        groupings.field()
+    how = groupings.chosen()
+    left, right = st.columns([2, 3], gap="small")
+    with left:
+        _ranking_card(page, answers, how)
+    with right:
+        _table_card(page, answers, how)
+    left, right = st.columns([3, 2], gap="small")
+    with left:
+        _changes_card(page, totals, answers, how)
+    with right:
+        _unknown_card(page, answers, how, unknown)
+
+
+def _unknown_runs(totals: QueryAnswer) -> int:
+    row = totals.total
+    return round((row.number("runs") or 0) * (1 - (row.number("cost_coverage") or 0)))
+
+
+def _cumulative_card(page: Page, answers: Answers) -> None:
+    asked = page.asked
+    before = answers.query("trend_before") if asked.before is not None else None
+    totals = answers.query("totals")
+    is_whole = isinstance(totals, QueryAnswer) and not no_comparison(totals, asked)
+    earlier = before.rows if isinstance(before, QueryAnswer) and is_whole else None
+
+    def caption(found: QueryAnswer) -> str:
+        parts = [trend_caption(found, asked, "USD")]
+        if earlier is not None and asked.before is not None:
+            parts.append(f"dashed: {formats.day_span(asked.before.first, asked.before.last)}")
+        parts.append(subtitle(asked.filters, "the cost"))
+        return " · ".join(part for part in parts if part)
+
+    with query_card("cost-so-far", "Cumulative cost", answers.query("trend"), caption,
+                    help_text=page.measures.help("cost_usd")) as found:  # fmt: skip
+        if found is None:
+            return
+        if all(row.exact("cost_usd") is None for row in found.rows):
+            not_available(_NO_COST, _REMEDY)
+            return
+        frame = cumulative_frame(found.rows, steps(found.rows, found.meta.granularity, asked.now), earlier)
+        draw_chart(drawing(cumulative_chart, frame), key="chart-cost-so-far", shows="Cost so far, step by step")
+
+
+def _ranking_card(page: Page, answers: Answers, how: Grouping) -> None:
+    hidden = subtitle(page.asked.filters, "the cost")
+    with query_card("cost-groups", f"Cost by {how.word}", answers.query("groups"),
+                    lambda _: " · ".join(part for part in ("USD, the dearest first", hidden) if part),
+                    help_text=page.measures.help("cost_usd")) as found:  # fmt: skip
+        if found is None:
+            return
+        series = Series("cost_usd", "money", label("cost_usd"))
+        frame = ranking_frame(_identified(found, how), series, "identity", lambda row: how.name(row, page.palette))
+        if frame.empty:
+            not_available(_NO_COST, _REMEDY, height=_CHART_HEIGHT)
+            return
+        _draw_bars(page, "cost-groups", f"Cost by {how.word}, the dearest first", found, frame, series, how, {})
+
+
+def _identified(answer: QueryAnswer, how: Grouping) -> QueryAnswer:
+    """Each row with a value that tells its group from the others."""
+    return QueryAnswer(data=[{**row.cells, "identity": how.identity(row)} for row in answer.rows])
+
+
+def _draw_bars(
+    page: Page, key: str, shows: str, found: QueryAnswer, frame: pd.DataFrame, series: Series, how: Grouping,
+    of_runs: Mapping[str, str],
+) -> None:  # fmt: skip
+    chart_key = f"chart-{key}"
+    colour = "gray" if of_runs else "primary"
+    drawn = drawing(ranked_bars, frame, series, colour=colour, height=_CHART_HEIGHT)
+    draw_chart(drawn, key=chart_key, selections=["group"], shows=shows)
+    slot = st.container()
+    mark = drilling.clicked(chart_key, "group")
+    row = next((row for row in found.rows if mark and how.identity(row) == mark["key"]), None)
+    if row is not None:
+        with slot:
+            drilling.runs_behind(page, key, how.name(row, page.palette), narrowed=how.of_runs(row), of_runs=of_runs)
+
+
+def _table_card(page: Page, answers: Answers, how: Grouping) -> None:
+    def caption(found: QueryAnswer) -> str:
+        most = f"the {_MOST_GROUPS:,} dearest and all others" if found.meta.truncated else "all of them"
+        return f"{formats.plural(len(found.data), how.word)} · {most} · own cost, without sub-runs'"
+
+    with query_card("cost-table", f"Each {how.word}", answers.query("groups"), caption) as found:
+        if found is None:
+            return
+
+        def link(row: QueryRow) -> str:
+            return drilling.runs_href(page, how.of_runs(row))
+
+        names = [(how.word.capitalize(), lambda row: how.name(row, page.palette))]
+        linked = link if drilling.RUNS_PAGE in page.pages else None
+        frame = measure_frame(found, names, _COLUMNS, page.measures, link=linked)
+        measure_table("cost-groups", frame, _COLUMNS, page.measures, f"{len(frame)} groups with their cost")
+
+
+def _changes_card(page: Page, totals: QueryAnswer, answers: Answers, how: Grouping) -> None:
+    now = answers.query("groups")
+    before = answers.query("before") if page.asked.before is not None else None
+    obstacle = no_comparison(totals, page.asked)
+    found = [] if obstacle else _changes(page, now, before, how)
+    failed = next((answer for answer in (now, before) if isinstance(answer, ApiError)), None)
+    shown = failed or QueryAnswer(data=changes_rows(found, how.word))
+
+    def caption(_: QueryAnswer) -> str:
+        whole, by_runs, by_price = in_sum(found)
+        if not found:
+            return f"By {how.word}, {formats.escaped(page.asked.versus)}" if page.asked.versus else ""
+        words = (
+            f"{signed_money(whole)} {page.asked.versus}: {signed_money(by_runs)} by the number of runs, "
+            f"{signed_money(by_price)} by what a run costs"
+        )
+        return formats.escaped(words)
+
+    with query_card("cost-changes", "What changed", shown, caption) as drawn:
+        if drawn is None:
+            return
+        if not found:
+            remedy = "Choose a comparison in the bar." if page.asked.before is None else ""
+            not_available(f"{obstacle or 'the cost is the same'}".capitalize() + ".", remedy, height=HEIGHT)
+            return
+        draw_chart(drawing(changes_chart, changes_frame(found)), key="chart-cost-changes",
+                   shows=f"Change of cost by {how.word}, the greatest first")  # fmt: skip
+        hint(_driver(found, how))
+
+
+def _changes(
+    page: Page, now: QueryAnswer | ApiError, before: QueryAnswer | ApiError | None, how: Grouping
+) -> list[Change]:
+    if not isinstance(now, QueryAnswer) or not isinstance(before, QueryAnswer):
+        return []
+    return changes(now.rows, before.rows, how.identity, lambda row: how.name(row, page.palette))
+
+
+def _driver(found: list[Change], how: Grouping) -> str:
+    first = found[0]
+    if not first.runs_then:
+        why = "it had no run of known cost before"
+    elif not first.runs_now:
+        why = "it has no run of known cost any more"
+    else:
+        more = abs(first.by_runs) >= abs(first.by_price)
+        why = f"mostly by {'the number of its runs' if more else 'what its runs cost'}"
+    return f"The greatest change: {formats.escaped(f'{how.word} {first.name}, {signed_money(first.whole)}, {why}')}."
+
+
+def _unknown_card(page: Page, answers: Answers, how: Grouping, unknown: int) -> None:
+    groups = answers.query("groups")
+    rows = [] if isinstance(groups, ApiError) else unpriced_rows(groups.rows)
+    shown = groups if isinstance(groups, ApiError) else QueryAnswer(data=[dict(row) for row in rows])
+
+    def caption(_: QueryAnswer) -> str:
+        hidden = subtitle(page.asked.filters)
+        return " · ".join(part for part in (f"By {how.word} · no figure above has their cost", hidden) if part)
+
+    with query_card("cost-unknown", "Runs of no known cost", shown, caption,
+                    help_text=page.measures.help("cost_coverage")) as found:  # fmt: skip
+        if found is None:
+            return
+        if not rows:
+            not_available("Nothing is missing: the cost of every run is known.", height=_CHART_HEIGHT)
+            return
+        frame = ranking_frame(_identified(found, how), _UNKNOWN, "identity", lambda row: how.name(row, page.palette))
+        shows = f"Runs of no known cost by {how.word}, the most first"
+        _draw_bars(page, "cost-unknown", shows, found, frame, _UNKNOWN, how, {"has_cost": "false"})
+        if drilling.RUNS_PAGE in page.pages:
+            st.page_link(
+                page.pages[drilling.RUNS_PAGE], icon=":material/arrow_forward:",
+                label=f"Open all {formats.plural(unknown, 'run')} of no known cost",
+                query_params=drilling.behind(page, None, {"has_cost": "false"}),
+            )  # fmt: skip
+        st.caption("Runs that are queued or under way often have no cost yet; of others, publish cost_usd.")
