@@ -23,6 +23,7 @@ class RunQuestion(StrEnum):
     """The questions about single runs; each value is the stem of its file. measures/ has those that cells answer."""
 
     DATA_RANGE = "data_range"
+    FEEDBACK_NEWEST_FIRST = "feedback_newest_first"
     RUNS_BY_ID = "runs_by_id"
     RUNS_NEWEST_FIRST = "runs_newest_first"
     SPLIT_RUNS = "split_runs"

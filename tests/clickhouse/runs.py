@@ -10,6 +10,7 @@ from runtally_clickhouse.catalogue import RunFilters, RunQuestion, RunScope
 from runtally_clickhouse.client import Store
 from runtally_clickhouse.measures.cell_questions import CellQuestion
 from runtally_clickhouse.run_lists import ListFilters, list_parameters
+from runtally_clickhouse.said_and_lived import FeedbackFilters, feedback_parameters
 from runtally_consumer.decoding import decode_runs
 
 NOW = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
@@ -22,6 +23,7 @@ AnyQuestion = RunQuestion | CellQuestion
 PARAMETERS: dict[AnyQuestion, Mapping[str, object]] = {
     CellQuestion.AGENTS_SEEN: {},
     RunQuestion.DATA_RANGE: {},
+    RunQuestion.FEEDBACK_NEWEST_FIRST: feedback_parameters(FeedbackFilters(), 100),
     CellQuestion.RUN_TOTALS: {},
     CellQuestion.RUNS_BY_AGENT: {},
     CellQuestion.RUNS_BY_AGENT_AND_DAY: DAYS,

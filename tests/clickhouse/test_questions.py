@@ -9,6 +9,7 @@ from importlib import resources
 from typing import Any
 
 import pytest
+from clickhouse.asked_elsewhere import ASKED_ELSEWHERE, OF_LIFECYCLE, rate
 from clickhouse.rolling_up import mark, refresh
 from clickhouse.runs import DAY_MS, DAYS, NOW, PARAMETERS, TODAY_MS, AnyQuestion, insert, scope, snapshot
 from clickhouse.withdrawing_files import OF_WITHDRAWALS
@@ -303,11 +304,10 @@ def _in_order(rows: list[Row]) -> list[Row]:
 def test_every_query_file_is_asked_here() -> None:
     folder = resources.files("runtally_clickhouse") / "queries"
     files = {entry.name.removesuffix(".sql") for entry in folder.iterdir()}
-    assert files == {*QUESTIONS, *OF_THE_CATALOGUE, *OF_ROLLUPS, *OF_ROWS, *OF_INGESTION, *OF_ACCESS, *OF_WITHDRAWALS}
+    of_events = {*OF_INGESTION, *OF_ACCESS, *OF_LIFECYCLE}
+    assert files == {*QUESTIONS, *OF_THE_CATALOGUE, *OF_ROLLUPS, *OF_ROWS, *OF_WITHDRAWALS, *of_events}
     assert set(PARAMETERS) == set(EMPTY) == set(QUESTIONS)
-    assert set(GOLDEN) | {RunQuestion.SPLIT_RUNS, RunQuestion.RUNS_BY_ID, RunQuestion.RUNS_NEWEST_FIRST} == set(
-        QUESTIONS
-    )
+    assert set(GOLDEN) | ASKED_ELSEWHERE == set(QUESTIONS)
 
 
 def test_only_merged_runs_reads_the_runs() -> None:
@@ -319,7 +319,7 @@ def test_only_merged_runs_reads_the_runs() -> None:
         reads = [word for word in relations if word in query_text(entry.name[:-4])]
         stem = entry.name.removesuffix(".sql")
         expected: dict[str, list[str]] = {**OF_THE_CATALOGUE, **OF_ROLLUPS, **OF_ROWS, **OF_WITHDRAWALS}
-        expected |= {name: [] for name in (*OF_INGESTION, *OF_ACCESS, *CellQuestion)}
+        expected |= {name: [] for name in (*OF_INGESTION, *OF_ACCESS, *OF_LIFECYCLE, *CellQuestion)}
         assert reads == expected.get(stem, ["FROM merged_runs"]), entry.name
         assert "PREWHERE" not in text
 
@@ -343,6 +343,7 @@ def test_an_asker_sees_only_the_workspaces_it_may(store: Store, question: AnyQue
     starts = ("2026-11-21T09:00:00Z", "2026-11-21T09:00:01Z")
     for name in [*filter(None, STRANGE), "mine"]:
         insert(store, *(snapshot("a", workspace_id=name, model="m", started_at=start) for start in starts))
+        rate(store, name, "a")
     alone = ask(store, question, scope("mine"), PARAMETERS[question])
     nothing = ask(store, question, scope("nobody's"), PARAMETERS[question])
     for name in filter(None, STRANGE):
@@ -359,7 +360,7 @@ def test_an_asker_sees_only_the_workspaces_it_may(store: Store, question: AnyQue
 
 
 def _without_identity(rows: list[Row]) -> list[Row]:
-    ids = ("workspace_id", "run_id", "version")
+    ids = ("workspace_id", "run_id", "id", "version")
     return [{name: value for name, value in row.items() if name not in ids} for row in rows]
 
 

@@ -301,3 +301,20 @@ def test_agents_in_the_dark_and_on_a_narrow_screen(visit: Callable[..., Page]) -
             page.get_by_test_id("data-grid-canvas").first.wait_for()
             assert page.evaluate("document.documentElement.scrollWidth") <= width
             keep(page, f"{name}-{scheme}-{width}")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_cost_adoption_feedback_live_and_pipeline_over_a_real_store(
+    visit: Callable[..., Page], running: RunningStack, scheme: str
+) -> None:
+    row = asked(running, "cost_usd", "active_users", "ratings")
+    shown = {
+        "cost": ("Total cost", figure(row, "cost_usd")), "adoption": ("30-day active users", str(row["active_users"])),
+        "feedback": ("Ratings", str(row["ratings"])), "live": ("Running", "0"), "pipeline": ("Gaps of the ledger", "0"),
+    }  # fmt: skip
+    for path, (label, value) in shown.items():
+        page = visit(f"/{path}", scheme=scheme)
+        expect(tile(page, label).get_by_test_id("stMetricValue")).to_have_text(value)
+        expect(page.get_by_text("could not be loaded")).to_have_count(0)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 1440
+        keep(page, f"{path}-{scheme}")

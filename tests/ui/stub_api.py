@@ -22,7 +22,7 @@ if __name__ == "__main__":
 
 from ui.fleet import Cell, fleet
 
-from ui import stub_agents, stub_errors, stub_query
+from ui import stub_adoption, stub_agents, stub_errors, stub_feedback, stub_live, stub_pipeline, stub_query
 
 Query = dict[str, list[str]]
 STATUSES = ("queued", "running", "stalled", "succeeded", "failed", "timed_out", "cancelled", "unknown")
@@ -38,7 +38,8 @@ RELATED = ("session_id", "parent_run_id")
 class StubApi:
     """What is served, and what was asked. `failure`, when set, is answered to everything; questions for a path of
     `failing_paths`, or for one of `failing_measures` or `failing_dimensions`, fail alone; `failing_parts` are those of
-    an agent's analytics. Nothing is answered while `may_answer` is not set.
+    an agent's analytics. What is `faulty` are the checks of integrity; None is a caller who may not see all workspaces.
+    Nothing is answered while `may_answer` is not set.
     """
 
     cells: Sequence[Cell]
@@ -49,6 +50,7 @@ class StubApi:
     failing_dimensions: Sequence[str] = ()
     failing_parts: Sequence[str] = ()
     shape_broken: bool = False
+    faulty: bool | None = False
     may_answer: threading.Event = field(default_factory=lambda: _set(threading.Event()))
     asked: list[tuple[str, Query]] = field(default_factory=list)
     queries: list[dict[str, Any]] = field(default_factory=list)
@@ -74,6 +76,20 @@ class StubApi:
             return 200, stub_agents.listed(self._shown(query), query)
         if path.startswith("/api/v1/agents/"):
             return self.agent(unquote(path.removeprefix("/api/v1/agents/").removesuffix("/analytics")), query)
+        if path == "/api/v1/sessions":
+            return 200, stub_adoption.sessions(self._shown(query), query)
+        if path == "/api/v1/metrics/execution/realtime":
+            return 200, stub_live.realtime([cell for cell in self.cells if _matches(cell, query)], self.today)
+        if path == "/api/v1/feedback":
+            return 200, stub_feedback.comments(self._shown(query), query)
+        if path == "/api/v1/lifecycle/transitions":
+            return 200, stub_feedback.transitions(self._shown(query))
+        if path == "/api/v1/dead-letters":
+            return 200, stub_pipeline.dead_letters(self.today, self.faulty, query)
+        if path == "/api/v1/ingestion/minutes":
+            return 200, stub_pipeline.minutes(self.today, self.faulty)
+        if path == "/api/v1/integrity":
+            return 200, stub_pipeline.integrity(self._shown(query), self.today, self.faulty)
         if path == "/api/v1/latency":
             return 200, stub_agents.latency(self._shown(query))
         if path == "/api/v1/meta":

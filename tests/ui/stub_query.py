@@ -11,6 +11,8 @@ from zoneinfo import ZoneInfo
 
 from ui.fleet import Cell
 
+from ui import stub_adoption, stub_feedback
+
 ENDED = ("succeeded", "failed", "timed_out", "cancelled")
 ERRORS = ("failed", "timed_out")
 _SUMS = (
@@ -42,7 +44,8 @@ _MEASURES = {
     "last_run_at": ("When the last of the runs started.", "instant", "instant"),
     "active_agents": ("Distinct agents.", "agent", "count"),
     "active_users": ("Distinct users.", "user", "count"),
-    "ratings": ("Ratings that users gave the runs.", "rating", "count"),
+    **stub_adoption.MEASURES,
+    **stub_feedback.MEASURES,
 }
 DIMENSIONS = (
     "workspace_id", "agent_id", "agent_name", "agent_version", "model", "status", "environment", "user_id",
@@ -191,6 +194,9 @@ def _measure(cells: Sequence[Cell], name: str) -> Any:
         "first_run_at": lambda: _instant(min(map(started, cells), default=None)),
         "last_run_at": lambda: _instant(max(map(started, cells), default=None)),
     }
+    for told in (stub_adoption, stub_feedback):
+        if name in told.MEASURES:
+            return told.measure(cells, name)
     return computed[name]()
 
 

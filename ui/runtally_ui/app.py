@@ -91,7 +91,7 @@ def main(settings: UiSettings) -> None:
     placeholder.empty()
     st.session_state["visited"] = True
     page = Page(asked, roster.palette(slot_book(settings.api_url)), roster.measure_book(), api, pages)
-    drawn.append(lambda: _run(entry, page, answers, as_of, choice.refresh_seconds))
+    drawn.append(lambda: _run(entry, page, answers, as_of, entry.every_seconds or choice.refresh_seconds))
     chosen.run()
 
 

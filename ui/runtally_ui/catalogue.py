@@ -39,9 +39,16 @@ _LABELS = {
     "success_rate_all": "Success rate, all runs",
     "active_users": "Users",
     "errors": "Failed runs",
+    "avg_rating": "Mean rating",
+    **{f"ratings_{stars}": f"{stars} ★" for stars in (5, 4, 3, 2, 1)},
+    "avg_session_lifespan_ms": "Session lifespan",
+    "active_ms_per_session": "Active time of a session",
+    "handoff_rate": "Handed off",
+    "post_handoff_iteration_rate": "Worked on after a hand-off",
     "runs_with_errors": "Runs with errors",
     "mean_time_to_recovery_ms": "Mean time to recovery",
 }
+_NEITHER = frozenset({"avg_session_lifespan_ms", "active_ms_per_session"})
 _FORMATS = (
     ("_usd", "money"), ("cost_coverage", "share"), ("_rate", "share"), ("_rate_all", "share"), ("_ms", "duration"),
 )  # fmt: skip
@@ -88,6 +95,8 @@ def judgement(name: str) -> Judgement:
     """Whether a rise is good news."""
     if name in _BETTER:
         return "more is better"
+    if name in _NEITHER:
+        return "neither"
     return "more is worse" if name in _WORSE or name.endswith("_ms") else "neither"
 
 
@@ -95,6 +104,8 @@ def change_words(name: str, form: str) -> tuple[str, str]:
     """What a rise and a fall of the measure are called."""
     if name.endswith(("duration_ms", "queue_ms", "recovery_ms")):
         return "slower", "faster"
+    if name in _NEITHER:
+        return "longer", "shorter"
     if name.startswith("cost_per"):
         return "dearer", "cheaper"
     if form == "count":

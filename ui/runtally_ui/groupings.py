@@ -24,8 +24,10 @@ class Grouping:
         """Of a group; in words too where its runs leave it empty."""
         if row.other:
             return "All others"
-        if self.word == "agent":
-            return palette.name(row.text("workspace_id"), row.text("agent_id"))
+        if "agent_id" in self.dimensions:
+            name = palette.name(row.text("workspace_id"), row.text("agent_id"))
+            version = row.text("agent_version") or _NO_VALUE.format(word="version")
+            return f"{name} · {formats.cut(version, 40)}" if "agent_version" in self.dimensions else name
         return formats.cut(row.text(self.dimensions[0]) or _NO_VALUE.format(word=self.word), 60)
 
     def identity(self, row: QueryRow) -> str:
@@ -46,11 +48,14 @@ GROUPINGS: Final[Mapping[str, Grouping]] = {
 }
 
 
-def chosen() -> Grouping:
+BY_VERSION: Final = Grouping("version", ("workspace_id", "agent_id", "agent_version"))
+
+
+def chosen(among: Mapping[str, Grouping] = GROUPINGS) -> Grouping:
     """What the field says, before it is drawn, too."""
-    return GROUPINGS[own_fields.choice(FIELD, list(GROUPINGS))]
+    return among[own_fields.choice(FIELD, list(among))]
 
 
-def field() -> None:
+def field(among: Mapping[str, Grouping] = GROUPINGS) -> None:
     """The reader's choice; it stands in the address."""
-    own_fields.choice_of(FIELD, "Told by", list(GROUPINGS), 170)
+    own_fields.choice_of(FIELD, "Told by", list(among), 170)

@@ -49,6 +49,8 @@ class Pool:
             "status": ["succeeded", "failed", "stalled", "nonsense"],
             **dict.fromkeys(("from", "to", "start_date", "end_date"), _INSTANTS),
             "timezone": ["UTC", "Europe/Berlin", "Nowhere/Else"],
+            "topic": ["agent-runs.v1", "nobody"],
+            "field": ["cost_usd", "nobody"],
             "type": [*_of_both("error_type"), "nobody"],
             "cursor": [*self.cursors.get(operation.path, ()), "nonsense"],
             **{name: _of_both(name) for name in (*_BY_FIELD, *_MORE)},

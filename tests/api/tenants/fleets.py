@@ -59,7 +59,7 @@ def run(tenant: str, number: int, started_at: datetime) -> RunSnapshot:
 
 
 def events(tenant: str, starts: Sequence[datetime]) -> list[Event]:
-    """Runs that began then, and one event of each other kind."""
+    """Runs that began then, and one event of each other kind, of feedback two."""
     where = {name: text(tenant, name) for name in ("agent_id", "user_id", "session_id", "run_id")}
     where |= {"workspace_id": workspace(tenant)}
     said = {name: text(tenant, name) for name in ("comment", "category", "sentiment", "reason", "actor", "event_name")}
@@ -70,7 +70,8 @@ def events(tenant: str, starts: Sequence[datetime]) -> list[Event]:
         model.model_validate({name: value for name, value in given.items() if name in model.model_fields})
         for model in (RunFeedback, AgentLifecycle, UserActivity)
     ]
-    return [*(run(tenant, number, start) for number, start in enumerate(starts)), *others]
+    again = RunFeedback.model_validate({**others[0].model_dump(), "feedback_id": text(tenant, "feedback", 1)})
+    return [*(run(tenant, number, start) for number, start in enumerate(starts)), *others, again]
 
 
 def fill(store: Store, *tenants: str) -> None:

@@ -111,7 +111,8 @@ def test_a_document_and_both_tenants_are_there(two: Two) -> None:
     two.ask_as(caller(Role.OWNER, MINE, THEIRS))
     names = {row["workspace_id"] for row in two.both.get("/api/v1/workspaces").json()["data"]}
     assert names == {f"{MINE}-workspace_id-0", f"{THEIRS}-workspace_id-0"}
-    assert all(cursors[0] and cursors[1] for path, cursors in two.pool.cursors.items() if path != "/api/v1/workspaces")
+    short = ("/api/v1/workspaces", "/api/v1/dead-letters")  # one each; and nobody knows whose a broken record is
+    assert all(cursors[0] and cursors[1] for path, cursors in two.pool.cursors.items() if path not in short)
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=str)

@@ -1,0 +1,164 @@
+"""What the lists of dead letters and of minutes hold: their shapes, made of what the store says; and examples. Pure."""
+
+import base64
+import binascii
+import json
+from datetime import timedelta
+from typing import Annotated, Any, Final
+
+from pydantic import Field
+from runtally_clickhouse.catalogue import EPOCH, LAST_INSTANT, unix_ms
+from runtally_clickhouse.client import Row
+from runtally_clickhouse.letters_and_batches import SHOWN_BYTES, LastLetter
+
+from runtally_api.answers import Answer, Instant
+from runtally_api.cursor_seals import not_ours
+from runtally_api.event_answers import EXAMPLE_META, EventsMeta
+from runtally_api.formats import instant
+
+
+class Letter(Answer):
+    """A record that was refused. Key and value are null where they were not asked for."""
+
+    stream: str
+    topic: str
+    partition: int
+    offset: int
+    recorded_at: Instant
+    reason: str
+    field: Annotated[str, Field(description="At fault; empty where no field of the contract is.")]
+    message: str
+    value_bytes: int
+    key: str | None
+    value: Annotated[str | None, Field(description=f"The first {SHOWN_BYTES} bytes; hexadecimal where it is no text.")]
+
+
+class LettersByReason(Answer):
+    topic: str
+    field: str
+    example: Annotated[str, Field(description="What one of them was told.")]
+    letters: int
+    first_at: Instant
+    last_at: Instant
+
+
+class DeadLetters(Answer):
+    data: list[Letter]
+    reasons: Annotated[list[LettersByReason], Field(description="Of all pages; the most frequent first.")]
+    next_cursor: str | None
+    has_more: bool
+    meta: EventsMeta
+
+
+class Minute(Answer):
+    """What batches acknowledged in a minute held. A replay acknowledges records again."""
+
+    time: Instant
+    topic: str
+    accepted: int
+    dead: int
+    batches: int
+
+
+class Minutes(Answer):
+    minutes: Annotated[list[Minute] | None, Field(description="Minutes without a batch are left out; null for "
+                                                  "callers bound to workspaces.")]  # fmt: skip
+    meta: EventsMeta
+
+
+class LetterCursor(LastLetter):
+    """Where the next page begins, as text that clients hand back."""
+
+    @classmethod
+    def after(cls, row: Row) -> "LetterCursor":
+        return cls(row["recorded_us"], row["stream"], row["topic"], row["partition"], row["offset"])
+
+    def encode(self) -> str:
+        text = json.dumps([self.recorded_us, self.stream, self.topic, self.partition, self.offset])
+        return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+    @classmethod
+    def decode(cls, text: str) -> "LetterCursor":
+        """Raises `InvalidRequest` for anything that `encode` did not make."""
+        try:
+            decoded = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+            recorded_us, stream, topic, partition, offset = decoded
+            f"{stream.strip()}{topic.strip()}".encode()
+            bounds = ((recorded_us, 1000 * unix_ms(LAST_INSTANT)), (partition, 2**32 - 1), (offset, 2**64 - 1))
+            if not all(type(number) is int and 0 <= number <= most for number, most in bounds):
+                raise TypeError("not a cursor")
+            return cls(recorded_us, stream, topic, partition, offset)
+        except (ValueError, TypeError, AttributeError, RecursionError) as error:
+            raise not_ours() from error
+
+
+def letter_answer(row: Row, *, with_values: bool) -> dict[str, Any]:
+    """One of `DeadLetters.data`."""
+    named = ("stream", "topic", "partition", "offset", "reason", "field", "message", "value_bytes")
+    return {
+        **{name: row[name] for name in named},
+        "recorded_at": _of_us(row["recorded_us"]),
+        "key": _readable(row["key_base64"]) if with_values else None,
+        "value": _readable(row["value_base64"]) if with_values else None,
+    }
+
+
+def reason_answer(row: Row) -> dict[str, Any]:
+    """One of `DeadLetters.reasons`."""
+    named = ("topic", "field", "example", "letters")
+    times = {"first_at": _of_us(row["first_us"]), "last_at": _of_us(row["last_us"])}
+    return {**{name: row[name] for name in named}, **times}
+
+
+def minute_answer(row: Row) -> dict[str, Any]:
+    """One of `Minutes.minutes`."""
+    return {
+        "time": instant(EPOCH + timedelta(seconds=row["minute_s"])),
+        "topic": row["topic"],
+        "accepted": row["accepted_records"],
+        "dead": row["dead_records"],
+        "batches": row["batches"],
+    }
+
+
+def _readable(packed: str) -> str:
+    raw = base64.b64decode(packed)
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        # A text that was cut within its last letter is still one.
+        if error.start >= len(raw) - 3 and len(raw) == SHOWN_BYTES:
+            return raw[: error.start].decode("utf-8")
+        return binascii.hexlify(raw).decode()
+
+
+def _of_us(microseconds: int) -> str | None:
+    return instant(EPOCH + timedelta(microseconds=microseconds))
+
+
+LETTERS_EXAMPLE: Final[dict[str, Any]] = {
+    "data": [
+        {
+            "stream": "MkU3OEVBNTcwNTJENDM2Qg", "topic": "agent-runs.v1", "partition": 2, "offset": 2181,
+            "recorded_at": "2026-11-20T09:31:07Z", "reason": "invalid field", "field": "workspace_id",
+            "message": "workspace_id must be a string of 1 to 128 characters, got 42", "value_bytes": 118,
+            "key": None, "value": None,
+        }
+    ],
+    "reasons": [
+        {
+            "topic": "agent-runs.v1", "field": "workspace_id", "letters": 214, "first_at": "2026-11-20T09:31:07Z",
+            "example": "workspace_id must be a string of 1 to 128 characters, got 42",
+            "last_at": "2026-11-20T09:40:00Z",
+        }
+    ],
+    "next_cursor": None,
+    "has_more": False,
+    "meta": EXAMPLE_META,
+}  # fmt: skip
+MINUTES_EXAMPLE: Final[dict[str, Any]] = {
+    "minutes": [
+        {"time": "2026-11-21T09:29:00Z", "topic": "agent-runs.v1", "accepted": 48211, "dead": 3, "batches": 12}
+    ],
+    "meta": EXAMPLE_META,
+}

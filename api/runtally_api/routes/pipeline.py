@@ -1,0 +1,94 @@
+"""`GET /api/v1/dead-letters` and `GET /api/v1/ingestion/minutes`: what the consumer refused, and how much it took."""
+
+from datetime import timedelta
+from functools import partial
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from runtally_clickhouse.letters_and_batches import (
+    LetterFilters,
+    acknowledged_by_minute,
+    letters_by_reason,
+    newest_letters,
+)
+
+from runtally_api.cursor_seals import opened, sealed
+from runtally_api.dependencies import Names, Parts, RangedQuery, RequestCaller
+from runtally_api.documentation import documented
+from runtally_api.event_answers import events_meta
+from runtally_api.identity.access import needs
+from runtally_api.identity.permissions import Permission
+from runtally_api.pipeline_answers import (
+    LETTERS_EXAMPLE,
+    MINUTES_EXAMPLE,
+    DeadLetters,
+    LetterCursor,
+    Minutes,
+    letter_answer,
+    minute_answer,
+    reason_answer,
+)
+from runtally_api.problems import FieldError, Forbidden, InvalidRequest
+from runtally_api.saved_questions import ask_together
+from runtally_api.timing import TimedRoute
+
+MOST_REASONS = 100
+LONGEST = timedelta(hours=6)
+router = APIRouter(
+    prefix="/api/v1", tags=["integrity"], route_class=TimedRoute, dependencies=[needs(Permission.VIEW_ANALYTICS)]
+)
+
+
+@router.get("/dead-letters", response_model=DeadLetters, responses=documented(LETTERS_EXAMPLE, 403, 422, 503))
+def dead_letters(
+    parts: Parts,
+    query: RangedQuery,
+    caller: RequestCaller,
+    topic: Names = [],  # noqa: B006 - FastAPI copies the default for each request
+    field: Names = [],  # noqa: B006
+    with_values: Annotated[bool, Query(description="Keys and values, too; needs export_analytics.")] = False,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    cursor: Annotated[str | None, Query(description="next_cursor of the page before.")] = None,
+) -> dict[str, Any]:
+    """Records that were refused in the range, the newest first, and what for.
+
+    Nobody knows whose a broken record is, so callers bound to workspaces see none. Of the filters `topic` and `field`
+    count.
+    """
+    if with_values and not caller.may(Permission.EXPORT_ANALYTICS):
+        raise Forbidden(Permission.EXPORT_ANALYTICS)
+    after = LetterCursor.decode(opened(query, cursor)) if cursor else None
+    filters = LetterFilters(tuple(topic), tuple(field))
+    told = ask_together(
+        parts,
+        query,
+        beside=[
+            partial(newest_letters, parts.reader, query.scope, filters, limit + 1, after, with_values=with_values),
+            partial(letters_by_reason, parts.reader, query.scope, filters, MOST_REASONS),
+        ],
+    )
+    rows, reasons = told.beside
+    has_more = len(rows) > limit
+    return {
+        "data": [letter_answer(row, with_values=with_values) for row in rows[:limit]],
+        "reasons": [reason_answer(row) for row in reasons],
+        "next_cursor": sealed(query, LetterCursor.after(rows[limit - 1]).encode()) if has_more else None,
+        "has_more": has_more,
+        "meta": events_meta(query, told.freshness, truncated=has_more),
+    }
+
+
+@router.get("/ingestion/minutes", response_model=Minutes, responses=documented(MINUTES_EXAMPLE, 422, 503))
+def minutes(parts: Parts, query: RangedQuery) -> dict[str, Any]:
+    """Records acknowledged minute by minute, six hours at most. Of all workspaces together, so null for callers who are
+    bound to some. No filter counts.
+    """
+    if query.time.end - query.time.start > LONGEST:
+        raise InvalidRequest(FieldError("from", "the range is longer than six hours", "send a shorter range"))
+    sees_all = query.scope.workspaces is None
+    beside = [partial(acknowledged_by_minute, parts.reader, query.scope)] if sees_all else []
+    told = ask_together(parts, query, beside=beside)
+    return {
+        "minutes": [minute_answer(row) for row in told.beside[0]] if sees_all else None,
+        "meta": events_meta(query, told.freshness),
+    }

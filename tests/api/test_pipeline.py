@@ -1,0 +1,121 @@
+"""Dead letters and throughput, as the consumer writes them down: each once, however often it was delivered."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from api.door import NOW, Door, assert_problem, open_door, run
+from consumer.samples import StoredRecord
+from runtally.violations import Violation
+from runtally_api.identity.caller import Caller
+from runtally_api.identity.permissions import GRANTED, Role
+from runtally_clickhouse.client import Store
+from runtally_consumer.dead_letters import DeadLetter, mirror_rows
+from runtally_consumer.records import Partition
+
+RUNS, FEEDBACK = "agent-runs.v1", "agent-feedback.v1"
+PATH = "/api/v1/dead-letters"
+
+
+def refuse(store: Store, topic: str, offset: int, field: str, minutes_ago: int, value: bytes = b"{}") -> None:
+    violation = Violation(field=field, message="is wrong", remedy="mend it")
+    letter = DeadLetter(Partition(topic, offset % 3), StoredRecord(offset, value, b"k"), (violation,))
+    store.insert("dead_letters", mirror_rows("s", [letter], NOW - timedelta(minutes=minutes_ago)))
+
+
+@pytest.fixture
+def letters(door: Door) -> Door:
+    for offset in range(11):
+        for _ in range(1 + offset % 2):  # every other one is delivered twice
+            field = "cost_usd" if offset % 4 else "status"
+            refuse(door.publisher.store, RUNS, offset, field, minutes_ago=offset // 3)
+    refuse(door.publisher.store, FEEDBACK, 3, "rating", 90 * 1440)
+    return door
+
+
+def listed(door: Door, **asked: Any) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    cursor: dict[str, str] = {}
+    while True:
+        page = door.get(PATH, limit=4, **asked, **cursor)
+        found += page["data"]
+        if not page["has_more"]:
+            return found
+        cursor = {"cursor": page["next_cursor"]}
+
+
+def test_each_letter_once_page_by_page(letters: Door) -> None:
+    found = listed(letters)
+    assert sorted(one["offset"] for one in found) == list(range(11))
+    at = [one["recorded_at"] for one in found]
+    assert at == sorted(at, reverse=True)
+    assert {one["value"] for one in found} == {None}
+    assert [one["offset"] for one in listed(letters, field="status")] == [0, 4, 8]
+    assert listed(letters, topic=FEEDBACK) == []
+    assert len(listed(letters, topic=FEEDBACK, **{"from": "2026-08-01"})) == 1
+
+
+def test_reasons_count_the_letters(letters: Door) -> None:
+    reasons = letters.get(PATH, limit=1)["reasons"]
+    counted = {(one["topic"], one["field"]): one["letters"] for one in reasons}
+    assert counted == {(RUNS, "cost_usd"): 8, (RUNS, "status"): 3}
+
+
+def test_values_are_text_where_they_are(door: Door) -> None:
+    values = [b'{"a": "\xc3\xa9"}', b"\xff\x00", b"x" * 16383 + "é".encode()]
+    for offset, value in enumerate(values):
+        refuse(door.publisher.store, RUNS, offset, "x", 0, value)
+    shown = {one["offset"]: one["value"] for one in door.get(PATH, with_values=True)["data"]}
+    assert shown == {0: '{"a": "é"}', 1: "ff00", 2: "x" * 16383}
+
+
+class Bound:
+    """Knows every caller as somebody of that role, bound to these workspaces."""
+
+    is_open = False
+
+    def __init__(self) -> None:
+        self.who = Caller("v", "", GRANTED[Role.VIEWER], None)
+
+    async def caller(self, authorization: str | None) -> Caller:
+        return self.who
+
+
+@pytest.fixture
+def bound(door: Door) -> Iterator[tuple[Door, Bound]]:
+    known = Bound()
+    with open_door(door.publisher.store, known) as other:
+        yield other, known
+
+
+def test_values_need_a_right_and_tenants_see_no_letter(bound: tuple[Door, Bound]) -> None:
+    door, known = bound
+    refuse(door.publisher.store, RUNS, 1, "x", 0)
+    assert len(door.get(PATH)["data"]) == 1
+    problem = assert_problem(door.client.get(PATH, params={"with_values": True}), 403)
+    assert "export_analytics" in problem["detail"]
+    known.who = Caller("o", "", GRANTED[Role.OWNER], frozenset({"acme"}))
+    answer = door.get(PATH, with_values=True)
+    assert (answer["data"], answer["reasons"]) == ([], [])
+    assert door.get("/api/v1/ingestion/minutes", **{"from": "-1h"})["minutes"] is None
+
+
+def test_minutes_add_up_to_what_was_acknowledged(door: Door) -> None:
+    door.post(*(run(f"r{number}") for number in range(5)))
+    door.publisher.acknowledge("agent-runs.v1", 5, 11, NOW - timedelta(minutes=3))
+    door.publisher.acknowledge("agent-runs.v1", 5, 11, NOW - timedelta(minutes=3))  # told twice
+    earlier, later = minutes_of_the_hour(door)
+    assert (earlier["accepted"], later["accepted"]) == (7, 5)
+
+
+def minutes_of_the_hour(door: Door) -> list[dict[str, Any]]:
+    """Of the hour that ends with the running minute."""
+    asked = {"from": (NOW - timedelta(hours=1)).isoformat(), "to": (NOW + timedelta(minutes=1)).isoformat()}
+    minutes: list[dict[str, Any]] = door.get("/api/v1/ingestion/minutes", **asked)["minutes"]
+    return minutes
+
+
+def test_a_range_that_is_too_long(door: Door) -> None:
+    problem = assert_problem(door.client.get("/api/v1/ingestion/minutes", params={"from": "-7h"}), 422)
+    assert [error["field"] for error in problem["errors"]] == ["from"]

@@ -1,0 +1,110 @@
+"""The Pipeline page in every state, headless, over a real HTTP stub."""
+
+from collections.abc import Callable
+from datetime import date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from runtally_ui.answers import QueryAnswer
+from runtally_ui.periods import Period
+from runtally_ui.throughput import minutes_frame
+from streamlit.testing.v1 import AppTest
+from ui.fleet import fleet
+from ui.pages import chart_specs, metrics, open_at, texts
+from ui.stub_api import StubApi
+
+TODAY = date(2026, 11, 21)
+OpenPage = Callable[..., AppTest]
+
+
+def results(app: AppTest) -> dict[str, str]:
+    checks: Any = app.dataframe[0].value
+    return {row["Check"]: row["Result"][0] for _, row in checks.iterrows()}
+
+
+def test_all_is_well(open_page: OpenPage) -> None:
+    app = open_at(open_page, StubApi(fleet(TODAY), TODAY), "pipeline")
+    assert not app.exception
+    assert "● What you see is what was acknowledged" in texts(app)
+    assert metrics(app)["Data are as old as"][0] == "800 ms"
+    assert metrics(app)["Duplicates held"][0] == "17"
+    assert results(app) == {
+        "Split runs": "● Well", "Duplicates held": "○ A number, no fault", "Gaps of the ledger": "● Well",
+        "Rollups that drifted": "● Well", "Last batch acknowledged": "○ A number, no fault",
+    }  # fmt: skip
+    assert "14,400 comparisons" in texts(app)
+    assert any("runtally verify" in code.value for code in app.code)
+
+
+def test_faults_are_named_with_their_places(open_page: OpenPage) -> None:
+    app = open_at(open_page, StubApi(fleet(TODAY), TODAY, faulty=True), "pipeline", timezone="Europe/Berlin")
+    assert not app.exception
+    assert "▲ Look at split runs and gaps of the ledger and rollups that drifted" in texts(app)
+    gap = next(frame.value for frame in app.dataframe if "first_offset" in frame.value.columns)
+    assert list(gap["last_offset"]) == [20]
+    split = next(frame.value for frame in app.dataframe if "Apart" in frame.value.columns)
+    assert list(split["Apart"]) == ["6.9 s"]
+    assert "21 Nov 09:00" in texts(app), "the drifted bucket, by the reader's clock"
+
+
+def test_a_caller_bound_to_workspaces_is_told_why_numbers_are_missing(open_page: OpenPage) -> None:
+    app = open_at(open_page, StubApi(fleet(TODAY), TODAY, faulty=None), "pipeline")
+    assert not app.exception
+    assert metrics(app)["Gaps of the ledger"][0] == "N/A"
+    assert "told to who may see all workspaces" in texts(app)
+    assert results(app)["Rollups that drifted"] == "– Not known"
+
+
+def test_an_empty_store_a_failing_api_and_no_rights(open_page: OpenPage) -> None:
+    assert "No runs yet" in texts(open_at(open_page, StubApi([], TODAY), "pipeline"))
+    api = StubApi(fleet(TODAY), TODAY, failure={"title": "The store is down", "status": 503})
+    app = open_at(open_page, api, "pipeline")
+    assert "The store is down" in texts(app)
+    api.failure = {"title": "Forbidden", "status": 403}
+    app.button(key="retry").click().run()
+    assert "Ask who runs this API for the right to see it" in texts(app)
+
+
+def test_what_was_refused_with_the_command_to_replay_it(open_page: OpenPage) -> None:
+    api = StubApi(fleet(TODAY), TODAY, faulty=True)
+    app = open_at(open_page, api, "pipeline")
+    letters = next(frame.value for frame in app.dataframe if "Why" in frame.value.columns)
+    assert len(letters) == 20
+    assert "Value" not in letters
+    assert any("dlq replay --topic agent-runs.v1 --field workspace_id --dry-run" in code.value for code in app.code)
+    app.button(key="forth-letters").click().run()
+    letters = next(frame.value for frame in app.dataframe if "Why" in frame.value.columns)
+    assert list(letters["Offset"]) == list(range(20, 30))
+    app = open_at(open_page, api, "pipeline", values="With values")
+    letters = next(frame.value for frame in app.dataframe if "Why" in frame.value.columns)
+    assert set(letters["Value"]) == {'{"workspace_id": 42}'}
+
+
+def test_records_minute_by_minute(open_page: OpenPage) -> None:
+    api = StubApi(fleet(TODAY), TODAY)
+    app = open_at(open_page, api, "pipeline")
+    assert len(chart_specs(app)) == 1
+    assert "483 records" in texts(app)
+    (asked,) = [query for path, query in api.asked if path == "/api/v1/ingestion/minutes"]
+    assert (asked["from"], asked["to"]) == (["2026-11-21T08:31:00Z"], ["2026-11-21T09:31:00Z"])
+    app = open_at(open_page, StubApi(fleet(TODAY), TODAY, faulty=None), "pipeline")
+    assert not chart_specs(app)
+    assert "told to who may see all of them" in texts(app)
+
+
+def test_every_minute_has_its_bars() -> None:
+    zone = ZoneInfo("Europe/Berlin")
+    hour = Period(datetime(2026, 11, 21, 9, 31, tzinfo=zone), datetime(2026, 11, 21, 10, 31, tzinfo=zone), zone.key)
+    rows = [{"time": "2026-11-21T09:29:00Z", "topic": topic, "accepted": 5, "dead": 1} for topic in ("a", "b")]
+    frame = minutes_frame(QueryAnswer(data=rows), hour)
+    assert len(frame) == 120
+    told = frame[frame["Minute"] == "10:29"]
+    assert list(zip(told["low"], told["high"], strict=True)) == [(0, 10), (10, 12)]
+    assert frame["high"].sum() == 10 + 12
+
+
+def test_one_failing_part_leaves_the_others(open_page: OpenPage) -> None:
+    failing = ["/api/v1/dead-letters", "/api/v1/ingestion/minutes"]
+    app = open_at(open_page, StubApi(fleet(TODAY), TODAY, failing_paths=failing), "pipeline")
+    assert not app.exception
+    assert texts(app).count("This part is broken") == 3
