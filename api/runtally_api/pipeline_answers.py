@@ -1,20 +1,23 @@
 """What the lists of dead letters and of minutes hold: their shapes, made of what the store says; and examples. Pure."""
 
 import base64
-import binascii
 import json
+import re
 from datetime import timedelta
 from typing import Annotated, Any, Final
 
 from pydantic import Field
 from runtally_clickhouse.catalogue import EPOCH, LAST_INSTANT, unix_ms
 from runtally_clickhouse.client import Row
-from runtally_clickhouse.letters_and_batches import SHOWN_BYTES, LastLetter
+from runtally_clickhouse.letters_and_batches import LastLetter
 
 from runtally_api.answers import Answer, Instant
 from runtally_api.cursor_seals import not_ours
 from runtally_api.event_answers import EXAMPLE_META, EventsMeta
 from runtally_api.formats import instant
+from runtally_api.run_rows import REDACTED
+
+SHOWN_CHARACTERS: Final = 16_384
 
 
 class Letter(Answer):
@@ -30,7 +33,7 @@ class Letter(Answer):
     message: str
     value_bytes: int
     key: str | None
-    value: Annotated[str | None, Field(description=f"The first {SHOWN_BYTES} bytes; hexadecimal where it is no text.")]
+    value: Annotated[str | None, Field(description="The first 16 384 characters; escapes for what is no text.")]
 
 
 class LettersByReason(Answer):
@@ -92,22 +95,23 @@ class LetterCursor(LastLetter):
             raise not_ours() from error
 
 
-def letter_answer(row: Row, *, with_values: bool) -> dict[str, Any]:
-    """One of `DeadLetters.data`."""
-    named = ("stream", "topic", "partition", "offset", "reason", "field", "message", "value_bytes")
+def letter_answer(row: Row, *, with_values: bool, redact: re.Pattern[str] | None) -> dict[str, Any]:
+    """One of `DeadLetters.data`. What `redact` matches is not shown."""
+    named = ("stream", "topic", "partition", "offset", "reason", "field", "value_bytes")
     return {
         **{name: row[name] for name in named},
+        "message": _redacted(row["message"], redact),
         "recorded_at": _of_us(row["recorded_us"]),
-        "key": _readable(row["key_base64"]) if with_values else None,
-        "value": _readable(row["value_base64"]) if with_values else None,
+        "key": _readable(row["key_base64"], redact) if with_values else None,
+        "value": _readable(row["value_base64"], redact) if with_values else None,
     }
 
 
-def reason_answer(row: Row) -> dict[str, Any]:
+def reason_answer(row: Row, redact: re.Pattern[str] | None) -> dict[str, Any]:
     """One of `DeadLetters.reasons`."""
-    named = ("topic", "field", "example", "letters")
+    named = ("topic", "field", "letters")
     times = {"first_at": _of_us(row["first_us"]), "last_at": _of_us(row["last_us"])}
-    return {**{name: row[name] for name in named}, **times}
+    return {**{name: row[name] for name in named}, "example": _redacted(row["example"], redact), **times}
 
 
 def minute_answer(row: Row) -> dict[str, Any]:
@@ -121,15 +125,13 @@ def minute_answer(row: Row) -> dict[str, Any]:
     }
 
 
-def _readable(packed: str) -> str:
-    raw = base64.b64decode(packed)
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError as error:
-        # A text that was cut within its last letter is still one.
-        if error.start >= len(raw) - 3 and len(raw) == SHOWN_BYTES:
-            return raw[: error.start].decode("utf-8")
-        return binascii.hexlify(raw).decode()
+def _readable(packed: str, redact: re.Pattern[str] | None) -> str:
+    """As text, what is none in escapes; cut only after redaction, so nothing of a match is left over."""
+    return _redacted(base64.b64decode(packed).decode("utf-8", "backslashreplace"), redact)[:SHOWN_CHARACTERS]
+
+
+def _redacted(text: str, redact: re.Pattern[str] | None) -> str:
+    return text if redact is None else redact.sub(REDACTED, text)
 
 
 def _of_us(microseconds: int) -> str | None:

@@ -24,7 +24,8 @@ class ApiSettings(BaseSettings):
     )
     stalled_after_hours: float = Field(24.0, gt=0, description="A run still running after this counts as stalled.")
     redact_error_messages: re.Pattern[str] | None = Field(
-        None, description="Regular expression; what it matches in error messages is shown as [redacted]."
+        None,
+        description="Regular expression; what it matches in error messages and dead letters is shown as [redacted].",
     )
     publish_seconds: float = Field(10.0, gt=0, description="How long a POST waits for the broker.")
 

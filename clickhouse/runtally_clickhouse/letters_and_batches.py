@@ -6,7 +6,8 @@ from typing import Final
 from runtally_clickhouse.catalogue import RunScope, query_text
 from runtally_clickhouse.client import Reader, Row
 
-SHOWN_BYTES: Final = 16_384
+KEPT_BYTES: Final = 65_536
+"""As much as the store keeps of a key or a value."""
 _OF_LETTERS: Final = ("sees_all_workspaces", "visible_workspaces", "from_ms", "to_ms")
 
 
@@ -40,7 +41,7 @@ def newest_letters(
     bound = {
         **_letter_parameters(scope, filters),
         "with_values": int(with_values),
-        "shown_bytes": SHOWN_BYTES,
+        "shown_bytes": KEPT_BYTES,
         "has_cursor": int(after is not None),
         "cursor_us": place.recorded_us,
         "cursor_stream": place.stream,

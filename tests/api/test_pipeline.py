@@ -1,6 +1,8 @@
 """Dead letters and throughput, as the consumer writes them down: each once, however often it was delivered."""
 
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -67,7 +69,22 @@ def test_values_are_text_where_they_are(door: Door) -> None:
     for offset, value in enumerate(values):
         refuse(door.publisher.store, RUNS, offset, "x", 0, value)
     shown = {one["offset"]: one["value"] for one in door.get(PATH, with_values=True)["data"]}
-    assert shown == {0: '{"a": "é"}', 1: "ff00", 2: "x" * 16383}
+    assert shown == {0: '{"a": "é"}', 1: "\\xff\x00", 2: "x" * 16383 + "é"}
+
+
+def test_what_an_operator_would_not_have_shown_is_in_no_letter(door: Door) -> None:
+    refuse(door.publisher.store, RUNS, 1, "x", 0, b'{"error_message": "' + b"y" * 16360 + b' Bearer tok-1234 refused"}')
+    assert "y Bea" in door.client.get(PATH, params={"with_values": True}).text
+    parts = door.app.state.parts
+    settings = parts.settings.model_copy(update={"redact_error_messages": re.compile(r"(?i)bearer \S+|is wrong")})
+    door.app.state.parts = replace(parts, settings=settings)
+    try:
+        answer = door.get(PATH, with_values=True)
+    finally:
+        door.app.state.parts = parts
+    assert "[red" in answer["data"][0]["value"], "nothing of a match is left over at the cut"
+    assert "Bea" not in answer["data"][0]["value"]
+    assert "is wrong" not in str(answer)
 
 
 class Bound:

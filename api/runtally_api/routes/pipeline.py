@@ -68,10 +68,11 @@ def dead_letters(
         ],
     )
     rows, reasons = told.beside
+    redact = parts.settings.redact_error_messages
     has_more = len(rows) > limit
     return {
-        "data": [letter_answer(row, with_values=with_values) for row in rows[:limit]],
-        "reasons": [reason_answer(row) for row in reasons],
+        "data": [letter_answer(row, with_values=with_values, redact=redact) for row in rows[:limit]],
+        "reasons": [reason_answer(row, redact) for row in reasons],
         "next_cursor": sealed(query, LetterCursor.after(rows[limit - 1]).encode()) if has_more else None,
         "has_more": has_more,
         "meta": events_meta(query, told.freshness, truncated=has_more),
