@@ -55,6 +55,10 @@ class StubApi:
     asked: list[tuple[str, Query]] = field(default_factory=list)
     queries: list[dict[str, Any]] = field(default_factory=list)
 
+    def refusal(self, path: str, authorization: str | None) -> tuple[int, dict[str, Any]] | None:
+        """What somebody is told who may not ask; anybody may here."""
+        return None
+
     def answer(self, path: str, query: Query) -> tuple[int, dict[str, Any]]:
         self.asked.append((path, query))
         self.may_answer.wait(30)
@@ -337,10 +341,16 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         parts = urlsplit(self.path)
+        if refusal := self.server.stub.refusal(parts.path, self.headers.get("Authorization")):
+            self._send(*refusal)
+            return
         self._send(*self.server.stub.answer(parts.path, parse_qs(parts.query, keep_blank_values=True)))
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if refusal := self.server.stub.refusal(urlsplit(self.path).path, self.headers.get("Authorization")):
+            self._send(*refusal)
+            return
         self._send(*self.server.stub.post(urlsplit(self.path).path, body))
 
     def _send(self, status: int, body: dict[str, Any]) -> None:

@@ -2,12 +2,13 @@
 
 ApiError
  ├── Unreachable   nobody answered in time: look at the API process, then retry
- ├── Forbidden     the API knows the caller too little or too well (401, 403): ask for rights
+ ├── Forbidden     the API knows the caller and will not answer (403): ask for rights
+ │   └── SignedOut the API does not know the caller (401): sign in
  ├── Refused       the API understood and said no (other 4xx): change the filters
  └── Broken        the API failed, or its answer cannot be read (5xx, not JSON, other shape): retry
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import httpx
@@ -81,6 +82,10 @@ class Forbidden(ApiError):
     """The caller has no right to the answer."""
 
 
+class SignedOut(Forbidden):
+    """The API does not know who asks, or no longer."""
+
+
 class Refused(ApiError):
     """The API understood the question and will not answer it as asked."""
 
@@ -92,10 +97,24 @@ class Broken(ApiError):
 class ApiClient:
     """Blocking, safe to share between threads. Every method returns an answer or raises `ApiError`."""
 
-    def __init__(self, base_url: str, timeout_seconds: float) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        timeout_seconds: float,
+        token: Callable[[], str] | None = None,
+        http: httpx.Client | None = None,
+    ) -> None:
         self.base_url = base_url
         self._timeout_seconds = timeout_seconds
-        self._http = httpx.Client(base_url=base_url, timeout=timeout_seconds)
+        self._token = token
+        self._http = http or httpx.Client(base_url=base_url, timeout=timeout_seconds)
+
+    def as_caller(self, token: Callable[[], str]) -> "ApiClient":
+        """The same API asked by somebody: `token` gives theirs for each request, and may raise `ApiError`.
+
+        They share the connections, and so one must not be closed before the other is done with.
+        """
+        return ApiClient(self.base_url, self._timeout_seconds, token, self._http)
 
     def analytics(self, params: Params) -> Analytics:
         return self._get(ANALYTICS_PATH, params, Analytics)
@@ -113,6 +132,10 @@ class ApiClient:
         """Any other answer, by its path and shape."""
         return self._get(path, params, shape)
 
+    def post(self, path: str, body: Mapping[str, Any], shape: type[AnswerT]) -> AnswerT:
+        """Any other answer to a body; one without content is empty."""
+        return self._ask(self._http.build_request("POST", path, json=body), shape)
+
     def close(self) -> None:
         self._http.close()
 
@@ -120,6 +143,8 @@ class ApiClient:
         return self._ask(self._http.build_request("GET", path, params=list(params)), shape)
 
     def _ask(self, request: httpx.Request, shape: type[AnswerT]) -> AnswerT:
+        if self._token is not None:
+            request.headers["Authorization"] = f"Bearer {self._token()}"
         try:
             response = self._http.send(request)
         except httpx.TimeoutException as error:
@@ -132,7 +157,7 @@ class ApiClient:
         if response.is_error or response.is_redirect:
             raise _refusal(response)
         try:
-            return shape.model_validate_json(response.content)
+            return shape.model_validate_json(response.content or b"{}")
         except ValidationError as error:
             raise Broken(
                 "The API's answer cannot be read",
@@ -146,7 +171,9 @@ def _refusal(response: httpx.Response) -> ApiError:
     except ValidationError:
         problem = Problem()
     kind: type[ApiError] = Refused if response.status_code < 500 else Broken
-    if response.status_code in (401, 403):
+    if response.status_code == 401:
+        kind = SignedOut
+    elif response.status_code == 403:
         kind = Forbidden
     return kind(
         problem.title or f"The API answered {response.status_code} {response.reason_phrase}".rstrip(),

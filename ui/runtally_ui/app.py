@@ -8,7 +8,7 @@ import streamlit as st
 from altair.utils import schemapi
 from streamlit.delta_generator import DeltaGenerator
 
-from runtally_ui import clock, filter_bar, formats, garbage, refreshing, states
+from runtally_ui import clock, filter_bar, formats, garbage, refreshing, sign_in, states
 from runtally_ui.answers import Answer
 from runtally_ui.api_client import ApiClient, ApiError
 from runtally_ui.colours import SlotBook
@@ -25,6 +25,7 @@ FOLDER = Path(__file__).resolve().parent
 STYLE = FOLDER / "style.css"
 # A picture of our own: an icon name would make the browser fetch one from elsewhere.
 MARK = FOLDER / "mark.svg"
+CALLERS_KEPT = 100
 
 
 @st.cache_resource(show_spinner=False, on_release=lambda client: client.close())
@@ -33,15 +34,15 @@ def api_client(base_url: str, timeout_seconds: float) -> ApiClient:
     return ApiClient(base_url, timeout_seconds)
 
 
-@st.cache_resource(show_spinner=False)
-def slot_book(base_url: str) -> SlotBook:
-    """One colour per agent for all sessions that look at this API."""
+@st.cache_resource(show_spinner=False, max_entries=CALLERS_KEPT)
+def slot_book(base_url: str, who: str) -> SlotBook:
+    """One colour per agent for all sessions that look at this API as the same caller."""
     return SlotBook()
 
 
-@st.cache_resource(show_spinner=False)
-def kept_names(base_url: str) -> KeptAnswers:
-    """What all sessions that look at this API know of the fleet."""
+@st.cache_resource(show_spinner=False, max_entries=CALLERS_KEPT)
+def kept_names(base_url: str, who: str) -> KeptAnswers:
+    """What all sessions that look at this API as the same caller know of the fleet; others have their own."""
     return KeptAnswers(ROSTER_SECONDS, ROSTER_USABLE_SECONDS)
 
 
@@ -70,7 +71,10 @@ def main(settings: UiSettings) -> None:
         for key in ("ranges", "filters")
     )
     placeholder = st.empty()
-    api = api_client(settings.api_url, settings.ui_timeout_seconds)
+    root = api_client(settings.api_url, settings.ui_timeout_seconds)
+    api, who = sign_in.as_signed_in(root)
+    with heading:
+        sign_in.draw_signed_in()
     now = clock.utc_now()
     choice = filter_bar.draw_range(ranges, now, _begin(api, now))
     filters = filter_bar.chosen_filters()
@@ -80,7 +84,7 @@ def main(settings: UiSettings) -> None:
         with placeholder.container():
             states.loading()
     questions = entry.view.questions(asked)
-    names, kept = roster_questions(choice.period, now), kept_names(settings.api_url)
+    names, kept = roster_questions(choice.period, now), kept_names(settings.api_url, who)
     roster, under_way = ask_roster(api, kept, names, questions)
     # A rerun that was asked for while waiting begins here, before any filter counts as drawn.
     as_of = heading.empty()
@@ -90,8 +94,9 @@ def main(settings: UiSettings) -> None:
     kept.renew(api, {name: names[name] for name in kept.usable(names)})  # now, as they take time from the page's own
     placeholder.empty()
     st.session_state["visited"] = True
-    page = Page(asked, roster.palette(slot_book(settings.api_url)), roster.measure_book(), api, pages)
-    drawn.append(lambda: _run(entry, page, answers, as_of, entry.every_seconds or choice.refresh_seconds))
+    page = Page(asked, roster.palette(slot_book(settings.api_url, who)), roster.measure_book(), api, pages)
+    every_seconds = entry.every_seconds or choice.refresh_seconds
+    drawn.append(lambda: _run(entry, page, answers, as_of, every_seconds, root))
     chosen.run()
 
 
@@ -100,12 +105,17 @@ def _body(drawn: list[Callable[[], None]]) -> Callable[[], None]:
     return lambda: drawn[-1]()
 
 
-def _run(entry: Entry, page: Page, answers: Answers, as_of: DeltaGenerator, refresh_seconds: int | None) -> None:
+def _run(
+    entry: Entry, page: Page, answers: Answers, as_of: DeltaGenerator, refresh_seconds: int | None, root: ApiClient
+) -> None:
     def draw(again: bool) -> None:
         shown, found = page, answers
         if again:
             shown = page.at(clock.utc_now())
             found = ask_together(page.api, entry.view.questions(shown.asked))
+        if sign_in.is_wanted(found):
+            sign_in.draw(root)
+            return
         as_of.caption(_as_of(found, shown, refresh_seconds), text_alignment="right")
         entry.view.draw(shown, found)
 
