@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NoReturn
 
 import typer
 
@@ -39,6 +40,6 @@ def plain_errors() -> Iterator[None]:
         fail(str(error))
 
 
-def fail(sentence: str) -> None:
+def fail(sentence: str) -> NoReturn:
     typer.echo(f"runtally: {sentence}", err=True)
     raise typer.Exit(1)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from runtally_cli.access.verbs import dev_token, keys, users
 from runtally_cli.console import fail, plain_errors, say
 from runtally_cli.rollup.verbs import rollup
 from runtally_cli.topic_names import known_topic
@@ -29,6 +30,9 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help="Exact, fast 
 dlq = typer.Typer(no_args_is_help=True, help="The records that were refused, why, and publishing them again.")
 app.add_typer(dlq, name="dlq")
 app.add_typer(rollup, name="rollup")
+app.add_typer(keys, name="keys")
+app.add_typer(users, name="users")
+app.command("dev-token")(dev_token)
 app.command("erase")(erase)
 app.command("retention")(retention)
 LetterTopic = Annotated[

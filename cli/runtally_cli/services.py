@@ -14,9 +14,9 @@ class ServerNeeded(RuntimeError):
     """The command needs a ClickHouse server. The message is ready to be shown to a person."""
 
 
-def server_location(*, reading: bool) -> StoreLocation:
+def server_location(*, reading: bool, access: bool = False) -> StoreLocation:
     """The ClickHouse server that the environment names. Raises `ServerNeeded`."""
-    location = StoreLocation.from_environment(reading=reading)
+    location = StoreLocation.from_environment(reading=reading, access=access)
     if location is None:
         raise ServerNeeded(
             "set RUNTALLY_CLICKHOUSE_URL (http://user:password@host:8123/database), "
@@ -33,11 +33,13 @@ async def serve_api() -> None:
 
     settings = ApiSettings()
     store = Store(server_location(reading=True), settings.max_query_seconds, settings.max_query_memory_bytes)
-    app = create_app(settings, KafkaConnection.from_environment(), store)
+    access_store = Store(server_location(reading=False, access=True))
+    app = create_app(settings, KafkaConnection.from_environment(), store, access_store=access_store)
     config = uvicorn.Config(app, host=settings.host, port=settings.api_port, log_level="info", access_log=False)
     try:
         await uvicorn.Server(config).serve()
     finally:
+        access_store.close()
         store.close()
 
 

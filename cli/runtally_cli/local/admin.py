@@ -29,6 +29,15 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from runtally_cli.access.operations import (
+    key_create,
+    key_list,
+    key_revoke,
+    user_add,
+    user_list,
+    user_password,
+    user_remove,
+)
 from runtally_cli.dlq.operations import dead_letter_values, dead_letters, partition_stops, request_resumes
 from runtally_cli.doctor.store_facts import store_facts
 from runtally_cli.local.ports import LOOPBACK
@@ -56,6 +65,9 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "erasure_counts": erasure_counts,
     "erasure_request": erasure_request,
     "erasure_step": erasure_step,
+    "key_create": key_create,
+    "key_list": key_list,
+    "key_revoke": key_revoke,
     "ledger": ledger,
     "partition_stops": partition_stops,
     "replay_records": replay_records,
@@ -66,6 +78,10 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "rollup_refresh": rollup_refresh,
     "rollup_status": rollup_status,
     "store_facts": store_facts,
+    "user_add": user_add,
+    "user_list": user_list,
+    "user_password": user_password,
+    "user_remove": user_remove,
 }
 TOKEN_HEADER: Final = "x-runtally-admin"
 RUN_SECONDS: Final = 60

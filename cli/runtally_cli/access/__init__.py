@@ -1,0 +1,1 @@
+"""Keys, local users and tokens from the command line."""
