@@ -15,7 +15,8 @@ from runtally_api.dependencies import ApiParts
 from runtally_api.documentation import describe
 from runtally_api.garbage import leave_start_alone
 from runtally_api.identity.access import Authenticated, require_declared
-from runtally_api.identity.api_keys import NoKeys
+from runtally_api.identity.access_parts import make_access
+from runtally_api.identity.api_keys import StoredKeys
 from runtally_api.identity.authentication import make_authenticator
 from runtally_api.identity.settings import IdentitySettings
 from runtally_api.metrics import ApiMetrics
@@ -24,6 +25,8 @@ from runtally_api.problems import install_problem_handlers
 from runtally_api.publishing import KafkaPublisher
 from runtally_api.routes import (
     agents,
+    audit,
+    auth,
     comparisons,
     errors,
     events,
@@ -31,6 +34,7 @@ from runtally_api.routes import (
     health,
     ingest,
     integrity,
+    keys,
     performance,
     pipeline,
     query,
@@ -54,14 +58,19 @@ def create_app(
     readiness: tuple[Callable[[], str | None], ...] = (),
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
     identity: IdentitySettings | None = None,
+    access_store: Store | None = None,
 ) -> FastAPI:
-    """The application. The store belongs to the caller; `readiness` are more reasons that /ready asks for.
+    """The application. Stores belong to the caller; `readiness` are more reasons that /ready asks for.
+
+    `access_store` takes keys, users and the audit log where `store` takes no writes.
 
     Raises `InvalidIdentity` when it would listen where others can reach it and nobody would have to sign in.
     """
     identity = identity or IdentitySettings()
     identity.require_listening(settings.host)
-    authenticator = make_authenticator(identity, NoKeys())
+    kept = access_store or store
+    access = make_access(identity, kept, now)
+    authenticator = make_authenticator(identity, StoredKeys(kept, now))
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -71,7 +80,7 @@ def create_app(
         reasons = (publisher.not_ready_reason, *readiness)
         pool = ThreadPoolExecutor(QUESTION_THREADS, "question")
         app.state.parts = ApiParts(
-            settings, store, publisher, reasons, now, cache, pool=pool, authenticator=authenticator
+            settings, store, publisher, reasons, now, cache, pool=pool, authenticator=authenticator, access=access
         )
         if authenticator.is_open:
             log.warning(OPEN_BANNER, host=settings.host)
@@ -114,6 +123,9 @@ def make_app(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]]) -
         comparisons,
         ingest,
         runs,
+        auth,
+        keys,
+        audit,
         health,
     )
     routers = [module.router for module in modules]

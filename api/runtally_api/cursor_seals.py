@@ -12,14 +12,24 @@ _SEAL_CHARACTERS = 16
 
 def sealed(query: RunQuery, text: str) -> str:
     """The text of a cursor, with a mark of the workspaces that the asker sees; as it is for who sees all."""
-    seal = _seal(query.scope.workspaces)
+    return sealed_for(query.scope.workspaces, text)
+
+
+def sealed_for(workspaces: frozenset[str] | None, text: str) -> str:
+    """As `sealed`, of a list that is no question about runs."""
+    seal = _seal(workspaces)
     return f"{text}{_MARK}{seal}" if seal else text
 
 
 def opened(query: RunQuery, text: str) -> str:
     """The text that was sealed. Raises `InvalidRequest` for another caller's."""
+    return opened_for(query.scope.workspaces, text)
+
+
+def opened_for(workspaces: frozenset[str] | None, text: str) -> str:
+    """As `opened`, of a list that is no question about runs."""
     inner, _, seal = text.partition(_MARK)
-    if seal != _seal(query.scope.workspaces):
+    if seal != _seal(workspaces):
         raise not_ours()
     return inner
 

@@ -16,6 +16,7 @@ from runtally_clickhouse.measures.group_counts import GroupCounts
 from runtally_clickhouse.measures.state_first import StateFirst
 
 from runtally_api.answer_cache import AnswerCache, AnsweringReader
+from runtally_api.identity.access_parts import AccessParts
 from runtally_api.identity.authentication import Authenticator
 from runtally_api.identity.caller import Caller
 from runtally_api.identity.permissions import Permission
@@ -45,6 +46,7 @@ class ApiParts:
     times: RequestTimes | None = None
     _: KW_ONLY
     authenticator: Authenticator
+    access: AccessParts | None = None
     group_counts: GroupCounts = field(default_factory=GroupCounts)
 
     @property

@@ -43,6 +43,7 @@ _BEARER = {
     "description": "A token (JWT) or an API key (`rtk_...`). In open mode none is needed, and none is looked at.",
 }
 _CHALLENGE = {"WWW-Authenticate": {"description": "`Bearer`.", "schema": {"type": "string"}}}
+NO_CONTENT = 204
 _RETRY_AFTER = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 0}}}
 
 
@@ -52,12 +53,13 @@ def documented(
     status: int = 200,
     problems: dict[int, dict[str, Any]] | None = None,
 ) -> dict[int | str, dict[str, Any]]:
-    """The `responses` of an endpoint: an example of its answer, and the problems that it may answer with.
+    """The `responses` of an endpoint: an example of its answer (204 has none), and its problems.
 
     `problems` are examples of its own, by status, where the general ones would not do.
     """
     shown = {**examples.PROBLEMS, **(problems or {})}
-    responses: dict[int | str, dict[str, Any]] = {status: {"content": {"application/json": {"example": example}}}}
+    answer = {"content": {"application/json": {"example": example}}} if status != NO_CONTENT else {}
+    responses: dict[int | str, dict[str, Any]] = {status: answer}
     for number in problem_statuses:
         responses[number] = {
             "description": shown[number]["title"],
@@ -65,7 +67,7 @@ def documented(
                 MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}, "example": shown[number]},
             },
         }
-        if number == 503:
+        if number in (429, 503):
             responses[number]["headers"] = _RETRY_AFTER
     return responses
 

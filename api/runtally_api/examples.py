@@ -248,6 +248,7 @@ PROBLEMS: dict[int, Example] = {
         "from: must lie before to",
         {"field": "from", "message": "must lie before to", "remedy": "swap the two bounds, or widen the range"},
     ),
+    429: _problem(429, "too-many-requests", "Too many requests", "too many tries to sign in to this account"),
     503: _problem(503, "unavailable", "Temporarily unavailable", "the store does not answer"),
 }
 REJECTED_RUNS: dict[int, Example] = {

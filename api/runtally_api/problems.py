@@ -6,9 +6,11 @@ Problem
 ├── NotAcceptable       406  no format of the Accept header is ours
 ├── Unauthorized        401  nobody knows who asks
 ├── Forbidden           403  the caller lacks a permission
+├── NotYours            403  the caller would give more than they have
 ├── NotFound            404
 ├── Ambiguous           409  several workspaces use the id
 ├── InternalError       500  a fault of ours
+├── TooMany             429  more tries than are allowed
 └── Unavailable         503  the broker or the store is away; safe to send again
 """
 
@@ -125,6 +127,22 @@ class Forbidden(Problem):
 
     def __init__(self, permission: str) -> None:
         super().__init__(403, "forbidden", "Forbidden", f"this needs the permission {permission}")
+
+
+class NotYours(Problem):
+    """A caller would give away what they do not have themselves."""
+
+    def __init__(self, field: str, message: str) -> None:
+        error = FieldError(field, message, "leave them out, or ask somebody who has them")
+        super().__init__(403, "not-yours", "Not yours to give", f"{field}: {message}", [error])
+
+
+class TooMany(Problem):
+    """More tries than are allowed; after a while there are others."""
+
+    def __init__(self, detail: str, retry_after_seconds: int) -> None:
+        headers = {"Retry-After": str(retry_after_seconds)}
+        super().__init__(429, "too-many-requests", "Too many requests", detail, headers=headers)
 
 
 class NotFound(Problem):

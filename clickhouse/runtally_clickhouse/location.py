@@ -54,10 +54,15 @@ class StoreLocation:
 
     @classmethod
     def from_environment(
-        cls, environment: Mapping[str, str] = os.environ, *, reading: bool = False
+        cls, environment: Mapping[str, str] = os.environ, *, reading: bool = False, access: bool = False
     ) -> "StoreLocation | None":
-        """The server that the environment names, or None for local mode. Reads may have a URL of their own."""
+        """The server that the environment names, or None for local mode.
+
+        Reads may have a URL of their own, and so may `access`: keys, users and the audit log.
+        """
         url = environment.get("RUNTALLY_CLICKHOUSE_URL")
+        if access:
+            url = environment.get("RUNTALLY_CLICKHOUSE_ACCESS_URL") or url
         if reading:
             url = environment.get("RUNTALLY_CLICKHOUSE_READ_URL") or url
         return cls.server(url) if url else None

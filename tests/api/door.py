@@ -15,7 +15,9 @@ from runtally.events import Event
 from runtally_api.answer_cache import AnswerCache
 from runtally_api.app import make_app
 from runtally_api.dependencies import ApiParts
+from runtally_api.identity.access_parts import AccessParts, make_access
 from runtally_api.identity.authentication import Authenticator, OpenDoor
+from runtally_api.identity.settings import IdentitySettings
 from runtally_api.publishing import Published, Publisher, PublishFailed
 from runtally_api.settings import ApiSettings
 from runtally_clickhouse.client import Store
@@ -98,7 +100,11 @@ class Door:
 
 
 def build_app(
-    store: Store, publisher: Publisher, door: list[Door], authenticator: Authenticator | None = None
+    store: Store,
+    publisher: Publisher,
+    door: list[Door],
+    authenticator: Authenticator | None = None,
+    access: AccessParts | None = None,
 ) -> FastAPI:
     """The application as composed for production, with a publisher and a clock of the test's."""
 
@@ -116,6 +122,7 @@ def build_app(
                 AnswerCache(2**20),
                 pool,
                 authenticator=authenticator or OpenDoor(),
+                access=access or make_access(IdentitySettings(), store, lambda: NOW),
             )
             yield
 
@@ -123,11 +130,13 @@ def build_app(
 
 
 @contextmanager
-def open_door(store: Store, authenticator: Authenticator | None = None) -> Iterator[Door]:
+def open_door(
+    store: Store, authenticator: Authenticator | None = None, access: AccessParts | None = None
+) -> Iterator[Door]:
     """The application over a store, until the end of the block; open unless told how callers are known."""
     publisher = StoringPublisher(store)
     doors: list[Door] = []
-    app = build_app(store, publisher, doors, authenticator)
+    app = build_app(store, publisher, doors, authenticator, access)
     with running(app) as client:
         doors.append(Door(client, publisher, app))
         yield doors[0]

@@ -14,7 +14,7 @@ from runtally_clickhouse.location import StoreLocation
 USERS: Final = (Path(__file__).parents[2] / "deploy/clickhouse/users.xml").read_text()
 # The native server signs in to itself as `default`, which the deployment does not have.
 _OWN_USER: Final = "<default><password/><networks><ip>127.0.0.1</ip></networks></default></users>"
-PASSWORDS: Final = {"writer": "w", "reader": "r"}
+PASSWORDS: Final = {"writer": "w", "reader": "r", "access": "a"}
 
 StartClickHouse = Callable[[ClickHouseOptions | None], NativeClickHouse]
 OpenAs = Callable[..., Store]

@@ -3,6 +3,7 @@
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
 from typing import Final
@@ -10,8 +11,10 @@ from typing import Final
 import pytest
 import yaml
 from backends.deployed_clickhouse import USERS, StartClickHouse, opened_as_deployed
+from runtally_clickhouse.audit_log import Act, AuditEntry, Outcome, write_entry
 from runtally_clickhouse.client import Store, check_writes_count_twice
 from runtally_clickhouse.errors import StoreRefused
+from runtally_clickhouse.local_users import StoredUser, find_users, put_user
 from runtally_clickhouse.migrations import migrate, require_schema
 from runtally_clickhouse.profiles import READ, WRITE, Settings
 from runtally_clickhouse.row_bounds import ROW_FILTER
@@ -45,11 +48,11 @@ def test_the_profiles_have_the_pinned_settings_as_constants(name: str, pinned: S
     assert constants == set(pinned)
 
 
-def test_there_are_two_users_and_their_passwords_come_from_the_environment() -> None:
+def test_there_are_three_users_and_their_passwords_come_from_the_environment() -> None:
     users = ET.fromstring(USERS).find("users")
     assert users is not None
 
-    assert {user.tag for user in users} == {"writer", "reader"}
+    assert {user.tag for user in users} == {"writer", "reader", "access"}
     compose = yaml.safe_load((FOLDER.parents[1] / "docker-compose.yml").read_text())
     for user in users:
         password = user.find("password")
@@ -131,6 +134,28 @@ def test_a_real_server_holds_both_users_to_their_part(store_of: Callable[[str], 
     for refused in ("SELECT * FROM url('http://127.0.0.1:1/', 'CSV', 'a String')", "SELECT * FROM file('x', 'CSV')"):
         with pytest.raises(StoreRefused, match="ACCESS_DENIED"):
             reader.unmerged(refused)
+
+
+def test_a_real_server_keeps_who_may_ask_to_the_user_access(store_of: Callable[[str], Store]) -> None:
+    writer, reader, access = store_of("writer"), store_of("reader"), store_of("access")
+    migrate(writer)
+    at = datetime(2026, 11, 21, tzinfo=UTC)
+
+    put_user(access, StoredUser("ann@example.com", "hash", "owner", None), at)
+    assert [user.email for user in find_users(access)] == ["ann@example.com"]
+    write_entry(access, AuditEntry(act=Act.ERASE, outcome=Outcome.DONE, actor="ann", recorded_at=at))
+    for table in ("api_keys", "local_users", "refresh_tokens", "audit_log"):
+        with pytest.raises(StoreRefused, match="ACCESS_DENIED"):
+            reader.unmerged(f"SELECT * FROM {table}")
+    for refused in (
+        "ALTER TABLE audit_log DELETE WHERE true",
+        "TRUNCATE TABLE audit_log",
+        "DROP TABLE api_key_revocations",
+        "SELECT count() FROM agent_runs",
+        "INSERT INTO schema_migrations (number) VALUES (1)",
+    ):
+        with pytest.raises(StoreRefused, match="ACCESS_DENIED"):
+            access.command(refused)
 
 
 def test_a_real_server_takes_the_small_footprint(store_of: Callable[[str], Store]) -> None:

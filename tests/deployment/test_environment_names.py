@@ -30,7 +30,11 @@ _SECRET: Final = re.compile(
 def known_names() -> set[str]:
     names = {f"RUNTALLY_{name.upper()}" for settings in SERVICES for name in settings.model_fields}
     names |= {f"RUNTALLY_KAFKA_{entry.name.upper()}" for entry in fields(KafkaConnection)}
-    return names | set(VARIABLES) | {"RUNTALLY_CLICKHOUSE_URL", "RUNTALLY_CLICKHOUSE_READ_URL"}
+    return (
+        names
+        | set(VARIABLES)
+        | {"RUNTALLY_CLICKHOUSE_URL", "RUNTALLY_CLICKHOUSE_READ_URL", "RUNTALLY_CLICKHOUSE_ACCESS_URL"}
+    )
 
 
 def test_every_runtally_name_is_read_by_something() -> None:
@@ -44,6 +48,7 @@ def test_the_names_of_the_store_are_those_that_the_code_reads() -> None:
 
     assert '"RUNTALLY_CLICKHOUSE_URL"' in source
     assert '"RUNTALLY_CLICKHOUSE_READ_URL"' in source
+    assert '"RUNTALLY_CLICKHOUSE_ACCESS_URL"' in source
 
 
 def test_no_secret_lies_in_the_deployment() -> None:

@@ -14,7 +14,20 @@ from runtally_api.identity.permissions import Permission
 from runtally_api.problems import Problem, ProblemResponse
 
 # Paths that a request needs no caller for: what probes and signing in need, and what documents the API.
-PUBLIC_PATHS: Final = frozenset({"/live", "/ready", "/metrics", "/docs", "/docs/oauth2-redirect", "/openapi.json"})
+PUBLIC_PATHS: Final = frozenset(
+    {
+        "/live",
+        "/ready",
+        "/metrics",
+        "/docs",
+        "/docs/oauth2-redirect",
+        "/openapi.json",
+        "/api/v1/auth",
+        "/api/v1/auth/login",
+        "/api/v1/auth/refresh",
+        "/api/v1/auth/logout",
+    }
+)
 OPEN: Final = "open"
 SIGNED_IN: Final = "signed in"
 

@@ -6,6 +6,7 @@ from typing import Final, Protocol
 
 import anyio
 from anyio import to_thread
+from runtally_clickhouse.errors import StoreError
 from starlette.concurrency import run_in_threadpool
 
 from runtally_api.identity.api_keys import KEY_MARK, KeyReader
@@ -62,6 +63,8 @@ class BearerTokens:
             return self._tokens.caller(token)
         except InvalidToken as error:
             raise Unauthorized from error
+        except StoreError as error:
+            raise Unavailable("the store does not answer") from error
         except KeysUnavailable as error:
             raise Unavailable("the identity provider's keys cannot be had at the moment") from error
 

@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from runtally_api.identity.api_keys import KEY_SUBJECT
 from runtally_api.identity.caller import Caller
 from runtally_api.identity.permissions import GRANTED, Permission, Role
 from runtally_api.identity.settings import IdentitySettings
 
 ALL_WORKSPACES: Final = "*"
-KEY_SUBJECT: Final = "key:"
 MOST_WORKSPACES: Final = 1000
 LONGEST_NAME: Final = 256
 

@@ -6,14 +6,18 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi import Body as RequestBody
+from runtally_clickhouse.audit_log import Act
 from runtally_clickhouse.catalogue import RunFilters, RunScope
 from runtally_clickhouse.measures.data_range import ask_outside, join_ends
 
 from runtally_api import examples, query_answers, tabular
 from runtally_api.answers import Catalogue, QueryAnswer
-from runtally_api.dependencies import Parts, RequestCaller, RunQuery, VisibleWorkspaces
+from runtally_api.dependencies import ApiParts, Parts, RequestCaller, RunQuery, VisibleWorkspaces
 from runtally_api.documentation import documented
 from runtally_api.identity.access import needs
+from runtally_api.identity.access_parts import required
+from runtally_api.identity.audit import origin_of
+from runtally_api.identity.caller import Caller
 from runtally_api.identity.permissions import Permission
 from runtally_api.meta import build_meta, data_range_of, read_freshness
 from runtally_api.problems import Forbidden, NotAcceptable
@@ -64,6 +68,8 @@ def query(request: Request, parts: Parts, workspaces: VisibleWorkspaces, caller:
     )
     run_query = RunQuery(scope, resolved.time, now)
     freshness = read_freshness(parts.reader, now)
+    if media_type != tabular.JSON:
+        _record_export(request, parts, caller, media_type, body)
     tasks: list[Callable[[], Any]] = [
         lambda: answer_question(parts, resolved.question, scope),
         lambda: ask_outside(parts.reader, resolved.question, scope),
@@ -88,3 +94,12 @@ def query(request: Request, parts: Parts, workspaces: VisibleWorkspaces, caller:
     else:
         encoded = tabular.encoded(answer, media_type, answer_meta)
     return Response(encoded, media_type=media_type, headers={"Vary": "Accept"})
+
+
+def _record_export(request: Request, parts: ApiParts, caller: Caller, media_type: str, body: QueryBody) -> None:
+    """Where the API is open nobody is known, and nothing is written about them."""
+    if parts.authenticator.is_open:
+        return
+    details = {"format": media_type, "measures": " ".join(body.measures)}
+    audit = required(parts.access).audit
+    audit.record(caller, Act.EXPORT, origin_of(request), workspaces=caller.workspaces, target="query", details=details)

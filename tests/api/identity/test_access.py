@@ -47,7 +47,7 @@ def known() -> Iterator[Provider]:
 
 
 @pytest.fixture(scope="module")
-def guarded(known: Provider) -> Iterator[Door]:
+def tokens_only(known: Provider) -> Iterator[Door]:
     """The application that believes a secret and a provider, over a store that is away."""
     settings = IdentitySettings(
         auth="token", auth_secret=SecretStr(SECRET), auth_jwks_url=known.url, auth_issuer=ISSUER
@@ -70,11 +70,11 @@ def _ask(client: httpx.Client, method: str, path: str, token: str | None) -> htt
     return client.request(method, path, headers=bearer(token) if token else {}, json=None)
 
 
-def test_every_route_by_every_role(guarded: Door) -> None:
+def test_every_route_by_every_role(tokens_only: Door) -> None:
     asked = 0
-    for method, path, permissions in _operations(guarded.app):
+    for method, path, permissions in _operations(tokens_only.app):
         for role in Role:
-            response = _ask(guarded.client, method, path, shared(role=role.value))
+            response = _ask(tokens_only.client, method, path, shared(role=role.value))
             allowed = all(Permission(name) in GRANTED[role] for name in permissions if name != SIGNED_IN)
             assert response.status_code != 401, (role, method, path)
             if permissions and not allowed:
@@ -86,17 +86,17 @@ def test_every_route_by_every_role(guarded: Door) -> None:
     assert asked >= 4 * 30
 
 
-def test_without_a_token_only_public_paths_answer(guarded: Door) -> None:
-    for method, path, permissions in _operations(guarded.app):
-        response = _ask(guarded.client, method, path, None)
+def test_without_a_token_only_public_paths_answer(tokens_only: Door) -> None:
+    for method, path, permissions in _operations(tokens_only.app):
+        response = _ask(tokens_only.client, method, path, None)
         assert (response.status_code == 401) == bool(permissions), (method, path)
         assert bool(permissions) == (path not in PUBLIC_PATHS)
     for path in ("/api/v1/nothing", "/", "/api/v1/query/"):
-        assert_problem(guarded.client.get(path), 401)
+        assert_problem(tokens_only.client.get(path), 401)
 
 
-def test_the_body_of_nobody_is_not_looked_at(guarded: Door) -> None:
-    response = guarded.client.post("/api/v1/query", content=b"{", headers={"Content-Type": "application/json"})
+def test_the_body_of_nobody_is_not_looked_at(tokens_only: Door) -> None:
+    response = tokens_only.client.post("/api/v1/query", content=b"{", headers={"Content-Type": "application/json"})
     assert_problem(response, 401)
 
 
@@ -185,9 +185,9 @@ def _bad_tokens() -> dict[str, str]:
 
 
 @pytest.mark.parametrize("what", sorted(_bad_tokens()))
-def test_a_bad_token_is_answered_as_no_token_is(guarded: Door, what: str) -> None:
+def test_a_bad_token_is_answered_as_no_token_is(tokens_only: Door, what: str) -> None:
     def answer(headers: dict[bytes, bytes]) -> tuple[dict[str, Any], dict[str, str]]:
-        response = guarded.client.get("/api/v1/meta", headers=list(headers.items()))
+        response = tokens_only.client.get("/api/v1/meta", headers=list(headers.items()))
         problem = assert_problem(response, 401)
         assert response.headers["www-authenticate"] == "Bearer"
         del problem["request_id"]
@@ -200,17 +200,17 @@ def test_a_bad_token_is_answered_as_no_token_is(guarded: Door, what: str) -> Non
 
 
 @pytest.mark.parametrize("header", ["", "Bearer", "Bearer ", "Basic YTpi", "{}", "Token {}", "Bearer,{}"])
-def test_a_good_token_in_a_bad_header_is_none(guarded: Door, header: str) -> None:
-    response = guarded.client.get("/api/v1/meta", headers={"Authorization": header.format(shared())})
+def test_a_good_token_in_a_bad_header_is_none(tokens_only: Door, header: str) -> None:
+    response = tokens_only.client.get("/api/v1/meta", headers={"Authorization": header.format(shared())})
     assert_problem(response, 401)
 
 
 @pytest.mark.parametrize("name", ["token", "access_token", "authorization", "api_key"])
-def test_tokens_in_addresses_are_not_taken(guarded: Door, name: str) -> None:
-    assert_problem(guarded.client.get("/api/v1/meta", params={name: shared()}), 401)
+def test_tokens_in_addresses_are_not_taken(tokens_only: Door, name: str) -> None:
+    assert_problem(tokens_only.client.get("/api/v1/meta", params={name: shared()}), 401)
 
 
-def test_good_tokens_are_believed(guarded: Door) -> None:
+def test_good_tokens_are_believed(tokens_only: Door) -> None:
     for token in (
         shared(),
         shared(aud=["other", "runtally"]),
@@ -218,8 +218,8 @@ def test_good_tokens_are_believed(guarded: Door) -> None:
         signed("rsa", rsa_key("good")),
         signed("ec", ec_key("good"), "ES256"),
     ):
-        assert guarded.client.get("/api/v1/meta", headers=bearer(token)).status_code == 200
-        assert guarded.client.get("/api/v1/meta", headers={"authorization": f"bearer {token}"}).status_code == 200
+        assert tokens_only.client.get("/api/v1/meta", headers=bearer(token)).status_code == 200
+        assert tokens_only.client.get("/api/v1/meta", headers={"authorization": f"bearer {token}"}).status_code == 200
 
 
 def test_a_provider_that_is_away_is_no_reason_to_refuse_for_good(known: Provider) -> None:
@@ -232,10 +232,10 @@ def test_a_provider_that_is_away_is_no_reason_to_refuse_for_good(known: Provider
         assert_problem(door.client.get("/api/v1/meta", headers=bearer(shared())), 401)
 
 
-def test_tables_need_the_right_to_export(guarded: Door) -> None:
+def test_tables_need_the_right_to_export(tokens_only: Door) -> None:
     def ask(role: str, accept: str) -> httpx.Response:
         headers = {**bearer(shared(role=role)), "Accept": accept}
-        return guarded.client.post("/api/v1/query", json={"measures": ["runs"]}, headers=headers)
+        return tokens_only.client.post("/api/v1/query", json={"measures": ["runs"]}, headers=headers)
 
     assert "export_analytics" in assert_problem(ask("viewer", "text/csv"), 403)["detail"]
     assert ask("viewer", "application/json").status_code == 503

@@ -51,6 +51,8 @@ class Pool:
             "timezone": ["UTC", "Europe/Berlin", "Nowhere/Else"],
             "topic": ["agent-runs.v1", "nobody"],
             "field": ["cost_usd", "nobody"],
+            "actor": [*_of_both("actor"), "nobody"],
+            "key_id": [*_of_both("key"), "nobody"],
             "type": [*_of_both("error_type"), "nobody"],
             "cursor": [*self.cursors.get(operation.path, ()), "nonsense"],
             **{name: _of_both(name) for name in (*_BY_FIELD, *_MORE)},

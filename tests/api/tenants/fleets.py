@@ -12,8 +12,12 @@ from api.door import NOW, StoringPublisher, build_app
 from clickhouse.rolling_up import mark, refresh
 from fastapi import FastAPI
 from runtally.events import AgentLifecycle, Event, RunFeedback, RunSnapshot, UserActivity
+from runtally_api.identity.access_parts import make_access
 from runtally_api.identity.caller import Caller
-from runtally_api.identity.permissions import GRANTED, Role
+from runtally_api.identity.permissions import GRANTED, Permission, Role
+from runtally_api.identity.settings import IdentitySettings
+from runtally_clickhouse.api_keys import StoredKey, add_key
+from runtally_clickhouse.audit_log import Act, AuditEntry, Outcome, write_entry
 from runtally_clickhouse.client import Store
 
 MINE: Final = "zqmine"
@@ -82,10 +86,29 @@ def fill(store: Store, *tenants: str) -> None:
     for tenant in tenants:
         for event in events(tenant, near + far if tenant == THEIRS else near):
             _publish(publisher, event)
+        for number in range(2):
+            _remember(store, tenant, number)
     publisher.acknowledge("agent-runs.v1", 0, 99)
     draw = random.Random(7)
     mark(store, [int(start.timestamp() * 1000) for start in near[2:]], draw)
     refresh(store, draw)
+
+
+def _remember(store: Store, tenant: str, number: int) -> None:
+    """A key, and an entry of the audit log."""
+    where, name = frozenset({workspace(tenant)}), text(tenant, "key", number)
+    ingest = frozenset({Permission.INGEST_RUNS.value})
+    add_key(store, StoredKey(name, text(tenant, "name"), ingest, where, text(tenant, "actor"), NOW, None), name)
+    act = AuditEntry(
+        act=Act.ERASE,
+        outcome=Outcome.DONE,
+        actor=text(tenant, "actor"),
+        recorded_at=NOW - timedelta(hours=1),
+        workspaces=where,
+        target=text(tenant, "target"),
+        entry_id=text(tenant, "entry", number),
+    )
+    write_entry(store, act)
 
 
 def _publish(publisher: StoringPublisher, event: Event) -> None:
@@ -115,10 +138,15 @@ class Whoever:
 
 
 @contextmanager
-def asking(store: Store) -> Iterator[tuple[FastAPI, httpx.Client, Callable[[Caller], None]]]:
-    """The application over a store that nothing more is written to, its client, and who asks from now on."""
+def asking(
+    store: Store, access_store: Store | None = None
+) -> Iterator[tuple[FastAPI, httpx.Client, Callable[[Caller], None]]]:
+    """The application over a store that no more runs are written to, its client, and who asks from now on.
+
+    `access_store` takes keys and the audit log, where the other takes no writes.
+    """
     publisher, door = StoringPublisher(store, late=True), Whoever()
-    app = build_app(store, publisher, [], door)
+    app = build_app(store, publisher, [], door, make_access(IdentitySettings(), access_store or store, lambda: NOW))
 
     def ask_as(who: Caller) -> None:
         door.who = who

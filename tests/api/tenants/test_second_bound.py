@@ -55,9 +55,9 @@ def _answers(client: httpx.Client, dimension: str) -> Any:
 
 
 def test_no_foreign_row_without_our_bound(stores: tuple[Store, Store]) -> None:
-    _, reader = stores
+    writer, reader = stores
     rng, pool = random.Random(9), Pool()
-    with asking(reader) as (app, client, ask_as):
+    with asking(reader, writer) as (app, client, ask_as):
         ask_as(caller(Role.OWNER, MINE))
         bound = {dimension: _answers(client, dimension) for dimension in DIMENSIONS}
         with without_our_bound(app):
