@@ -28,6 +28,7 @@ from runtally_api.routes import (
     audit,
     auth,
     comparisons,
+    erasures,
     errors,
     events,
     executions,
@@ -126,6 +127,7 @@ def make_app(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]]) -
         auth,
         keys,
         audit,
+        erasures,
         health,
     )
     routers = [module.router for module in modules]

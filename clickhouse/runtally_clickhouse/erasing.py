@@ -14,7 +14,7 @@ from uuid import UUID
 import pyarrow as pa
 
 from runtally_clickhouse.catalogue import EPOCH, query_text, unix_ms
-from runtally_clickhouse.client import Reader, Row, Writer
+from runtally_clickhouse.client import Reader, Row, Unmerged, Writer
 from runtally_clickhouse.rollup_levels import LEVELS, QUARTER_HOUR
 from runtally_clickhouse.withdrawals import EVENT_TABLES, RUNS, EventTable, Subject
 
@@ -31,10 +31,8 @@ _ERROR_RUNS: Final = replace(RUNS, name=QUARTER_HOUR.error_runs)
 Counts = Mapping[str, int]
 
 
-class ErasureStore(Reader, Writer, Protocol):
+class ErasureStore(Reader, Writer, Unmerged, Protocol):
     """A store to erase in."""
-
-    def unmerged(self, sql: str, parameters: Mapping[str, object] | None = None) -> list[Row]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +67,7 @@ class ErasurePlan:
     counts: Counts
 
 
-def plan_erasure(store: ErasureStore, workspaces: Sequence[str], user_hash: str, now: datetime) -> ErasurePlan:
+def plan_erasure(store: Unmerged, workspaces: Sequence[str], user_hash: str, now: datetime) -> ErasurePlan:
     """Of what began until now, and of what clocks that are up to a day ahead say began later.
 
     Blocks for a scan; raises as `Store.unmerged`, `ValueError` without a user and a workspace.
@@ -81,7 +79,7 @@ def plan_erasure(store: ErasureStore, workspaces: Sequence[str], user_hash: str,
     return ErasurePlan(subject, _counts(store, subject, months))
 
 
-def count_stored(store: ErasureStore, subject: Subject) -> dict[str, int]:
+def count_stored(store: Unmerged, subject: Subject) -> dict[str, int]:
     """How many rows lie in each table that the erasure is about. Blocks for a scan; raises as `Store.unmerged`."""
     return _counts(store, subject, {table.name: _months(store, table, subject) for table in EVENT_TABLES.values()})
 
@@ -192,12 +190,12 @@ class Eraser:
         return told
 
 
-def _months(store: ErasureStore, table: EventTable, subject: Subject) -> list[Row]:
+def _months(store: Unmerged, table: EventTable, subject: Subject) -> list[Row]:
     """Each month with rows to erase, the newest first."""
     return store.unmerged(query_text("erasure_hits"), {**table.parameters(), **subject.parameters()})
 
 
-def _counts(store: ErasureStore, subject: Subject, months: Mapping[str, list[Row]]) -> dict[str, int]:
+def _counts(store: Unmerged, subject: Subject, months: Mapping[str, list[Row]]) -> dict[str, int]:
     found = {**months, _ERROR_RUNS.name: _months(store, _ERROR_RUNS, subject)}
     counts = {table: sum(int(row["stored_rows"]) for row in rows) for table, rows in found.items()}
     counts[_LETTERS] = int(store.unmerged(query_text("erasure_letter_hits"), subject.parameters())[0]["stored_rows"])

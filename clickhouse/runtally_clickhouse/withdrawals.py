@@ -8,8 +8,9 @@ is withdrawn.
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
-from runtally_clickhouse.catalogue import query_text
+from runtally_clickhouse.catalogue import EPOCH, query_text
 from runtally_clickhouse.client import Reader
 
 
@@ -53,6 +54,10 @@ class Subject:
     def __post_init__(self) -> None:
         if not self.workspaces and not self.user_hash:
             raise ValueError("an erasure names a user, or at least one workspace")
+
+    @property
+    def before(self) -> datetime:
+        return EPOCH + timedelta(milliseconds=self.before_ms)
 
     def parameters(self) -> dict[str, object]:
         return {"workspaces": list(self.workspaces), "user_hash": self.user_hash, "before_ms": self.before_ms}

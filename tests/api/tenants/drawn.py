@@ -53,6 +53,7 @@ class Pool:
             "field": ["cost_usd", "nobody"],
             "actor": [*_of_both("actor"), "nobody"],
             "key_id": [*_of_both("key"), "nobody"],
+            "erasure_id": ["5bb1f3a4-9b70-4a53-8a0f-6f3a4a1d2c11", "nobody"],
             "type": [*_of_both("error_type"), "nobody"],
             "cursor": [*self.cursors.get(operation.path, ()), "nonsense"],
             **{name: _of_both(name) for name in (*_BY_FIELD, *_MORE)},
