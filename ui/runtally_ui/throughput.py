@@ -74,7 +74,9 @@ def minutes_frame(answer: QueryAnswer, hour: Period) -> pd.DataFrame:
         for outcome, low, high in zip(OUTCOMES, (0, accepted), (accepted, accepted + dead), strict=True):
             marks.append({"start": wall, "end": wall + timedelta(seconds=52), "outcome": outcome, "low": low,
                           "high": high, **told})  # fmt: skip
-    return pd.DataFrame(marks, columns=["start", "end", "outcome", "low", "high", *_TOLD])
+    frame = pd.DataFrame(marks, columns=["start", "end", "outcome", "low", "high", *_TOLD])
+    # What the axis reaches at least: one from 0 to 0 would have its zero in the middle.
+    return frame.assign(top=0 if frame["high"].any() else 1)
 
 
 def minutes_chart(frame: pd.DataFrame, height: int = HEIGHT) -> alt.LayerChart:
@@ -92,7 +94,8 @@ def minutes_chart(frame: pd.DataFrame, height: int = HEIGHT) -> alt.LayerChart:
         )
         .properties(name="bars")
     )
-    return styled(alt.LayerChart(layer=[bars]), height)
+    reach = alt.Chart(frame).mark_point(opacity=0, size=0, aria=False).encode(y=alt.Y("top:Q"))
+    return styled(alt.LayerChart(layer=[bars, reach]), height)
 
 
 def _last_hour(asked: Asked) -> Period:
