@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
+from runtally_clickhouse.audit_log import Act, AuditEntry, Outcome, write_entry
 from runtally_clickhouse.client import Store
 from runtally_clickhouse.erasing import Eraser, ErasureJob, ErasurePlan, erasure_jobs, plan_erasure, request_erasure
 from runtally_clickhouse.retention import apply_horizons, horizon_of_age, months_before, set_horizons
@@ -20,7 +21,17 @@ def erasure_request(store: Store, parameters: Mapping[str, Any]) -> dict[str, An
     """Put an erasure on the list, for good, and return its job. Raises as `erasure_counts`."""
     now = datetime.now(UTC)
     plan = _plan(store, parameters, now)
-    return _told(request_erasure(store, uuid4(), plan, str(parameters.get("by", "")), now))
+    id, requested_by = uuid4(), str(parameters.get("by", ""))
+    entry = AuditEntry(
+        act=Act.ERASE,
+        outcome=Outcome.DONE,
+        actor=requested_by,
+        recorded_at=now,
+        workspaces=frozenset(plan.subject.workspaces) or None,
+        target=f"erasure:{id}",
+    )
+    write_entry(store, entry)  # before the act, as the API does
+    return _told(request_erasure(store, id, plan, requested_by, now))
 
 
 def erasure_step(store: Store, parameters: Mapping[str, Any]) -> dict[str, Any]:

@@ -66,6 +66,9 @@ def _goes_and_stays_away(stack: RunningStack) -> None:
     done = json.loads(_run(stack.environment, "erase", "--user", "ann", "--yes", "--json").stdout)
     assert (done["job"]["state"], done["counts"]["agent_runs"], done["counts"]["user_activity"]) == ("done", 40, 1)
     assert _run(stack.environment, "erase", "--workspace", "beta", "--yes").returncode == 0
+    with stack.client() as client:
+        audited = client.get("/api/v1/audit", params={"act": "erase"}).json()["data"]
+    assert [one["target"] for one in audited][1:] == [f"erasure:{done['job']['id']}"]
     assert (_runs(stack), _runs(stack, user_id="ann"), _runs(stack, workspace_id="beta")) == (10, 0, 0)
     planned = _run(stack.environment, "retention", "--older-than-days", "365", answer="n\n")
     assert "agent_runs 2024-08: 5 rows" in planned.stdout
