@@ -9,11 +9,14 @@ import structlog
 from fastapi import FastAPI
 from runtally.connection import KafkaConnection
 from runtally_clickhouse.client import Store
+from starlette.middleware.cors import CORSMiddleware
 
 from runtally_api.answer_cache import AnswerCache
 from runtally_api.dependencies import ApiParts
 from runtally_api.documentation import describe
+from runtally_api.fairness.limited import Fairness, Limited, StrangersLimited, paths_of
 from runtally_api.garbage import leave_start_alone
+from runtally_api.hygiene import BoundedBodies, BrowserSafe, ClientAddress, networks
 from runtally_api.identity.access import Authenticated, require_declared
 from runtally_api.identity.access_parts import make_access
 from runtally_api.identity.api_keys import StoredKeys
@@ -22,7 +25,7 @@ from runtally_api.identity.settings import IdentitySettings
 from runtally_api.metrics import ApiMetrics
 from runtally_api.middleware import HeadAsGet, Observed, Validated
 from runtally_api.problems import install_problem_handlers
-from runtally_api.publishing import KafkaPublisher
+from runtally_api.publishing import KafkaPublisher, NoPublisher
 from runtally_api.routes import (
     agents,
     audit,
@@ -47,7 +50,26 @@ from runtally_api.settings import ApiSettings
 
 DESCRIPTION = "Exact, fast answers about fleets of AI agents. Every accepted run counts once in every answer."
 
+READING = (
+    agents,
+    workspaces,
+    usage,
+    errors,
+    integrity,
+    pipeline,
+    events,
+    query,
+    performance,
+    executions,
+    comparisons,
+    runs,
+    audit,
+    erasures,
+)
 QUESTION_THREADS = 8
+# Of pages from other origins, where these are allowed to ask.
+ASKED_HEADERS = ("Authorization", "Content-Type", "Accept", "If-None-Match", "Prefer", "X-Request-ID")
+TOLD_HEADERS = ("ETag", "RateLimit", "RateLimit-Policy", "Retry-After", "Server-Timing", "X-Request-ID")
 OPEN_BANNER = "the API is open: whoever reaches its port may do everything, no sign-in is asked (docs/access.md)"
 log = structlog.get_logger(__name__)
 
@@ -75,7 +97,7 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        publisher = KafkaPublisher(connection, settings.publish_seconds)
+        publisher = _publisher(settings, connection)
         await publisher.start()
         cache = AnswerCache(settings.answer_cache_bytes) if settings.answer_cache_bytes else None
         reasons = (publisher.not_ready_reason, *readiness)
@@ -91,11 +113,20 @@ def create_app(
             pool.shutdown(wait=False, cancel_futures=True)
             await publisher.stop()
 
-    return make_app(lifespan)
+    return make_app(lifespan, settings)
 
 
-def make_app(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]]) -> FastAPI:
+def _publisher(settings: ApiSettings, connection: KafkaConnection) -> KafkaPublisher | NoPublisher:
+    if settings.api_routes == "read":
+        return NoPublisher()
+    return KafkaPublisher(connection, settings.publish_seconds)
+
+
+def make_app(
+    lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]], settings: ApiSettings | None = None
+) -> FastAPI:
     """The application around a lifespan that puts `ApiParts` into the application's state."""
+    settings = settings or ApiSettings.model_construct()
 
     @asynccontextmanager
     async def started(app: FastAPI) -> AsyncIterator[None]:
@@ -105,34 +136,36 @@ def make_app(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]]) -
 
     app = FastAPI(title="Runtally", version="1", description=DESCRIPTION, lifespan=started)
     app.state.metrics = ApiMetrics()
+    reading = [module.router for module in READING] if settings.api_routes != "ingest" else []
+    writing = [ingest.router] if settings.api_routes != "read" else []
+    signing_in = [auth.router, keys.router]
+    fairness = app.state.fairness = Fairness(settings, [*reading, *signing_in], writing)
     app.add_middleware(Validated)
+    app.add_middleware(Limited, fairness=fairness)
     app.add_middleware(Authenticated)
+    app.add_middleware(StrangersLimited, fairness=fairness)
+    app.add_middleware(BoundedBodies, own_bounds=paths_of(writing), seconds=settings.body_seconds)
     app.add_middleware(Observed, metrics=app.state.metrics)
-    app.add_middleware(HeadAsGet)
+    _face_the_network(app, settings)
     install_problem_handlers(app)
-    modules = (
-        agents,
-        workspaces,
-        usage,
-        errors,
-        integrity,
-        pipeline,
-        events,
-        query,
-        performance,
-        executions,
-        comparisons,
-        ingest,
-        runs,
-        auth,
-        keys,
-        audit,
-        erasures,
-        health,
-    )
-    routers = [module.router for module in modules]
+    routers = [*reading, *signing_in, *writing, health.router]
     require_declared(routers)
     for router in routers:
         app.include_router(router)
     describe(app, routers)
     return app
+
+
+def _face_the_network(app: FastAPI, settings: ApiSettings) -> None:
+    """What is around everything else: browsers, proxies, HEAD."""
+    if settings.allowed_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.allowed_origins,
+            allow_methods=["GET", "HEAD", "POST", "DELETE"],
+            allow_headers=ASKED_HEADERS,
+            expose_headers=TOLD_HEADERS,
+        )
+    app.add_middleware(BrowserSafe, hsts_seconds=settings.hsts_seconds)
+    app.add_middleware(ClientAddress, trusted=networks(settings.trusted_proxies))
+    app.add_middleware(HeadAsGet)

@@ -11,11 +11,12 @@ from fastapi import Depends, Query, Request
 from runtally.fields import STATUSES
 from runtally_clickhouse import row_bounds
 from runtally_clickhouse.catalogue import RunFilters, RunScope
-from runtally_clickhouse.client import Reader, Store, Unmerged
+from runtally_clickhouse.client import BoundStore, Reader, Store, Unmerged
 from runtally_clickhouse.measures.group_counts import GroupCounts
 from runtally_clickhouse.measures.state_first import StateFirst
 
 from runtally_api.answer_cache import AnswerCache, AnsweringReader
+from runtally_api.fairness.pacing import PacedReader
 from runtally_api.identity.access_parts import AccessParts
 from runtally_api.identity.authentication import Authenticator
 from runtally_api.identity.caller import Caller
@@ -94,12 +95,19 @@ def _parts(request: Request, caller: RequestCaller) -> ApiParts:
     parts: ApiParts = request.app.state.parts
     times: RequestTimes = request.state.times
     bound = parts.store.bound_to(caller.workspaces)
-    reader = StateFirst(TimedReader(bound, times), parts.settings.max_query_seconds)
+    paced = bound if parts.authenticator.is_open else _paced(request, bound, caller)
+    reader = StateFirst(TimedReader(paced, times), parts.settings.max_query_seconds)
     if parts.cache is None:
         return replace(parts, bound=bound, asking=reader, times=times)
     answers = AnsweringReader(reader, parts.cache, row_bounds.written(caller.workspaces))
     request.state.answers = answers
     return replace(parts, bound=bound, asking=answers, times=times)
+
+
+def _paced(request: Request, bound: BoundStore, caller: Caller) -> PacedReader:
+    """Statements that know whether another tenant has taken more of late."""
+    parts: ApiParts = request.app.state.parts
+    return PacedReader(bound, request.app.state.fairness.turns, caller.workspaces, parts.settings.tenant_threads)
 
 
 Parts = Annotated[ApiParts, Depends(_parts)]

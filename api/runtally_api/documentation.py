@@ -44,6 +44,10 @@ _BEARER = {
 }
 _CHALLENGE = {"WWW-Authenticate": {"description": "`Bearer`.", "schema": {"type": "string"}}}
 NO_CONTENT = 204
+_RATE = {
+    "RateLimit-Policy": {"description": 'Such as `"read";q=30000;w=60`: 30000 in 60 s.', "schema": {"type": "string"}},
+    "RateLimit": {"description": 'Such as `"read";r=12;t=40`: 12 left for 40 s.', "schema": {"type": "string"}},
+}
 _RETRY_AFTER = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 0}}}
 
 
@@ -119,9 +123,13 @@ def _demand_caller(operation: dict[str, Any], route: APIRoute) -> None:
         return
     operation["security"] = [{"bearer": []}]
     operation["x-permissions"] = sorted(access)
-    problems = documented({}, 401, 403)
+    statuses = (401, 403, 429) + ((408, 413) if "requestBody" in operation else ())
+    problems = documented({}, *statuses)
     problems[401]["headers"] = _CHALLENGE
-    operation["responses"] |= {str(status): problems[status] for status in (401, 403)}
+    problems[429]["headers"] = {**_RETRY_AFTER, **_RATE}
+    operation["responses"] |= {
+        str(status): problems[status] for status in statuses if str(status) not in operation["responses"]
+    }
 
 
 def _restore_examples(documented: dict[str, Any], declared: dict[int | str, dict[str, Any]]) -> None:

@@ -234,6 +234,7 @@ PROBLEMS: dict[int, Example] = {
             "remedy": "name one of them",
         },
     ),
+    408: _problem(408, "too-slow", "Too slow", "the body did not come in time: send it again"),
     413: _problem(413, "too-large", "Too large", "10001 items; at most 10000 fit in one request: send several"),
     415: _problem(
         415,
@@ -248,7 +249,12 @@ PROBLEMS: dict[int, Example] = {
         "from: must lie before to",
         {"field": "from", "message": "must lie before to", "remedy": "swap the two bounds, or widen the range"},
     ),
-    429: _problem(429, "too-many-requests", "Too many requests", "too many tries to sign in to this account"),
+    429: _problem(
+        429,
+        "too-many-requests",
+        "Too many requests",
+        "more than 30000 requests a minute to this endpoint: see Retry-After",
+    ),
     503: _problem(503, "unavailable", "Temporarily unavailable", "the store does not answer"),
 }
 REJECTED_RUNS: dict[int, Example] = {

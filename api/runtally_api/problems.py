@@ -9,6 +9,7 @@ Problem
 ├── NotYours            403  the caller would give more than they have
 ├── NotFound            404
 ├── Ambiguous           409  several workspaces use the id
+├── TooManyRequests     429  more than the caller's share (fairness/limited.py)
 ├── InternalError       500  a fault of ours
 ├── TooMany             429  more tries than are allowed
 └── Unavailable         503  the broker or the store is away; safe to send again

@@ -46,6 +46,22 @@ class Publisher(Protocol):
     def not_ready_reason(self) -> str | None: ...
 
 
+class NoPublisher:
+    """Of a process that takes nothing in: it needs no broker."""
+
+    async def start(self) -> None:
+        """There is nothing to connect to."""
+
+    async def publish(self, events: Sequence[Event]) -> Published | None:
+        raise PublishFailed("this process only answers questions")
+
+    def not_ready_reason(self) -> str | None:
+        return None
+
+    async def stop(self) -> None:
+        """There is nothing to send."""
+
+
 class KafkaPublisher:
     """A producer that connects in the background, so that the API answers questions while the broker is away."""
 

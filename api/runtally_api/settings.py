@@ -2,8 +2,9 @@
 
 import re
 from datetime import timedelta
+from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -28,6 +29,24 @@ class ApiSettings(BaseSettings):
         description="Regular expression; what it matches in error messages and dead letters is shown as [redacted].",
     )
     publish_seconds: float = Field(10.0, gt=0, description="How long a POST waits for the broker.")
+
+    api_routes: Literal["all", "read", "ingest"] = Field("all", description="Which routes this process has.")
+    reads_per_minute: int = Field(30_000, ge=0, description="Questions a minute, by caller and route; 0 is no limit.")
+    writes_per_minute: int = Field(120_000, ge=0, description="POSTs of events a minute, by caller and route.")
+    refused_per_minute: int = Field(300, ge=0, description="Refused sign-ins a minute, by address.")
+    rate_storage_url: SecretStr | None = Field(None, description="Where requests are counted.")
+    questions_at_once: int = Field(32, ge=1, le=38, description="Questions that are answered at once.")
+    tenant_questions_at_once: int = Field(16, ge=1, description="Those of one tenant among them.")
+    tenant_queue: int = Field(500, ge=0, description="Questions of one tenant that may wait for their turn.")
+    tenant_threads: int = Field(0, ge=0, description="Threads of the store for a question while other tenants ask.")
+    trusted_proxies: str = Field("", description="Networks whose X-Forwarded-For is believed, with commas between.")
+    cors_origins: str = Field("", description="Origins whose pages may ask, with commas between.")
+    hsts_seconds: int = Field(0, ge=0, description="Strict-Transport-Security; 0 sends none.")
+    body_seconds: float = Field(60.0, gt=0, description="How long the body of a request may take to come.")
+
+    @property
+    def allowed_origins(self) -> list[str]:
+        return [origin.strip().rstrip("/") for origin in self.cors_origins.split(",") if origin.strip()]
 
     @property
     def max_range(self) -> timedelta:

@@ -31,11 +31,13 @@ async def serve_api() -> None:
     from runtally_api.app import create_app
     from runtally_api.settings import ApiSettings
 
+    from runtally_cli.http_server import WIRE
+
     settings = ApiSettings()
     store = Store(server_location(reading=True), settings.max_query_seconds, settings.max_query_memory_bytes)
     access_store = Store(server_location(reading=False, access=True))
     app = create_app(settings, KafkaConnection.from_environment(), store, access_store=access_store)
-    config = uvicorn.Config(app, host=settings.host, port=settings.api_port, log_level="info", access_log=False)
+    config = uvicorn.Config(app, host=settings.host, port=settings.api_port, log_level="info", access_log=False, **WIRE)
     try:
         await uvicorn.Server(config).serve()
     finally:

@@ -105,16 +105,16 @@ def build_app(
     door: list[Door],
     authenticator: Authenticator | None = None,
     access: AccessParts | None = None,
+    settings: ApiSettings | None = None,
 ) -> FastAPI:
     """The application as composed for production, with a publisher and a clock of the test's."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         readiness = (publisher.not_ready_reason,)
-        settings = ApiSettings()
         with ThreadPoolExecutor(2) as pool:
             app.state.parts = ApiParts(
-                settings,
+                settings or ApiSettings(),
                 store,
                 publisher,
                 readiness,
@@ -126,7 +126,7 @@ def build_app(
             )
             yield
 
-    return make_app(lifespan)
+    return make_app(lifespan, settings or ApiSettings())
 
 
 @contextmanager

@@ -147,7 +147,7 @@ def _api(store: Store, *, use_rollups: bool = True) -> Iterator[httpx.Client]:
             app.state.parts = ApiParts(settings, store, publisher, (), lambda: NOW, pool=pool, authenticator=OpenDoor())
             yield
 
-    with running(make_app(lifespan)) as client:
+    with running(make_app(lifespan, settings)) as client:
         yield client
 
 

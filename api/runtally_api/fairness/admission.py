@@ -1,0 +1,123 @@
+"""Whose turn it is: questions wait without a thread until their tenant's turn comes.
+
+Each tenant has at most `per_tenant` questions under way, all together `slots`. A slot that becomes free goes to the
+tenant with the fewest under way, among these to the one that has taken the least time of late, and there to whoever
+came first. So a tenant that asks much waits for itself.
+"""
+
+import asyncio
+import math
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Hashable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Final
+
+# What a tenant took counts half after this.
+HALF_LIFE_SECONDS: Final = 10.0
+_FORGOTTEN_SECONDS: Final = 0.001
+
+
+class QueueFull(Exception):
+    """So many questions of the tenant wait that this one would be answered too late."""
+
+
+@dataclass(slots=True)
+class _Tenant:
+    running: int = 0
+    spent: float = 0.0
+    spent_at: float = 0.0
+    waiting: deque[asyncio.Future[None]] = field(default_factory=deque)
+
+    def spent_by(self, now: float) -> float:
+        """Seconds that its questions took, what is long ago counting less."""
+        return self.spent * math.exp2((self.spent_at - now) / HALF_LIFE_SECONDS)
+
+
+class Turns:
+    """For any number of tasks of one event loop; `is_ahead` for threads, too."""
+
+    def __init__(
+        self, slots: int, per_tenant: int, most_waiting: int, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._slots = slots
+        self._per_tenant = min(slots, per_tenant)
+        self._most_waiting = most_waiting
+        self._monotonic = monotonic
+        self._running = 0
+        self._tenants: dict[Hashable, _Tenant] = {}
+
+    @asynccontextmanager
+    async def turn(self, tenant: Hashable) -> AsyncIterator[None]:
+        """Waits for the tenant's turn, which lasts as long as the block. Raises `QueueFull`."""
+        await self._enter(tenant)
+        began = self._monotonic()
+        try:
+            yield
+        finally:
+            self._leave(tenant, self._monotonic() - began)
+
+    def is_ahead(self, tenant: Hashable) -> bool:
+        """Whether another tenant has taken more than twice as much of late: this one's questions then go first."""
+        now = self._monotonic()
+        tenants = dict(self._tenants)
+        own = tenants[tenant].spent_by(now) if tenant in tenants else 0.0
+        return any(
+            other is not tenants.get(tenant) and (other.running or other.waiting) and other.spent_by(now) > 2 * own
+            for other in tenants.values()
+        )
+
+    def is_shared(self, tenant: Hashable) -> bool:
+        """Whether others have asked of late."""
+        now = self._monotonic()
+        return any(
+            name != tenant and (other.running or other.spent_by(now) > _FORGOTTEN_SECONDS)
+            for name, other in dict(self._tenants).items()
+        )
+
+    async def _enter(self, name: Hashable) -> None:
+        tenant = self._tenants.setdefault(name, _Tenant())
+        if not tenant.waiting and tenant.running < self._per_tenant and self._running < self._slots:
+            self._start(tenant)
+            return
+        if len(tenant.waiting) >= self._most_waiting:
+            raise QueueFull
+        place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        tenant.waiting.append(place)
+        try:
+            await place
+        except asyncio.CancelledError:
+            if place.done() and not place.cancelled():
+                self._leave(name, 0.0)  # its turn had come
+            elif place in tenant.waiting:
+                tenant.waiting.remove(place)
+            raise
+
+    def _start(self, tenant: _Tenant) -> None:
+        tenant.running += 1
+        self._running += 1
+
+    def _leave(self, name: Hashable, seconds: float) -> None:
+        tenant, now = self._tenants[name], self._monotonic()
+        tenant.spent, tenant.spent_at = tenant.spent_by(now) + seconds, now
+        tenant.running -= 1
+        self._running -= 1
+        self._wake(now)
+        for idle in [name for name, one in self._tenants.items() if self._is_forgotten(one, now)]:
+            del self._tenants[idle]
+
+    def _wake(self, now: float) -> None:
+        while self._running < self._slots:
+            ready = [one for one in self._tenants.values() if one.waiting and one.running < self._per_tenant]
+            if not ready:
+                return
+            turn = min(ready, key=lambda one: (one.running, one.spent_by(now)))
+            place = turn.waiting.popleft()
+            if not place.cancelled():
+                self._start(turn)
+                place.set_result(None)
+
+    @staticmethod
+    def _is_forgotten(tenant: _Tenant, now: float) -> bool:
+        return not tenant.running and not tenant.waiting and tenant.spent_by(now) < _FORGOTTEN_SECONDS

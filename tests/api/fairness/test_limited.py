@@ -1,0 +1,89 @@
+"""Limits as callers meet them: 429 with its headers, strangers by address, and turns that end with their answers."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+from api.asgi_client import running
+from api.door import StoringPublisher, assert_problem, build_app
+from api.identity.signing import SECRET, bearer, shared
+from pydantic import SecretStr
+from runtally_api.identity.api_keys import NoKeys
+from runtally_api.identity.authentication import make_authenticator
+from runtally_api.identity.settings import IdentitySettings
+from runtally_api.settings import ApiSettings
+from runtally_clickhouse.client import Store
+from runtally_clickhouse.location import StoreLocation
+
+CATALOGUE, RUNS = "/api/v1/meta", "/api/v1/runs"
+
+
+@contextmanager
+def limited(*, is_open: bool = False, **settings: int) -> Iterator[httpx.Client]:
+    """The application over a store that is away."""
+    store = Store(StoreLocation.server("http://127.0.0.1:1"))
+    guarded = IdentitySettings(auth="token", auth_secret=SecretStr(SECRET))
+    authenticator = None if is_open else make_authenticator(guarded, NoKeys())
+    publisher = StoringPublisher(store, late=True)
+    app = build_app(store, publisher, [], authenticator, ApiSettings(**settings))  # type: ignore[arg-type] # numbers
+    with running(app) as client:
+        yield client
+
+
+def test_a_caller_who_asks_too_often_is_told_when_to_come_back() -> None:
+    with limited(reads_per_minute=2) as client:
+        ann, bob = bearer(shared()), bearer(shared(sub="bob"))
+        answers = [client.get(CATALOGUE, headers=ann) for _ in range(3)]
+        assert [answer.status_code for answer in answers] == [200, 200, 429]
+        problem = assert_problem(answers[2], 429)
+        assert problem["type"] == "/problems/too-many-requests"
+        assert answers[0].headers["ratelimit-policy"] == '"read";q=2;w=60'
+        assert answers[0].headers["ratelimit"].startswith('"read";r=1;t=')
+        assert answers[2].headers["ratelimit"].startswith('"read";r=0;t=')
+        assert 1 <= int(answers[2].headers["retry-after"]) <= 60
+        assert client.get(CATALOGUE, headers=bob).status_code == 200
+        assert client.get(RUNS, headers=ann).status_code == 503, "another route has a quota of its own"
+
+
+def test_what_is_taken_in_is_counted_by_itself() -> None:
+    with limited(reads_per_minute=1, writes_per_minute=2) as client:
+        ann = bearer(shared())
+        assert client.get(RUNS, headers=ann).status_code == 503
+        told = [client.post(RUNS, headers=ann, json={}) for _ in range(3)]
+        assert [answer.status_code for answer in told] == [422, 422, 429]
+        assert told[0].headers["ratelimit-policy"] == '"write";q=2;w=60'
+
+
+def test_nought_is_no_limit() -> None:
+    with limited(reads_per_minute=0) as client:
+        answer = client.get(CATALOGUE, headers=bearer(shared()))
+        assert answer.status_code == 200
+        assert "ratelimit" not in answer.headers
+
+
+def test_an_address_that_guesses_is_stopped_before_the_door() -> None:
+    with limited(refused_per_minute=3) as client:
+        guesses = [client.get(CATALOGUE, headers=bearer(f"guess-{number}")) for number in range(5)]
+        assert [answer.status_code for answer in guesses] == [401, 401, 401, 429, 429]
+        assert_problem(guesses[4], 429)
+        assert client.get(CATALOGUE).status_code == 401, "who shows nothing guesses nothing"
+        assert client.get("/live").status_code == 200
+
+
+def test_good_callers_are_never_counted_as_strangers() -> None:
+    with limited(refused_per_minute=1) as client:
+        told = [client.get(CATALOGUE, headers=bearer(shared())).status_code for _ in range(5)]
+        assert told == [200] * 5
+
+
+def test_in_open_mode_addresses_are_told_apart_by_nobodys_header() -> None:
+    with limited(is_open=True, reads_per_minute=2) as client:
+        told = [client.get(CATALOGUE, headers={"X-Forwarded-For": f"10.0.0.{n}"}).status_code for n in range(3)]
+        assert told == [200, 200, 429]
+
+
+def test_a_turn_ends_with_its_answer_also_a_bad_one() -> None:
+    with limited(questions_at_once=1, tenant_questions_at_once=1, tenant_queue=1) as client:
+        told = [client.get(RUNS, headers=bearer(shared())).status_code for _ in range(4)]
+        assert told == [503] * 4
+        assert client.get(CATALOGUE, headers=bearer(shared())).status_code == 200
