@@ -1,16 +1,23 @@
 """Generated requests over the whole OpenAPI document: no 5xx, only documented statuses, answers of their schemas.
 
+By callers with all rights, with some, and with none.
+
 `RUNTALLY_FUZZ_CASES` is how many requests each operation gets, half of them against their own schema.
 """
 
 import os
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import schemathesis
+from api.asgi_client import running
 from api.door import Door, StoringPublisher, build_app, run
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from runtally_api.identity.caller import Caller
+from runtally_api.identity.permissions import GRANTED, Role
+from runtally_api.problems import Unauthorized
 from runtally_clickhouse.client import Store
 from runtally_clickhouse.location import StoreLocation
 from schemathesis import GenerationMode
@@ -31,6 +38,27 @@ CHECKS = [
     response_headers_conformance,
     response_schema_conformance,
 ]
+
+
+# Nobody who is known, and one of each role, who sees one workspace, or none.
+CALLERS = [
+    None,
+    *(Caller(role, "", GRANTED[role], frozenset(seen)) for role in Role for seen in ({"acme"}, set[str]())),
+]
+
+
+class Rights:
+    """Knows every request's caller without looking at it: whom the test says, or nobody."""
+
+    is_open = False
+
+    def __init__(self) -> None:
+        self.who: Caller | None = None
+
+    async def caller(self, authorization: str | None) -> Caller:
+        if self.who is None:
+            raise Unauthorized
+        return self.who
 
 
 def _operations() -> list[str]:
@@ -63,6 +91,39 @@ def test_no_request_breaks_the_document(api_schema: schemathesis.BaseSchema, lab
     )
     @given(case=cases)
     def request(case: schemathesis.Case[Any]) -> None:
+        case.call_and_validate(checks=CHECKS)
+
+    request()
+
+
+@pytest.fixture(scope="module")
+def rights() -> Rights:
+    return Rights()
+
+
+@pytest.fixture(scope="module")
+def guarded_schema(shared_store: Store, rights: Rights) -> Iterator[schemathesis.BaseSchema]:
+    app = build_app(shared_store, StoringPublisher(shared_store, late=True), [], rights)
+    with running(app):
+        yield schemathesis.openapi.from_asgi("/openapi.json", app)
+
+
+@pytest.mark.parametrize("label", _operations())
+def test_nor_does_one_without_all_rights(guarded_schema: schemathesis.BaseSchema, rights: Rights, label: str) -> None:
+    operation = guarded_schema.find_operation_by_label(label)
+    assert operation is not None
+
+    @settings(
+        max_examples=max(3, CASES // 4),
+        deadline=None,
+        derandomize=CASES == DEFAULT_CASES,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=operation.as_strategy(), who=st.sampled_from(CALLERS))
+    def request(case: schemathesis.Case[Any], who: Caller | None) -> None:
+        rights.who = who
         case.call_and_validate(checks=CHECKS)
 
     request()

@@ -6,7 +6,9 @@ networks take turns is not in its hands, so a story played again is the same tro
 
 import argparse
 import logging
+import os
 import random
+import subprocess
 import sys
 import tempfile
 import time
@@ -23,6 +25,8 @@ ACTS = 6
 RUNS_AT_ONCE = 25
 BAD_SHARE = 0.2
 MOST_SEEDS = 2**32
+# Of each route and kind of caller: some thousands in ten minutes.
+CASES_A_MINUTE = 5
 
 
 def main(arguments: list[str]) -> None:
@@ -45,7 +49,19 @@ def main(arguments: list[str]) -> None:
                 break
             story = seeds.randrange(MOST_SEEDS)
     facts.write()
+    if not options.is_given:
+        fuzz_the_api(options.minutes)
     say(f"chaos: nothing lost, nothing counted twice; {dict(sorted(facts.counts.items()))}")
+
+
+def fuzz_the_api(minutes: float) -> None:
+    """Drawn requests to every route, with and without rights, and by tenants that must not hear of each other."""
+    cases = max(2, round(CASES_A_MINUTE * minutes))
+    tests = ["tests/api/test_fuzz.py", "tests/api/tenants/test_isolation.py"]
+    settings = {"RUNTALLY_FUZZ_CASES": str(cases), "RUNTALLY_TENANT_CASES": str(max(2, cases // 4))}
+    say(f"chaos: {cases} drawn requests for each route of the API")
+    command = [sys.executable, "-m", "pytest", "-q", "-k", "embedded or tenants", *tests]
+    subprocess.run(command, check=True, env={**os.environ, **settings})
 
 
 def play(pipeline: Pipeline, seed: int, facts: Facts, tell: Callable[[str], None] | None = None) -> None:
@@ -85,6 +101,7 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--seed", type=int, default=None)
     options = parser.parse_args(arguments)
+    options.is_given = options.seed is not None
     if options.seed is None:
         options.seed = random.SystemRandom().randrange(MOST_SEEDS)
     return options
