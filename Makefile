@@ -24,10 +24,12 @@ down: $(READY) ## end a local stack that runs elsewhere
 status: $(READY) ## say what runs, where, and how it is
 	@exec $(BIN)/runtally status $(ARGS)
 
-check: $(READY) ## lint, formatting and types
+check: $(READY) ## lint, formatting, types, secrets and dependencies
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy producer consumer clickhouse api ui cli tests
+	$(BIN)/mypy producer consumer clickhouse api ui cli tests .ci
+	$(BIN)/python .ci/scan_secrets.py
+	$(BIN)/python .ci/scan_dependencies.py
 
 # A file stays with one worker, so that what its tests share is started once.
 test: $(READY) ## run the tests, against the best backends that the machine has

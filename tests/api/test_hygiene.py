@@ -34,7 +34,7 @@ def served(*, guarded: bool = False, **settings: Any) -> Iterator[httpx.Client]:
     store = Store(StoreLocation.server("http://127.0.0.1:1"))
     identity = IdentitySettings(auth="token", auth_secret=SecretStr(SECRET))
     authenticator = make_authenticator(identity, NoKeys()) if guarded else None
-    app = build_app(store, StoringPublisher(store, late=True), [], authenticator, ApiSettings(**settings))
+    app = build_app(store, StoringPublisher(store, late=True), [], authenticator, settings=ApiSettings(**settings))
     with running(app) as client:
         yield client
 

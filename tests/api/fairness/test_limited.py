@@ -25,7 +25,7 @@ def limited(*, is_open: bool = False, **settings: int) -> Iterator[httpx.Client]
     guarded = IdentitySettings(auth="token", auth_secret=SecretStr(SECRET))
     authenticator = None if is_open else make_authenticator(guarded, NoKeys())
     publisher = StoringPublisher(store, late=True)
-    app = build_app(store, publisher, [], authenticator, ApiSettings(**settings))  # type: ignore[arg-type] # numbers
+    app = build_app(store, publisher, [], authenticator, settings=ApiSettings(**settings))  # type: ignore[arg-type] # numbers
     with running(app) as client:
         yield client
 
