@@ -14,6 +14,8 @@ from concurrent.futures import Future
 
 from runtally_clickhouse.catalogue import query_text
 from runtally_clickhouse.client import Reader, Row
+from runtally_clickhouse.errors import StoreRefused
+from runtally_clickhouse.measures.composition import TOO_MANY_GROUPS
 
 AHEAD_MS = 60_000
 MOST_ASKERS = 1_000
@@ -141,7 +143,8 @@ class AnsweringReader:
     def validator(self) -> str | None:
         """A hash of all that the request asked and of the data's watermark, in whatever order the questions went out.
 
-        None when it asked nothing, and when a question failed: what is said without it is not what is there.
+        None when it asked nothing, and when a question failed: what is said without it is not what is there. One that
+        was refused for its size does not count: it is asked in another way, or the request is refused with it.
         """
         if self._watermark is None or self._has_failed:
             return None
@@ -150,8 +153,8 @@ class AnsweringReader:
     def query(self, sql: str, parameters: Mapping[str, object]) -> list[Row]:
         try:
             return self._answer(sql, parameters)
-        except BaseException:
-            self._has_failed = True
+        except BaseException as error:
+            self._has_failed |= not (isinstance(error, StoreRefused) and error.code in TOO_MANY_GROUPS)
             raise
 
     def _answer(self, sql: str, parameters: Mapping[str, object]) -> list[Row]:
@@ -164,8 +167,9 @@ class AnsweringReader:
             bound[_STALLED] = self._cache.cut_offs(self._asker).same_as(cut_off, self._watermark, self._next_running)
         named = json.dumps([self._asker, self._watermark, sql, bound], sort_keys=True, default=str).encode()
         key = hashlib.sha256(named).digest()
+        rows = self._cache.answer(key, lambda: self._reader.query(sql, bound))
         self._asked.add(key)
-        return self._cache.answer(key, lambda: self._reader.query(sql, bound))
+        return rows
 
     def _next_running(self, from_ms: int, to_ms: int) -> int | None:
         """The first start of a running run in the range, its end without one; None when the data have changed."""

@@ -60,6 +60,14 @@ def test_an_unchanged_answer_is_304_and_asks_the_store_nothing(door: Door, path:
     assert door.client.get(path, params={"workspace_id": "acme"}).headers["etag"] != tag
 
 
+def test_a_question_that_is_asked_in_another_way_for_its_many_groups_has_a_validator(door: Door) -> None:
+    door.post(*(run(f"r{place}", agent_id=f"agent-{place}") for place in range(50)))
+    params = {"limit": 1, "from": "2026-11-20", "to": "2026-11-21"}
+    first = door.client.get("/api/v1/agents", params=params)
+    again = door.client.get("/api/v1/agents", params=params, headers={"If-None-Match": first.headers["etag"]})
+    assert (first.status_code, again.status_code) == (200, 304)
+
+
 CHANGES: list[Callable[[Door], object]] = [
     lambda door: door.post(run("c", cost_usd=1)),
     lambda door: door.publisher.store.command("ALTER TABLE agent_runs DROP PARTITION 202611"),
