@@ -33,6 +33,8 @@ CASES = int(os.environ.get("RUNTALLY_TENANT_CASES", "4"))
 # Numbers of the process, of nobody's runs.
 # Answers that no two applications give alike: counts of requests, and ids of keys and entries that are drawn by chance.
 NEVER_ALIKE = ("/metrics", "/api/v1/keys", "/api/v1/keys/{key_id}", "/api/v1/audit")
+# Headers that say when, and what this caller has asked: a validator is compared by itself.
+BY_THE_CLOCK = ("server-timing", "etag", "ratelimit")
 AskAs = Callable[[Caller], None]
 
 
@@ -93,7 +95,7 @@ def readable(answer: httpx.Response) -> str:
     body = answer.text if table is None else f"{table.to_pylist()} {table.schema.metadata}"
     # A cursor is packed, too.
     body += "".join(_unpacked(cursor) for cursor in re.findall(r'"next_cursor":"([\w-]+)', body))
-    headers = {name: value for name, value in answer.headers.items() if name not in ("server-timing", "etag")}
+    headers = {name: value for name, value in answer.headers.items() if name not in BY_THE_CLOCK}
     return f"{answer.status_code} {answer.reason_phrase}\n{json.dumps(headers)}\n{body}"
 
 
