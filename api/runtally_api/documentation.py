@@ -117,16 +117,17 @@ def describe(app: FastAPI, routers: Sequence[APIRouter]) -> None:
 
 
 def _demand_caller(operation: dict[str, Any], route: APIRoute) -> None:
-    """Say of a route what it asks of its callers, and what those hear who do not have it."""
+    """Say of a route what it asks of its callers and their bodies, and what those hear who do not have it."""
     access = declared_access(route)
-    if OPEN in access:
-        return
-    operation["security"] = [{"bearer": []}]
-    operation["x-permissions"] = sorted(access)
-    statuses = (401, 403, 429) + ((408, 413) if "requestBody" in operation else ())
-    problems = documented({}, *statuses)
+    statuses: tuple[int, ...] = (400, 408, 413, 429) if "requestBody" in operation else ()
+    if OPEN not in access:
+        operation["security"] = [{"bearer": []}]
+        operation["x-permissions"] = sorted(access)
+        statuses = (401, 403, 429, *statuses)
+    problems = documented({}, 401, *statuses)
     problems[401]["headers"] = _CHALLENGE
-    problems[429]["headers"] = {**_RETRY_AFTER, **_RATE}
+    if 429 in problems:
+        problems[429]["headers"] = {**_RETRY_AFTER, **_RATE}
     operation["responses"] |= {
         str(status): problems[status] for status in statuses if str(status) not in operation["responses"]
     }

@@ -158,7 +158,7 @@ def test_filters_may_be_strange_and_many(door: Door, api: httpx.Client) -> None:
         ("DELETE", "/api/v1/runs", {"GET", "POST"}),
         ("POST", "/api/v1/runs/some-id", {"GET"}),
         ("PUT", "/api/agents/analytics", {"GET"}),
-        ("GET", "/api/v1/feedback", {"POST"}),
+        ("GET", "/api/v1/lifecycle", {"POST"}),
         ("BREW", "/live", {"GET"}),
     ],
 )
