@@ -20,6 +20,7 @@ from backends.clickhouse_backend import ClickHouseBackend
 from clickhouse.stores import Engine, migrated_store
 from runtally_api.identity.caller import ANYBODY
 from runtally_clickhouse.client import BoundStore, Row, Store
+from runtally_clickhouse.measures.group_counts import GroupCounts
 from runtally_clickhouse.profiles import Settings
 
 HARMLESS = "zqword"
@@ -88,7 +89,8 @@ def asked(clickhouse: ClickHouseBackend, tmp_path_factory: pytest.TempPathFactor
         door.who = replace(ANYBODY, subject="tester")
         app = build_app(recording, StoringPublisher(store, late=True), [], door)  # type: ignore[arg-type] # a store's
         with running(app) as client:
-            app.state.parts = replace(app.state.parts, cache=None)  # so that each request asks the store
+            # So that each request asks the store, and as if none had come before.
+            app.state.parts = replace(app.state.parts, cache=None, group_counts=GroupCounts(most=0))
             yield Asked(recording, client)
 
 
