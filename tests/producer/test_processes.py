@@ -128,7 +128,7 @@ def test_forks_while_threads_emit_do_not_deadlock(tmp_path: Path) -> None:
 emitter = file_emitter(sys.argv[1])
 stop = threading.Event()
 def work():
-    while not stop.is_set():
+    while not stop.wait(0.0005):  # more than a busy machine delivers would fill the buffer, which is another test
         emitter.run("thread").finish()
 workers = [threading.Thread(target=work) for _ in range(3)]
 for worker in workers:
