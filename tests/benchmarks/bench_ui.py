@@ -5,7 +5,8 @@ once. A turn ends when Streamlit has run the page to its end, nothing on it is s
 filter, when also the number of executions is another. Hypothesis: another page is there within 1.5 s and another filter
 within 1 s, at p95. Each turn's filter is a new one, so no answer is in anybody's memory; a page that was open before
 may be. Ends with 0 only when both hold. A cold tab, in a browser that knows nothing, is told and has no target.
-`dashboard_cpu_ms` is what Streamlit's process takes a turn, which other work on the machine changes little.
+`dashboard_cpu_ms` is what Streamlit's process takes a turn, which other work on the machine changes little. `pages`
+of the line `page_switch` has each page's median and worst turn, the slowest page first.
 
     python tests/benchmarks/bench_ui.py [--runs 30000000] [--turns 20]
 """
@@ -103,7 +104,7 @@ def _measured(chromium: Browser, url: str, turns: int, runs: int) -> list[dict[s
         _switch(page, entry.title, entry.path)
     order = itertools.islice(itertools.cycle(ENTRIES), turns)
     clock.lap_ms(1)
-    switches = {f"{entry.title} {turn}": _timed(_switcher(page, entry)) for turn, entry in enumerate(order)}
+    switches = [(entry.title, _timed(_switcher(page, entry))) for entry in order]
     cpu["page_switch"] = clock.lap_ms(turns)
     _switch(page, ENTRIES[0].title, ENTRIES[0].path)
     clock.lap_ms(1)
@@ -111,7 +112,7 @@ def _measured(chromium: Browser, url: str, turns: int, runs: int) -> list[dict[s
     cpu["filter_change"] = clock.lap_ms(turns)
     lines = [
         _line("cold_tab", runs, cold),
-        _line("page_switch", runs, list(switches.values()), SWITCH_MS) | {"slowest": _slowest(switches)},
+        _line("page_switch", runs, [taken for _, taken in switches], SWITCH_MS) | {"pages": by_page(switches)},
         _line("filter_change", runs, filters, FILTER_MS) | {"largest_workspace": LARGEST},
     ]
     return [line | {"dashboard_cpu_ms": cpu[line["what"]]} for line in lines]
@@ -153,8 +154,16 @@ def _p95(taken: list[float]) -> float:
     return sorted(taken)[-(-len(taken) * 95 // 100) - 1]
 
 
-def _slowest(taken: dict[str, float]) -> str:
-    return max(taken, key=lambda name: taken[name]).rsplit(" ", 1)[0]
+def by_page(switches: list[tuple[str, float]]) -> dict[str, dict[str, int]]:
+    """Each page's median and worst turn, the slowest page first."""
+    taken: dict[str, list[float]] = {}
+    for title, milliseconds in switches:
+        taken.setdefault(title, []).append(milliseconds)
+    slowest_first = sorted(taken.items(), key=lambda page: max(page[1]), reverse=True)
+    return {
+        title: {"p50_ms": round(statistics.median(turns)), "worst_ms": round(max(turns))}
+        for title, turns in slowest_first
+    }
 
 
 def _cold_tab(chromium: Browser, url: str) -> float:
