@@ -21,7 +21,13 @@ pytestmark = pytest.mark.browser
 ODD = "a/b 100% ..🤖"
 AGENTS = {"planner": ("acme", "Planner", 9), ODD: ("acme", "Odd one", 6), "reader": ("beta", "Reader", 4)}
 DAYS = 62
-RATED = 6
+LATE = 28
+"""As many days are the newer half, of which the older differs in every figure."""
+LEAVING = (5, 28, 58)
+"""The days, before yesterday, that leave the last 7 days, the last 30 and the 30 before when midnight passes. They have
+no runs, so that a figure asked for before midnight and one after are the same.
+"""
+RATED = 5
 MESSAGE = "The tool did not answer. " * 30
 LABELS = {
     "runs": "Executions", "success_rate": "Success rate", "cost_usd": "Total cost", "cost_per_run_usd": "Cost per run",
@@ -30,15 +36,15 @@ LABELS = {
 FORMS = {"success_rate": "share", "cost_usd": "money", "cost_per_run_usd": "money", "avg_duration_ms": "duration"}
 
 
-def published(now: datetime) -> list[dict[str, Any]]:
-    """Runs of three agents over the last days, every seventh a failure, every ninth without a cost."""
+def published(newest: datetime) -> list[dict[str, Any]]:
+    """Runs of three agents over the days until `newest`, every seventh or fourth a failure, every ninth of no cost."""
     runs = []
-    for age in range(DAYS):
+    for age in sorted(set(range(DAYS)).difference(LEAVING)):
         for place, (agent_id, (workspace, name, often)) in enumerate(AGENTS.items()):
-            # More of late, so that every figure has changed.
-            for number in range(often + (age < 30)):
-                started = now - timedelta(days=age, minutes=7 * number + place)
-                failed, odd = (age + number) % 7 == 0, age * 31 + number * 7 + place
+            # More of late and fewer failures, so that every figure has changed.
+            for number in range(often + (age < LATE)):
+                started = newest - timedelta(days=age, minutes=7 * number + place)
+                failed, odd = (age + number) % (7 if age < LATE else 4) == 0, age * 31 + number * 7 + place
                 runs.append({
                     "run_id": f"{agent_id}-{age}-{number}", "workspace_id": workspace, "agent_id": agent_id,
                     "agent_name": name, "status": "failed" if failed else "succeeded",
@@ -67,7 +73,9 @@ def ratings() -> list[dict[str, Any]]:
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
     folder: Path = tmp_path_factory.mktemp("dashboard")
     with local_stack(folder) as stack:
-        runs = published(datetime.now(UTC) - timedelta(minutes=90))
+        # Of yesterday at noon, at whatever hour this runs: the figures are the same at each.
+        noon = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0)
+        runs = published(noon - timedelta(days=1))
         with stack.client() as client:
             post(client, runs)
             said = client.post("/api/v1/feedback", json=ratings(), headers={"Prefer": "wait=20"})
@@ -111,7 +119,9 @@ def change(row: dict[str, Any], name: str) -> str:
     """The number of a tile's change: points of a share, per cent of anything else."""
     now, then = Decimal(str(row[name])), Decimal(str(row["compare"][name]))
     if name in FORMS and FORMS[name] == "share":
-        return f"{abs(now - then) * 100:.1f} pp"
+        points = abs(now - then) * 100
+        assert points > Decimal("0.05"), f"{name} has to change"
+        return f"{points:.1f} pp"
     size = abs(now - then) / then * 100
     assert size > Decimal("0.05"), f"{name} has to change"
     return f"{size:.0f}%" if size >= 10 else f"{size:.1f}%"
