@@ -39,6 +39,7 @@ class StubApi:
     """What is served, and what was asked. `failure`, when set, is answered to everything; questions for a path of
     `failing_paths`, or for one of `failing_measures` or `failing_dimensions`, fail alone; `failing_parts` are those of
     an agent's analytics. What is `faulty` are the checks of integrity; None is a caller who may not see all workspaces.
+    Who asks has the `permissions`, in the `workspaces`.
     Nothing is answered while `may_answer` is not set.
     """
 
@@ -49,10 +50,13 @@ class StubApi:
     failing_measures: Sequence[str] = ()
     failing_dimensions: Sequence[str] = ()
     failing_parts: Sequence[str] = ()
+    permissions: Sequence[str] = ("view_analytics", "export_analytics", "ingest_runs")
+    workspaces: Sequence[str] = "*"
     shape_broken: bool = False
     faulty: bool | None = False
     may_answer: threading.Event = field(default_factory=lambda: _set(threading.Event()))
     asked: list[tuple[str, Query]] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
     queries: list[dict[str, Any]] = field(default_factory=list)
 
     def refusal(self, path: str, authorization: str | None) -> tuple[int, dict[str, Any]] | None:
@@ -68,6 +72,9 @@ class StubApi:
             return 500, {"title": "This part is broken", "status": 500, "detail": "Others stand."}
         if self.shape_broken:
             return 200, {"totals": "none"}
+        if missing := self._missing_right(path, query):
+            self.refused.append(path)
+            return 403, {"title": "Forbidden", "status": 403, "detail": missing}
         if path in ("/api/agents/analytics", "/api/v1/agents/analytics"):
             return 200, self.analytics(query)
         if path == "/api/v1/analytics/models":
@@ -96,6 +103,8 @@ class StubApi:
             return 200, stub_pipeline.integrity(self._shown(query), self.today, self.faulty)
         if path == "/api/v1/latency":
             return 200, stub_agents.latency(self._shown(query))
+        if path == "/api/v1/auth/me":
+            return 200, {"subject": "ann", "permissions": self.permissions, "workspaces": [*self.workspaces]}
         if path == "/api/v1/meta":
             return 200, stub_query.catalogue()
         if path == "/api/v1/runs":
@@ -104,11 +113,15 @@ class StubApi:
             return self.run(unquote(path.removeprefix("/api/v1/runs/")), query)
         return 404, {"type": "about:blank", "title": "Not found", "status": 404, "detail": path}
 
+    def _missing_right(self, path: str, query: Query) -> str:
+        wanted = ["view_analytics"] * (path != "/api/v1/auth/me") + ["export_analytics"] * ("with_values" in query)
+        return next((permission for permission in wanted if permission not in self.permissions), "")
+
     def post(self, path: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         """As `answer`, for questions with a body."""
         self.queries.append(body)
         self.may_answer.wait(30)
-        wanted = self.failure or self.shape_broken or path in self.failing_paths
+        wanted = self.failure or self.shape_broken or path in self.failing_paths or self._missing_right(path, {})
         if wanted or path != QUERY:
             return self.answer(path, {})
         named = {*body["measures"], *body["dimensions"]}

@@ -12,6 +12,7 @@ from runtally_ui.api_client import ApiClient, SignedOut
 from runtally_ui.session import Session, who_sees
 from streamlit.testing.v1 import AppTest
 from ui.fleet import fleet
+from ui.pages import open_at
 from ui.stub_api import Query, StubApi
 
 TODAY = date(2026, 11, 21)
@@ -42,8 +43,6 @@ class GuardedStub(StubApi):
     def answer(self, path: str, query: Query) -> tuple[int, dict[str, Any]]:
         if path == "/api/v1/auth":
             return 200, {"is_open": False, "has_local_users": self.has_local_users}
-        if path == "/api/v1/auth/me":
-            return 200, {"subject": "ann", "email": "ann@example.com", "workspaces": ["acme"], "permissions": []}
         return super().answer(path, query)
 
     def post(self, path: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
@@ -117,6 +116,39 @@ def test_a_sign_in_that_is_over_comes_back_to_the_same_view(
     app = _sign_in(app)
     assert not _asks_to_sign_in(app)
     assert app.multiselect(key="workspace_id").value == ["globex"]
+
+
+VIEWS: dict[str, dict[str, Any]] = {
+    "cost": {"range": "7d", "by": "By model", "workspace_id": ["acme"], "compare": "Previous week"},
+    "runs": {"error_type": ["Timeout"], "hour": "9", "session_id": "s-1", "status": ["failed"]},
+    "agents": {"profile": "planner", "timezone": "Europe/Berlin", "root_only": "true"},
+    "pipeline": {"values": "With values", "range": "7d", "environment": ["production"]},
+}
+
+
+@pytest.mark.parametrize("path", VIEWS)
+def test_page_and_address_are_the_same_after_a_sign_in_that_was_over(
+    open_page: Callable[..., AppTest], api: GuardedStub, path: str
+) -> None:
+    def seen(app: AppTest) -> tuple[list[str], dict[str, Any], dict[str, Any]]:
+        fields = [*app.multiselect, *app.selectbox, *app.text_input]
+        return (
+            [title.value for title in app.title],
+            {name: app.query_params[name] for name in app.query_params},
+            {field.key: field.value for field in fields if field.key},
+        )
+
+    app = _sign_in(open_at(open_page, api, path, **VIEWS[path]))
+    before = seen(app)
+    assert before[0] == [path.capitalize()]
+    assert before[1], "the address says something"
+    api.good = set()
+    app.run()
+    assert _asks_to_sign_in(app)
+    app = _sign_in(app)
+    assert not _asks_to_sign_in(app)
+    assert not app.exception
+    assert seen(app) == before
 
 
 def test_signing_out_ends_the_sign_in(open_page: Callable[..., AppTest], api: GuardedStub) -> None:

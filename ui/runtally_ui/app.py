@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from datetime import date, datetime
 from pathlib import Path
+from typing import Literal
 
 import streamlit as st
 from altair.utils import schemapi
 from streamlit.delta_generator import DeltaGenerator
 
-from runtally_ui import clock, filter_bar, formats, garbage, refreshing, sign_in, states
+from runtally_ui import clock, filter_bar, formats, garbage, refreshing, rights, sign_in, states
 from runtally_ui.answers import Answer
 from runtally_ui.api_client import ApiClient, ApiError
 from runtally_ui.colours import SlotBook
@@ -54,9 +55,14 @@ def main(settings: UiSettings) -> None:
     schemapi.disable_debug_mode()  # each part of a chart against the schema is half of a page's time; tests do it
     st.set_page_config(page_icon=MARK, layout="wide")
     filter_bar.modernise_address()
+    root = api_client(settings.api_url, settings.ui_timeout_seconds)
+    api, who = sign_in.as_signed_in(root)
+    kept = kept_names(settings.api_url, who)
+    rights.learn(api, kept)
     drawn: list[Callable[[], None]] = []
     pages = {entry.title: st.Page(_body(drawn), title=entry.title, icon=entry.icon, url_path=entry.path,
-                                  default=entry.is_default) for entry in ENTRIES}  # fmt: skip
+                                  default=entry.is_default, visibility=_visibility(entry))
+             for entry in ENTRIES}  # fmt: skip
     # A default page answers at `/` only, so the second address is a hidden page of the same content.
     second = st.Page(_body(drawn), title=ENTRIES[0].title, url_path="analytics", visibility="hidden")
     chosen = st.navigation([*pages.values(), second], position="top")
@@ -64,6 +70,7 @@ def main(settings: UiSettings) -> None:
     entry = next(entry for entry in ENTRIES if entry.title == chosen.title)
     st.set_page_config(page_title=f"{entry.title} · Runtally")
     st.html(STYLE)
+    rights.hide_downloads()
     heading = st.container(key="heading", horizontal=True, vertical_alignment="bottom")
     heading.title(entry.title, anchor=False, width="content")
     ranges, bar = (
@@ -71,8 +78,6 @@ def main(settings: UiSettings) -> None:
         for key in ("ranges", "filters")
     )
     placeholder = st.empty()
-    root = api_client(settings.api_url, settings.ui_timeout_seconds)
-    api, who = sign_in.as_signed_in(root)
     with heading:
         sign_in.draw_signed_in()
     now = clock.utc_now()
@@ -83,8 +88,8 @@ def main(settings: UiSettings) -> None:
         # Later runs keep the old charts on the screen until the new ones replace them.
         with placeholder.container():
             states.loading()
-    questions = entry.view.questions(asked)
-    names, kept = roster_questions(choice.period, now), kept_names(settings.api_url, who)
+    questions = entry.view.questions(asked) if rights.may(entry.needs) else {}
+    names = roster_questions(choice.period, now)
     roster, under_way = ask_roster(api, kept, names, questions)
     # A rerun that was asked for while waiting begins here, before any filter counts as drawn.
     as_of = heading.empty()
@@ -98,6 +103,10 @@ def main(settings: UiSettings) -> None:
     every_seconds = entry.every_seconds or choice.refresh_seconds
     drawn.append(lambda: _run(entry, page, answers, as_of, every_seconds, root))
     chosen.run()
+
+
+def _visibility(entry: Entry) -> Literal["visible", "hidden"]:
+    return "visible" if rights.may(entry.needs) else "hidden"
 
 
 def _body(drawn: list[Callable[[], None]]) -> Callable[[], None]:
@@ -115,6 +124,9 @@ def _run(
             found = ask_together(page.api, entry.view.questions(shown.asked))
         if sign_in.is_wanted(found):
             sign_in.draw(root)
+            return
+        if not rights.may(entry.needs):
+            states.no_rights(entry.needs)
             return
         as_of.caption(_as_of(found, shown, refresh_seconds), text_alignment="right")
         entry.view.draw(shown, found)

@@ -8,7 +8,7 @@ from typing import TypeVar
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from runtally_ui import exports, formats
+from runtally_ui import exports, formats, rights
 from runtally_ui.answers import Answer, QueryAnswer
 from runtally_ui.api_client import ApiError, Forbidden, Refused
 
@@ -78,7 +78,9 @@ def hint(text: str) -> None:
 
 
 def downloads(key: str, answer: QueryAnswer) -> None:
-    """CSV and JSON of what is drawn; the picture is in the chart's own toolbar."""
+    """CSV and JSON of what is drawn, for those who may; the picture is in the chart's own toolbar."""
+    if not rights.may(rights.EXPORT):
+        return
     with st.container(horizontal=True, horizontal_alignment="right", gap="xxsmall", key=f"downloads-{key}"):
         _download(key, "CSV", partial(exports.query_csv, answer), "text/csv")
         _download(key, "JSON", partial(exports.query_json, answer), "application/json")

@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 from pydantic import Field
 
-from runtally_ui import formats, own_fields
+from runtally_ui import formats, own_fields, rights
 from runtally_ui.answers import QueryAnswer, QueryRow, RunPage
 from runtally_ui.api_client import LETTERS_PATH, ApiError
 from runtally_ui.cards import card, downloads, failure, query_card
@@ -69,7 +69,8 @@ def _reasons(page: Page, found: QueryAnswer) -> None:
 
 def _letters(page: Page, answer: LetterPage | ApiError) -> None:
     with card("letters", "Newest dead letters", "The dead-letter topic keeps them whole"):
-        own_fields.choice_of("values", "Values", [_WITHOUT, _WITH], 170)
+        if rights.may(rights.EXPORT):
+            own_fields.choice_of("values", "Values", [_WITHOUT, _WITH], 170)
         if isinstance(answer, ApiError):
             failure(answer, "letters")
             return
@@ -110,7 +111,8 @@ def _draw(key: str, frame: pd.DataFrame, times: tuple[str, ...], shows: str) -> 
 
 
 def _with_values() -> bool:
-    return own_fields.choice("values", [_WITHOUT, _WITH]) == _WITH
+    # Without the right a link may still say so.
+    return rights.may(rights.EXPORT) and own_fields.choice("values", [_WITHOUT, _WITH]) == _WITH
 
 
 def _place(asked: Asked) -> Place:

@@ -62,8 +62,10 @@ def in_form(name: str, narrowed: Narrowed) -> object:
 
 
 def _begin(narrowed: Narrowed) -> None:
-    """Once for each other narrowing, or the fields would be emptied while somebody fills them in."""
-    if st.session_state.get("narrowing-of") == narrowed:
+    """Once for each other narrowing, or the fields would be emptied while somebody fills them in. Anew where the form
+    was away meanwhile, as fields forget what they held.
+    """
+    if st.session_state.get("narrowing-of") == narrowed and f"{_KEY}has_error" in st.session_state:
         return
     st.session_state["narrowing-of"] = narrowed
     for name in _fields():

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import cast
 
+from runtally_ui import rights
 from runtally_ui.page import View
 from runtally_ui.views import adoption, agents, cost, efficiency, errors, feedback, live, overview, pipeline, runs
 
@@ -18,6 +19,8 @@ class Entry:
     is_default: bool = False
     every_seconds: int | None = None
     """How often it asks anew by itself, whatever the bar says."""
+    needs: str = rights.VIEW
+    """The permission without which it is not offered."""
 
 
 ENTRIES = (

@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from runtally_ui import formats, own_fields, states
+from runtally_ui import formats, own_fields, rights, states
 from runtally_ui.answers import QueryRow, RunPage, RunRecord
 from runtally_ui.api_client import RUNS_PATH, ApiError
 from runtally_ui.cards import card, downloads, failure
@@ -83,10 +83,11 @@ def _heading(page: Page, run: QueryRow) -> None:
             with st.popover("Link", icon=":material/link:", type="tertiary"):
                 st.caption("Opens this run, for whoever may see its workspace.")
                 st.code(run_link(st.context.url, run), language=None, wrap_lines=True)
-            st.download_button(
-                "JSON", lambda: json.dumps(run.cells, ensure_ascii=False, indent=1), "runtally-run.json",
-                "application/json", key="json-run", icon=":material/download:", type="tertiary", on_click="ignore",
-            )  # fmt: skip
+            if rights.may(rights.EXPORT):
+                st.download_button(
+                    "JSON", lambda: json.dumps(run.cells, ensure_ascii=False, indent=1), "runtally-run.json",
+                    "application/json", key="json-run", icon=":material/download:", type="tertiary", on_click="ignore",
+                )  # fmt: skip
 
 
 def run_link(url: str | None, run: QueryRow) -> str:

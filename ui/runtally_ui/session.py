@@ -8,12 +8,11 @@ from typing import Final
 
 from runtally_ui.access_answers import Tokens, WhoIAm
 from runtally_ui.answers import Answer
-from runtally_ui.api_client import ApiClient, ApiError, SignedOut
+from runtally_ui.api_client import ME_PATH, ApiClient, ApiError, SignedOut
 
 LOGIN_PATH: Final = "/api/v1/auth/login"
 REFRESH_PATH: Final = "/api/v1/auth/refresh"
 LOGOUT_PATH: Final = "/api/v1/auth/logout"
-ME_PATH: Final = "/api/v1/auth/me"
 _RENEWED_AFTER: Final = 0.8  # of the time that an access token is good for
 
 

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from runtally_ui import formats
+from runtally_ui import formats, rights
 from runtally_ui.answers import DataRange, QueryAnswer
 from runtally_ui.api_client import ApiError, Forbidden, Refused
 from runtally_ui.emptiness import Widening, load_widenings, whole_range
@@ -76,10 +76,23 @@ def failing(error: ApiError) -> None:
         st.button("Retry", type="primary", icon=":material/refresh:", key="retry")
 
 
+def no_rights(permission: str) -> None:
+    """In the place of a page that a link opened for somebody who may not see it."""
+    with _card("state-no-rights"):
+        st.markdown("##### :material/lock: You have no right to see this page", text_alignment="center")
+        told = f"It needs the permission `{permission}`. Ask who runs this API for it."
+        st.markdown(told, text_alignment="center")
+        st.button("Check again", key="check-rights", icon=":material/refresh:")
+
+
 def empty_store(api_url: str, now: datetime) -> None:
-    """No run was ever published: the lines that publish the first one."""
+    """No run was ever published: the lines that publish the first one, for those who may."""
     with _card("state-empty-store"):
         st.markdown("##### :primary[:material/rocket_launch:] No runs yet", text_alignment="center")
+        if not rights.may(rights.INGEST):
+            st.markdown("None was published into a workspace that you may see.", text_alignment="center")
+            st.button("Check again", type="primary", icon=":material/refresh:", key="check-again")
+            return
         st.markdown("Publish the first run, then check again.", text_alignment="center")
         with st.container(width=720):
             st.code(first_run_command(api_url, now), language="bash", wrap_lines=True)

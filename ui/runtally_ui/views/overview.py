@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from runtally_ui import chart_data, charts, exports, formats, states
+from runtally_ui import chart_data, charts, exports, formats, rights, states
 from runtally_ui.agent_series import agent_runs_frame, runs_by_agent
 from runtally_ui.agent_table import agent_table
 from runtally_ui.answers import Analytics, QueryAnswer
@@ -259,22 +259,27 @@ def _table_card(page: Page, answer: Analytics) -> None:
 def _downloads(page: Page, answer: Analytics) -> None:
     name = f"runtally-{page.asked.period.first}-{page.asked.period.last}"
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.download_button(
-            "Agents CSV", lambda: exports.agents_csv(answer.agents), f"{name}-agents.csv", "text/csv",
-            key="csv-agents", icon=":material/download:", on_click="ignore",
-        )  # fmt: skip
-        st.download_button(
-            "Daily runs CSV", lambda: exports.daily_csv(answer.runs_per_day), f"{name}-daily.csv", "text/csv",
-            key="csv-daily", icon=":material/download:", on_click="ignore",
-        )  # fmt: skip
-        rows = QueryAnswer(data=[agent.model_dump(mode="json") for agent in answer.agents])
-        st.download_button(
-            "Agents JSON", lambda: exports.query_json(rows), f"{name}-agents.json", "application/json",
-            key="json-agents", icon=":material/download:", on_click="ignore",
-        )  # fmt: skip
+        if rights.may(rights.EXPORT):
+            _table_downloads(name, answer)
         with st.popover("Link to these days", icon=":material/link:", type="tertiary"):
             st.caption("Opens these very dates and filters, whenever it is opened.")
             st.code(fixed_link(st.context.url, page.asked), language=None, wrap_lines=True)
+
+
+def _table_downloads(name: str, answer: Analytics) -> None:
+    st.download_button(
+        "Agents CSV", lambda: exports.agents_csv(answer.agents), f"{name}-agents.csv", "text/csv",
+        key="csv-agents", icon=":material/download:", on_click="ignore",
+    )  # fmt: skip
+    st.download_button(
+        "Daily runs CSV", lambda: exports.daily_csv(answer.runs_per_day), f"{name}-daily.csv", "text/csv",
+        key="csv-daily", icon=":material/download:", on_click="ignore",
+    )  # fmt: skip
+    rows = QueryAnswer(data=[agent.model_dump(mode="json") for agent in answer.agents])
+    st.download_button(
+        "Agents JSON", lambda: exports.query_json(rows), f"{name}-agents.json", "application/json",
+        key="json-agents", icon=":material/download:", on_click="ignore",
+    )  # fmt: skip
 
 
 def fixed_link(url: str | None, asked: Asked) -> str:

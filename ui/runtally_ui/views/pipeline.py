@@ -6,7 +6,7 @@ from datetime import timedelta
 import pandas as pd
 import streamlit as st
 
-from runtally_ui import dead_letters, formats, states, throughput
+from runtally_ui import dead_letters, formats, rights, states, throughput
 from runtally_ui.answers import QueryAnswer, QueryRow
 from runtally_ui.api_client import ApiError
 from runtally_ui.cards import card, hint, query_card
@@ -38,11 +38,10 @@ _ROW_HEIGHT = 36
 def questions(asked: Asked) -> Mapping[str, Question]:
     """The checks, of which range and filters narrow the split runs; dead letters of the range; the last hour."""
     params = (*asked.period.params(), *asked.filters.params())
-    return {
-        "integrity": Get(INTEGRITY_PATH, params, Integrity),
-        "letters": dead_letters.question(asked),
-        "minutes": throughput.question(asked),
-    }
+    found: dict[str, Question] = {"integrity": Get(INTEGRITY_PATH, params, Integrity)}
+    if rights.sees_all():
+        found |= {"letters": dead_letters.question(asked), "minutes": throughput.question(asked)}
+    return found
 
 
 def draw(page: Page, answers: Answers) -> None:
@@ -56,8 +55,13 @@ def draw(page: Page, answers: Answers) -> None:
         return
     _verdict(found)
     draw_tiles(_tiles(page, found))
-    throughput.throughput_card(page, answers.get("minutes", throughput.Minutes))
+    if rights.sees_all():
+        throughput.throughput_card(page, answers.get("minutes", throughput.Minutes))
     _checks(found)
+    if not rights.sees_all():
+        _split(page, found)
+        hint("Throughput, ledger, rollups and dead letters are of all workspaces: told to who may see all of them.")
+        return
     left, right = st.columns(2, gap="small")
     with left:
         _ledger(found)
