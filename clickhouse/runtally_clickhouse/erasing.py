@@ -165,9 +165,9 @@ class Eraser:
         self._store.command(query_text("erase_stored"), bound)
 
     def _erase_letters(self, subject: Subject) -> None:
-        if self._store.unmerged(query_text("erasure_letter_hits"), subject.parameters())[0]["stored_rows"]:
-            self._store.command(query_text("erase_letters"), subject.parameters())
-            self._store.command(query_text("erase_stored_letters"), subject.parameters())
+        if self._store.unmerged(_about_letters("erasure_letter_hits"), subject.parameters())[0]["stored_rows"]:
+            self._store.command(_about_letters("erase_letters"), subject.parameters())
+            self._store.command(_about_letters("erase_stored_letters"), subject.parameters())
 
     def _erase_cells(self, subject: Subject) -> None:
         for level in LEVELS:
@@ -190,6 +190,11 @@ class Eraser:
         return told
 
 
+def _about_letters(name: str) -> str:
+    """The statement about the copies of dead letters that a subject is in."""
+    return query_text(name).replace("${OF_SUBJECT}", query_text("letters_of_subject"))
+
+
 def _months(store: Unmerged, table: EventTable, subject: Subject) -> list[Row]:
     """Each month with rows to erase, the newest first."""
     return store.unmerged(query_text("erasure_hits"), {**table.parameters(), **subject.parameters()})
@@ -198,7 +203,8 @@ def _months(store: Unmerged, table: EventTable, subject: Subject) -> list[Row]:
 def _counts(store: Unmerged, subject: Subject, months: Mapping[str, list[Row]]) -> dict[str, int]:
     found = {**months, _ERROR_RUNS.name: _months(store, _ERROR_RUNS, subject)}
     counts = {table: sum(int(row["stored_rows"]) for row in rows) for table, rows in found.items()}
-    counts[_LETTERS] = int(store.unmerged(query_text("erasure_letter_hits"), subject.parameters())[0]["stored_rows"])
+    (letters,) = store.unmerged(_about_letters("erasure_letter_hits"), subject.parameters())
+    counts[_LETTERS] = int(letters["stored_rows"])
     if not subject.user_hash:
         for level in LEVELS:
             hits = store.unmerged(query_text("erasure_cell_hits"), _cells(subject, level.cells, level.seconds))

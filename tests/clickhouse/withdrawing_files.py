@@ -11,6 +11,7 @@ OF_WITHDRAWALS: dict[str, list[str]] = {
         "erase_runs",
         "erase_stored",
         "erase_stored_letters",
+        "letters_of_subject",
         "erasure_cell_hits",
         "erasure_hits",
         "erasure_jobs",

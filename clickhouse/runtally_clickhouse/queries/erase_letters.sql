@@ -11,28 +11,5 @@ SELECT
     'erased'
 FROM dead_letters
 WHERE
-    recorded_at < fromUnixTimestamp64Milli({before_ms:Int64}, 'UTC')
-    AND (
-        empty({workspaces:Array(String)})
-        OR if(
-            JSONExtractString(value, 'workspace_id') != '',
-            JSONExtractString(value, 'workspace_id'),
-            extract(value, '"workspace_id"\\s*:\\s*"((?:[^"\\\\]|\\\\.)*)"')
-        ) IN {workspaces:Array(String)}
-    )
-    AND (
-        {user_hash:String} = ''
-        OR arrayExists(
-            name -> lower(hex(SHA256(name))) = {user_hash:String},
-            arrayConcat(
-                [
-                    key,
-                    JSONExtractString(value, 'user_id'),
-                    JSONExtractString(value, 'actor'),
-                    extract(value, '"(?:user_id|actor)"\\s*:\\s*([^",}\\s]+)')
-                ],
-                extractAll(value, '"((?:[^"\\\\]|\\\\.)*)"')
-            )
-        )
-    )
+    ${OF_SUBJECT}
 GROUP BY stream, topic, `partition`, `offset`
