@@ -16,6 +16,7 @@ from runtally_clickhouse.catalogue import query_text
 from runtally_clickhouse.client import Reader, Row
 from runtally_clickhouse.errors import StoreRefused
 from runtally_clickhouse.measures.composition import TOO_MANY_GROUPS
+from runtally_clickhouse.store_parts import read_parts
 
 AHEAD_MS = 60_000
 MOST_ASKERS = 1_000
@@ -160,7 +161,7 @@ class AnsweringReader:
     def _answer(self, sql: str, parameters: Mapping[str, object]) -> list[Row]:
         with self._lock:
             if self._watermark is None:
-                self._watermark = read_watermark(self._reader)
+                self._watermark = read_parts(self._reader).watermark
         bound = dict(parameters)
         cut_off = bound.get(_STALLED)
         if isinstance(cut_off, int):
@@ -174,13 +175,7 @@ class AnsweringReader:
     def _next_running(self, from_ms: int, to_ms: int) -> int | None:
         """The first start of a running run in the range, its end without one; None when the data have changed."""
         rows = self._reader.query(query_text("next_running"), {"from_ms": from_ms, "to_ms": to_ms})
-        if read_watermark(self._reader) != self._watermark:
+        if read_parts(self._reader).watermark != self._watermark:
             return None
         started: int = rows[0]["started_ms"]
         return to_ms if started < 0 else started
-
-
-def read_watermark(reader: Reader) -> str:
-    """What the data are like now: another text after every change. Blocks; raises as `Reader.query`."""
-    watermark: str = reader.query(query_text("watermark"), {})[0]["watermark"]
-    return watermark

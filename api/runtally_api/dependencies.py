@@ -13,6 +13,7 @@ from runtally_clickhouse import row_bounds
 from runtally_clickhouse.catalogue import RunFilters, RunScope
 from runtally_clickhouse.client import BoundStore, Reader, Store, Unmerged
 from runtally_clickhouse.measures.group_counts import GroupCounts
+from runtally_clickhouse.measures.kept_state import KeptState
 from runtally_clickhouse.measures.state_first import StateFirst
 
 from runtally_api.answer_cache import AnswerCache, AnsweringReader
@@ -49,6 +50,7 @@ class ApiParts:
     authenticator: Authenticator
     access: AccessParts | None = None
     group_counts: GroupCounts = field(default_factory=GroupCounts)
+    kept_state: KeptState = field(default_factory=KeptState)
 
     @property
     def reader(self) -> Reader:
@@ -96,7 +98,7 @@ def _parts(request: Request, caller: RequestCaller) -> ApiParts:
     times: RequestTimes = request.state.times
     bound = parts.store.bound_to(caller.workspaces)
     paced = bound if parts.authenticator.is_open else _paced(request, bound, caller)
-    reader = StateFirst(TimedReader(paced, times), parts.settings.max_query_seconds)
+    reader = StateFirst(TimedReader(paced, times), parts.settings.max_query_seconds, kept=parts.kept_state)
     if parts.cache is None:
         return replace(parts, bound=bound, asking=reader, times=times)
     answers = AnsweringReader(reader, parts.cache, row_bounds.written(caller.workspaces))

@@ -105,19 +105,6 @@ def stored_rows(store: Unmerged, scope: RunScope) -> Row:
     return store.unmerged(query_text("stored_rows"), bound)[0]
 
 
-def stored_bounds(reader: Reader) -> tuple[datetime, datetime] | None:
-    """Between which instants all runs began that lie in the store, from a day's start to the end of a quarter hour.
-
-    None in an empty store. Blocks; raises as `Reader.query`.
-    """
-    row = reader.query(query_text("stored_bounds"), {})[0]
-    if not row["parts"]:
-        return None
-    first_s, last_s = row["first_s"], row["last_s"]
-    day_s, end_s = first_s - first_s % 86_400, last_s - last_s % 900 + 900
-    return datetime.fromtimestamp(day_s, UTC), datetime.fromtimestamp(end_s, UTC)
-
-
 def data_as_of(reader: Reader) -> datetime | None:
     """When the store last acknowledged a batch, None in an empty store. Ask it before the answer it describes."""
     acknowledged: datetime | None = reader.query(query_text("data_as_of"), {})[0]["data_as_of"]

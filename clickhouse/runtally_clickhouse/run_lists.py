@@ -6,9 +6,10 @@ from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from runtally_clickhouse.catalogue import RunQuestion, RunScope, ask, stored_bounds
+from runtally_clickhouse.catalogue import RunQuestion, RunScope, ask
 from runtally_clickhouse.client import Reader, Row
 from runtally_clickhouse.measures.time_steps import zone_offsets
+from runtally_clickhouse.store_parts import read_parts
 
 LONGEST_MS: Final = 2**63 - 1
 """No duration is as long: not even the end of the last bar of a histogram."""
@@ -85,7 +86,7 @@ def newest_runs(
     the newest of many workspaces are nowhere together, and the engine would read and sort a whole range for its
     first hundred. So they are looked for from the end of what is stored, in windows that widen.
     """
-    bounds = stored_bounds(reader)
+    bounds = read_parts(reader).bounds
     if bounds is None:
         return []
     start, end = max(scope.start, bounds[0]), min(scope.end, bounds[1])

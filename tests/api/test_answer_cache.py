@@ -13,9 +13,9 @@ import pytest
 from api.door import Door, run
 from clickhouse.rolling_up import mark, merge, refresh
 from clickhouse.stores import empty
-from runtally_api.answer_cache import AnswerCache, AnsweringReader, CutOffs, read_watermark
-from runtally_clickhouse.catalogue import query_text
+from runtally_api.answer_cache import AnswerCache, AnsweringReader, CutOffs
 from runtally_clickhouse.client import Row, Store
+from runtally_clickhouse.store_parts import StoreParts, parts_text, read_parts
 
 PATHS = ("/api/agents/analytics", "/api/v1/analytics/usage", "/api/v1/analytics/summary", "/api/v1/runs")
 QUERY = {"measures": ["runs", "stalled"], "dimensions": ["agent_id"]}
@@ -117,7 +117,7 @@ def test_no_answer_outlives_the_table(door: Door) -> None:
     told, seen = [], []
 
     def ask() -> None:
-        seen.append(read_watermark(store))
+        seen.append(read_parts(store).watermark)
         told.append((runs_told(door), door.get("/api/v1/analytics/usage")["total_sessions"]))
 
     ask()
@@ -137,11 +137,11 @@ def test_a_database_without_any_data_part_has_a_watermark(door: Door) -> None:
     store = door.publisher.store
     store.command("CREATE DATABASE nothing_in_it")
     try:
-        rows = store.query(query_text("watermark").replace("currentDatabase()", "'nothing_in_it'"), {})
+        rows = store.query(parts_text().replace("currentDatabase()", "'nothing_in_it'"), {})
     finally:
         store.command("DROP DATABASE nothing_in_it")
-    assert rows == [{"watermark": "0"}]
-    assert read_watermark(store) != "0"
+    assert (rows[0]["watermark"], StoreParts.of(rows[0]).bounds) == ("0", None)
+    assert read_parts(store).watermark != "0"
 
 
 def test_a_run_stalls_though_no_data_change(door: Door) -> None:

@@ -3,8 +3,10 @@
 Native ClickHouse; 30 million runs in 50 workspaces made inside the store, one in a hundred written again late, then
 rolled up by the product's own recomputation. Hypothesis: cells make a panel at least five times faster than FINAL over
 the raw rows, and ten times the runs cost less than 1.5 times the time. Nothing is answered from memory here: the API is
-composed without its cache. Ends with 0 only when each panel's answer equals the raw one, and each target is met: those
-for times hold at 30 million runs, and for the panels that cells of days answer.
+composed without its cache; only the state of the buckets is kept between questions, while nothing is written.
+`after_change` are questions that have to work the state out, as the first one after each batch has. Ends with 0 only
+when each panel's answer equals the raw one, and each target is met: those for times hold at 30 million runs, and for
+the panels that cells of days answer.
 With `--baseline postgres`, or BASELINE=postgres, the same panels in PostgreSQL as well, at 10 million runs.
 
     python tests/benchmarks/bench_query.py [--runs 30000000] [--turns 40] [--baseline postgres]
@@ -18,7 +20,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -38,6 +40,8 @@ from runtally_api.dependencies import ApiParts
 from runtally_api.identity.authentication import OpenDoor
 from runtally_api.settings import ApiSettings
 from runtally_clickhouse.client import Store
+from runtally_clickhouse.measures.clean_buckets import CleanBuckets
+from runtally_clickhouse.measures.kept_state import KeptState
 
 DAYS = {"from": "2026-10-23", "to": "2026-11-21"}
 LARGEST_MS, ALL_MS, CLIENTS_MS = 60.0, 150.0, 500.0
@@ -135,8 +139,15 @@ def _are_targets(runs: int) -> bool:
     return runs >= RUNS_OF_TARGETS
 
 
+class Forgetting(KeptState):
+    """As if something were marked before each question."""
+
+    def clean(self, fingerprint: str, days: tuple[int, int], read: Callable[[], CleanBuckets]) -> CleanBuckets:
+        return read()
+
+
 @contextmanager
-def _api(store: Store, *, use_rollups: bool = True) -> Iterator[httpx.Client]:
+def _api(store: Store, *, use_rollups: bool = True, keeps_state: bool = True) -> Iterator[httpx.Client]:
     """The application as composed for production, but for the cache: with it the second turn would read nothing."""
     publisher = StoringPublisher(store)
     settings = ApiSettings(use_rollups=use_rollups)
@@ -144,7 +155,16 @@ def _api(store: Store, *, use_rollups: bool = True) -> Iterator[httpx.Client]:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> Any:
         with ThreadPoolExecutor(QUESTION_THREADS) as pool:
-            app.state.parts = ApiParts(settings, store, publisher, (), lambda: NOW, pool=pool, authenticator=OpenDoor())
+            app.state.parts = ApiParts(
+                settings,
+                store,
+                publisher,
+                (),
+                lambda: NOW,
+                pool=pool,
+                authenticator=OpenDoor(),
+                kept_state=KeptState() if keeps_state else Forgetting(),
+            )
             yield
 
     with running(make_app(lifespan, settings)) as client:
@@ -155,7 +175,7 @@ def _measure(
     store: Store, arguments: argparse.Namespace, missed: list[str], *, compare: bool = True
 ) -> dict[str, Times]:
     found: dict[str, Times] = {}
-    with _api(store) as rolled_up, _api(store, use_rollups=False) as raw:
+    with _api(store) as rolled_up, _api(store, keeps_state=False) as changed, _api(store, use_rollups=False) as raw:
         for workspace in (LARGEST, None):
             for name, body in {**PANELS, **(BESIDE if compare else {})}.items():
                 asked = _of_workspace(body, workspace)
@@ -165,6 +185,8 @@ def _measure(
                     found[told] = cells
                 line: dict[str, Any] = {"panel": name, "workspace": workspace or "all", "read": _read(answer["meta"])}
                 line |= {"p50_ms": cells.p50, "p95_ms": cells.p95}
+                _, after = _asked(changed, asked, max(1, arguments.turns // 4))
+                line["after_change"] = {"p50_ms": after.p50, "p95_ms": after.p95}
                 if compare:
                     truth, final = _asked(raw, asked, RAW_TURNS)
                     line |= {"raw_p50_ms": final.p50, "raw_p95_ms": final.p95, "equal": answer["data"] == truth["data"]}

@@ -6,12 +6,13 @@ from functools import partial
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query
-from runtally_clickhouse.catalogue import RunFilters, stored_bounds
+from runtally_clickhouse.catalogue import RunFilters
 from runtally_clickhouse.client import Row
 from runtally_clickhouse.errors import StoreRefused, StoreUnavailable
 from runtally_clickhouse.measures.asking import Answer, AnswerRow
 from runtally_clickhouse.measures.cell_questions import CellQuestion
 from runtally_clickhouse.measures.question import Order, Question
+from runtally_clickhouse.store_parts import read_parts
 
 from runtally_api import (
     agent_parts,
@@ -190,7 +191,7 @@ def _agent(parts: ApiParts, query: RunQuery, agent_id: str) -> Row:
     if asked.agent_id and agent_id not in asked.agent_id:
         raise NotFound(f"agent '{agent_id[:128]}' is not among those of the filter agent_id")
     filters = RunFilters(workspace_id=asked.workspace_id, agent_id=(agent_id,))
-    bounds = stored_bounds(parts.reader)
+    bounds = read_parts(parts.reader).bounds
     ever = bounds and replace(query.scope, start=bounds[0], end=bounds[1], filters=filters)
     rows = answer_of_cells(parts, CellQuestion.AGENTS_SEEN, ever) if ever else []
     if not rows:

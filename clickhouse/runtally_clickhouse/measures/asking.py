@@ -9,6 +9,7 @@ from typing import Any, Literal
 from runtally_clickhouse.catalogue import EPOCH, RunScope
 from runtally_clickhouse.client import Reader, Row
 from runtally_clickhouse.errors import StoreRefused
+from runtally_clickhouse.measures.choosing import MOST_GROUPS, can_choose_here, choose, fold_rows
 from runtally_clickhouse.measures.composition import (
     ENDS,
     RUNS_COUNT,
@@ -17,7 +18,6 @@ from runtally_clickhouse.measures.composition import (
     Limits,
     Relation,
     compose,
-    find_fold,
 )
 from runtally_clickhouse.measures.forms import Value
 from runtally_clickhouse.measures.question import TIME, Question
@@ -136,13 +136,17 @@ def ask_question(reader: Reader, question: Question, scope: RunScope, limits: Li
 
 
 def _asked(reader: Reader, question: Question, scope: RunScope, limits: Limits) -> tuple[Composed, _Table]:
-    """The question's statement and what it gave: all groups, where there are no more of them than the limit."""
+    """The question's statement and what it gave: all groups, where there are few enough of them."""
     counts = limits.group_counts if question.keys and question.after is None else None
     if counts is not None and counts.may_be_few(question, scope):
-        composed = compose(question, scope, limits, chooses=False)
+        chooses_here = can_choose_here(question)
+        most = max(question.limit, MOST_GROUPS) if chooses_here else question.limit
+        composed = compose(question, scope, limits, most_groups=most)
         try:
-            table = _table(question, composed, question.steps, reader.query(composed.sql, composed.parameters))
-            if len(table.groups) <= question.limit:
+            rows = reader.query(composed.sql, composed.parameters)
+            rows = choose(question, composed.part_names, rows) if chooses_here else rows
+            table = _table(question, composed, question.steps, rows)
+            if chooses_here or len(table.groups) <= question.limit:
                 return composed, table
         except StoreRefused as error:
             if error.code not in TOO_MANY_GROUPS:
@@ -177,23 +181,13 @@ def _table(question: Question, composed: Composed, steps: TimeSteps, rows: Itera
             place = places[row["step_ms"]]
             table.cells[place, group] = _finished(question, composed, row, steps.minutes(place))
             if composed.folds_steps:
-                whole[group] = _folded(composed, whole[group], row) if group in whole else row
+                whole[group] = fold_rows(composed.part_names, whole[group], row) if group in whole else row
     for group, row in whole.items():
         table.groups[group] = _finished(question, composed, row, steps.minutes(None))
         table.sizes[group] = int(row[composed.part_names[RUNS_COUNT]])
     if not keys:
         table.groups.setdefault(Group(()), table.totals)
     return table
-
-
-def _folded(composed: Composed, one: Row, other: Row) -> Row:
-    """The parts of two steps together."""
-    found: Row = {}
-    for part, name in composed.part_names.items():
-        fold = find_fold(part)
-        assert fold is not None
-        found[name] = fold(one[name], other[name])
-    return found
 
 
 def _began(composed: Composed, row: Row) -> tuple[datetime, datetime]:

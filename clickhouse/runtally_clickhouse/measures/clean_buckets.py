@@ -32,9 +32,13 @@ class BucketsToRead:
         return len(self.raw) + sum(map(len, self.rolled_up.values()))
 
 
-def read_clean_buckets(reader: Reader, from_ms: int, to_ms: int) -> CleanBuckets:
-    """Those of the days that a range of instants touches. Blocks; raises as `Reader.query`."""
-    from_s, to_s = DAY.start_of(from_ms // 1000), DAY.start_of(-(-to_ms // 1000) + DAY.seconds - 1)
+def whole_days(from_ms: int, to_ms: int) -> tuple[int, int]:
+    """The days that a range of instants touches: the first's start and the last's end, in Unix seconds."""
+    return DAY.start_of(from_ms // 1000), DAY.start_of(-(-to_ms // 1000) + DAY.seconds - 1)
+
+
+def read_clean_buckets(reader: Reader, from_s: int, to_s: int) -> CleanBuckets:
+    """Those of whole days. Blocks; raises as `Reader.query`."""
     layouts = {"rollup_layout": QUARTER_HOUR.layout, "hour_layout": HOUR.layout, "day_layout": DAY.layout}
     row = reader.query(query_text("clean_of_each_width"), {"from_s": from_s, "to_s": to_s, **layouts})[0]
     found: dict[int, dict[int, int]] = {level.seconds: {} for level in LEVELS}

@@ -87,13 +87,14 @@ def compose(
     limits: Limits,
     compared: TimeSteps | None = None,
     *,
-    chooses: bool = True,
+    most_groups: int | None = None,
 ) -> Composed:
     """The statement of a question; of its answer over another range, for the same groups, when `compared` is given.
 
-    Without `chooses` all groups are told apart. The engine then refuses (`TOO_MANY_GROUPS`) to make many more than the
-    limit; it may yet give some more.
+    It chooses the groups that it tells apart, unless `most_groups` is given: then it tells all of them, and the engine
+    refuses (`TOO_MANY_GROUPS`) to make many more than so many; it may yet give some more.
     """
+    chooses = most_groups is None
     steps = compared or question.steps
     pays = limits.use_rollups and cells_pay(question.steps.start, question.steps.end)
     relation = cells_relation(question, scope, steps) if pays else Relation.SINGLE_RUNS
@@ -115,8 +116,8 @@ def compose(
         f"WITH {_with(relation, statement, choice, wide, compares=compares)}\n{statement}\n"
         f"SETTINGS max_memory_usage = {limits.max_memory_bytes:d}, max_result_rows = {limits.max_rows:d}"
     )
-    if not chooses:
-        sql += f", max_rows_to_group_by = {(question.limit + 1) * max(1, len(steps.starts_ms)):d}"
+    if most_groups is not None:
+        sql += f", max_rows_to_group_by = {(most_groups + 1) * max(1, len(steps.starts_ms)):d}"
     bound = replace(scope, start=steps.start, end=steps.end)
     parameters = _parameters(question, bound, steps, compares=compares)
     parameters |= state_parameters(reading, wide, steps.starts_ms)

@@ -9,12 +9,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from runtally_clickhouse.catalogue import RunScope, stored_bounds
+from runtally_clickhouse.catalogue import RunScope
 from runtally_clickhouse.client import Reader
 from runtally_clickhouse.measures.asking import ask_question
 from runtally_clickhouse.measures.composition import Limits
 from runtally_clickhouse.measures.question import Question
 from runtally_clickhouse.measures.time_steps import make_steps
+from runtally_clickhouse.store_parts import read_parts
 
 FIRST_LOOK: Final = timedelta(days=1)
 WIDER: Final = 4
@@ -37,7 +38,7 @@ def ask_outside(reader: Reader, question: Question, scope: RunScope) -> Outside:
 
     Exact for every acknowledged run. Blocks; raises as `Reader.query`.
     """
-    bounds = stored_bounds(reader)
+    bounds = read_parts(reader).bounds
     if bounds is None:
         return Outside(None, None)
     before, after = (bounds[0], min(question.steps.start, bounds[1])), (max(question.steps.end, bounds[0]), bounds[1])
@@ -64,7 +65,7 @@ def join_ends(
 
 def ask_data_range(reader: Reader, question: Question, scope: RunScope) -> Range | None:
     """As `join_ends`, for who asks nothing of the question's own range."""
-    bounds = stored_bounds(reader)
+    bounds = read_parts(reader).bounds
     first = None if bounds is None else _look(reader, question, scope, bounds, from_end=False)
     if bounds is None or first is None:
         return None

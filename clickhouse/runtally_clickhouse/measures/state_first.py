@@ -8,15 +8,18 @@ import re
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
-from runtally_clickhouse.catalogue import placeholders, stored_bounds
+from runtally_clickhouse.catalogue import placeholders
 from runtally_clickhouse.client import Reader, Row
 from runtally_clickhouse.measures.clean_buckets import (
     BucketsToRead,
     CleanBuckets,
     buckets_to_read,
     read_clean_buckets,
+    whole_days,
 )
+from runtally_clickhouse.measures.kept_state import KeptState
 from runtally_clickhouse.measures.relations import (
     CHOICE_PREFIX,
     END_OF_FACTS,
@@ -27,6 +30,7 @@ from runtally_clickhouse.measures.relations import (
     without_idle_conditions,
     without_unread_tables,
 )
+from runtally_clickhouse.store_parts import StoreParts, parts_text, read_parts
 
 # More buckets than that would be long parameters; the statement finds them by itself then.
 MOST_BUCKETS = 1_000
@@ -39,19 +43,28 @@ class StateFirst:
 
     What was clean when it was first looked holds for all that the request asks: each answer is of then, or later. What
     was current then is kept for longer than a question may run; so when more than `patience_seconds` have gone by since
-    (this process stood still, say), an answer is not believed, but asked for in one statement.
+    (this process stood still, say), an answer is not believed, but asked for in one statement. With `kept`, what other
+    requests have read is taken where it still holds.
     """
 
     def __init__(
-        self, reader: Reader, patience_seconds: float, monotonic: Callable[[], float] = time.monotonic
+        self,
+        reader: Reader,
+        patience_seconds: float,
+        monotonic: Callable[[], float] = time.monotonic,
+        kept: KeptState | None = None,
     ) -> None:
         self._reader = reader
         self._patience_seconds = patience_seconds
+        self._kept = kept
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._read: tuple[CleanBuckets, float] | None = None
+        self._seen: tuple[str, float] | None = None
 
     def query(self, sql: str, parameters: Mapping[str, object]) -> list[Row]:
+        if sql == parts_text():
+            return self._look()
         told, bound, oldest = sql, dict(parameters), self._monotonic()
         for prefix in (CHOICE_PREFIX, ""):
             definition = f"(\n{state_text(prefix)}\n) AS {prefix}{STATE},\n"
@@ -77,7 +90,7 @@ class StateFirst:
 
     def _of_stored(self, found: BucketsToRead) -> BucketsToRead:
         """Without what lies before and after all runs, such as most of a period before the first one."""
-        bounds = stored_bounds(self._reader)
+        bounds = read_parts(self._reader).bounds
         first_s, end_s = (int(bound.timestamp()) for bound in bounds) if bounds else (0, 0)
         return BucketsToRead(found.rolled_up, [start for start in found.raw if first_s <= start < end_s])
 
@@ -90,8 +103,28 @@ class StateFirst:
                 clean, read_at = self._read
                 if clean.covers(from_ms // 1000, -(-to_ms // 1000)) and began - read_at < self._patience_seconds / 2:
                     return self._read
-            self._read = read_clean_buckets(self._reader, from_ms, to_ms), began
+            days = whole_days(from_ms, to_ms)
+            read = partial(read_clean_buckets, self._reader, *days)
+            if self._kept is None:
+                self._read = read(), began
+            else:
+                fingerprint, seen_at = self._fingerprint(began)
+                self._read = self._kept.clean(fingerprint, days, read), seen_at
             return self._read
+
+    def _fingerprint(self, now: float) -> tuple[str, float]:
+        """The state's, and when it was asked for: by the request for a reason of its own, or now."""
+        if self._seen is None or now - self._seen[1] >= self._patience_seconds / 2:
+            self._look()
+        assert self._seen is not None
+        return self._seen
+
+    def _look(self) -> list[Row]:
+        """What the store's parts tell; the newest is noted."""
+        began = self._monotonic()
+        rows = self._reader.query(parts_text(), {})
+        self._seen = StoreParts.of(rows[0]).state_fingerprint, began
+        return rows
 
 
 def _state_parameters(found: BucketsToRead, prefix: str) -> dict[str, object]:

@@ -93,7 +93,7 @@ def test_few_groups_are_not_chosen_and_many_only_at_first(ten_runs: Store) -> No
 
 
 def test_another_workspace_is_asked_anew(ten_runs: Store) -> None:
-    question = Question(("runs",), STEPS["none"], ("model",), limit=1)
+    question = Question(("runs",), STEPS["day"], ("model",), limit=1)
     counts, reader = GroupCounts(), Listening(ten_runs)
     ask_question(StateFirst(reader, 30), question, scope("acme"), _limits(counts))
     ask_question(StateFirst(reader, 30), question, scope("other"), _limits(counts))

@@ -14,6 +14,7 @@ from runtally_clickhouse.client import Row, Store
 from runtally_clickhouse.measures import state_first
 from runtally_clickhouse.measures.asking import ask_question
 from runtally_clickhouse.measures.clean_buckets import buckets_to_read, read_clean_buckets
+from runtally_clickhouse.measures.clean_buckets import whole_days as days_of
 from runtally_clickhouse.measures.composition import Limits, compose
 from runtally_clickhouse.measures.histograms import ask_histogram
 from runtally_clickhouse.measures.question import Question
@@ -108,11 +109,8 @@ def test_the_buckets_and_the_answers_are_the_same(store: Store, seed: int) -> No
             bound = {name: value for name, value in composed.parameters.items() if name in placeholders(text)}
             columns = ", ".join(f"state.{place} AS {name}" for name, place in STATE_PLACES.items())
             (row,) = store.query(f"WITH (\n{text}\n) AS state SELECT {columns}", bound)
-            clean = read_clean_buckets(
-                store,
-                int(str(composed.parameters[f"{prefix}from_ms"])),
-                int(str(composed.parameters[f"{prefix}to_ms"])),
-            )
+            first_ms, end_ms = (int(str(composed.parameters[f"{prefix}{name}"])) for name in ("from_ms", "to_ms"))
+            clean = read_clean_buckets(store, *days_of(first_ms, end_ms))
             found = buckets_to_read(clean, composed.parameters, prefix)
             assert sorted(found.raw) == sorted(int(one.replace(tzinfo=UTC).timestamp()) for one in row["raw"])
             for level in LEVELS:

@@ -26,6 +26,7 @@ from runtally_clickhouse.client import Store
 from runtally_clickhouse.errors import StoreUnavailable
 from runtally_clickhouse.measures.asking import ask_question
 from runtally_clickhouse.measures.composition import Limits, Relation
+from runtally_clickhouse.measures.kept_state import KeptState
 from runtally_clickhouse.measures.question import Filter, Question
 from runtally_clickhouse.measures.state_first import StateFirst
 from runtally_clickhouse.measures.time_steps import make_steps
@@ -86,6 +87,7 @@ class Story:
     def __init__(self, store: Store, seed: int) -> None:
         self._store = store
         self._drawn = random.Random(seed)
+        self._kept = KeptState()
         self._time = 0.0
         self._number = 0
         self._unacknowledged: list[Batch] = []
@@ -211,7 +213,7 @@ class Story:
 
     def _compare_errors(self, in_between: frozenset[int]) -> None:
         """The runs with errors that stand one by one beside the cells."""
-        reader = self._drawn.choice((self._store, StateFirst(self._store, 60.0)))
+        reader = self._drawn.choice((self._store, StateFirst(self._store, 60.0, kept=self._kept)))
         told = ask_question(reader, OF_ERRORS, scope(), READ)
         truth = ask_question(self._store, OF_ERRORS, scope(), READ_ONE_BY_ONE)
         assert told.relation is Relation.ERROR_RUNS
@@ -223,7 +225,7 @@ class Story:
 
     def _compare_wide(self, truth: Sums, in_between: frozenset[int]) -> None:
         """The hours, or the day, in two steps or in one."""
-        reader = self._drawn.choice((self._store, StateFirst(self._store, 60.0)))
+        reader = self._drawn.choice((self._store, StateFirst(self._store, 60.0, kept=self._kept)))
         question, seconds = self._drawn.choice(((OF_HOURS, HOUR.seconds), (OF_THE_DAY, DAY.seconds)))
         answer = ask_question(reader, question, scope(), READ)
         for row in answer.rows:

@@ -1,0 +1,180 @@
+"""What is clean is read once for many requests, and anew after whatever changes it."""
+
+import random
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from zoneinfo import ZoneInfo
+
+import pytest
+from clickhouse.rolling_up import mark, refresh
+from clickhouse.runs import insert, scope, snapshot
+from runtally_clickhouse.catalogue import query_text, unix_ms
+from runtally_clickhouse.client import Row, Store
+from runtally_clickhouse.errors import StoreUnavailable
+from runtally_clickhouse.measures.asking import Answer, ask_question
+from runtally_clickhouse.measures.clean_buckets import CleanBuckets
+from runtally_clickhouse.measures.composition import Limits
+from runtally_clickhouse.measures.kept_state import KeptState
+from runtally_clickhouse.measures.question import Question
+from runtally_clickhouse.measures.state_first import StateFirst
+from runtally_clickhouse.measures.time_steps import make_steps
+from runtally_clickhouse.rollup_levels import LEVELS
+from runtally_clickhouse.store_parts import read_parts
+
+LIMITS = Limits(2**31, 10_000)
+DAY = datetime(2026, 10, 22, tzinfo=UTC)
+RUNS = Question(("runs",), make_steps(DAY, DAY + timedelta(days=2), ZoneInfo("UTC"), "none"))
+NOTHING = CleanBuckets(0, 86_400, {level: {} for level in LEVELS})
+
+
+class Asked:
+    """A reader that notes what it is asked."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.statements: list[str] = []
+
+    def query(self, sql: str, parameters: Mapping[str, object]) -> list[Row]:
+        self.statements.append(sql)
+        return self._store.query(sql, parameters)
+
+    @property
+    def state_reads(self) -> int:
+        return self.statements.count(query_text("clean_of_each_width"))
+
+
+def add_run(store: Store, name: str) -> None:
+    insert(store, snapshot(name, started_at=(DAY + timedelta(hours=3)).isoformat()))
+
+
+def mark_run(store: Store) -> None:
+    mark(store, [unix_ms(DAY + timedelta(hours=3))], random.Random())
+
+
+def roll_up(store: Store) -> None:
+    refresh(store, random.Random(1))
+
+
+def merge(store: Store) -> None:
+    for table in ("bucket_changes", *(level.published for level in LEVELS)):
+        store.command(f"OPTIMIZE TABLE {table} FINAL")
+
+
+def truncate(store: Store) -> None:
+    for level in LEVELS:
+        store.command(f"TRUNCATE TABLE {level.published}")
+
+
+def rolled_up(answer: Answer) -> bool:
+    """Whether the one bucket with a run was read out of cells."""
+    return any(answer.buckets[level.name] for level in LEVELS)
+
+
+def nothing_noted(reads: list[tuple[int, int]], days: tuple[int, int]) -> CleanBuckets:
+    reads.append(days)
+    return NOTHING
+
+
+def test_requests_share_what_one_has_read(store: Store) -> None:
+    add_run(store, "a")
+    mark_run(store)
+    roll_up(store)
+    kept, reader = KeptState(), Asked(store)
+    for _ in range(3):
+        answer = ask_question(StateFirst(reader, 60.0, kept=kept), RUNS, scope(), LIMITS)
+        assert (answer.runs, rolled_up(answer)) == (1, True)
+    assert reader.state_reads == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "is_rolled_up"), [(mark_run, False), (roll_up, True), (merge, True), (truncate, False)]
+)
+def test_each_change_of_the_state_is_seen_by_the_next_request(
+    store: Store, change: Callable[[Store], None], is_rolled_up: bool
+) -> None:
+    add_run(store, "a")
+    mark_run(store)
+    roll_up(store)
+    kept = KeptState()
+    if change is roll_up:
+        mark_run(store)
+    ask_question(StateFirst(store, 60.0, kept=kept), RUNS, scope(), LIMITS)
+    if change is mark_run:
+        add_run(store, "b")
+    change(store)
+    answer = ask_question(StateFirst(store, 60.0, kept=kept), RUNS, scope(), LIMITS)
+    assert answer.runs == (2 if change is mark_run else 1)
+    assert rolled_up(answer) == is_rolled_up
+
+
+def test_a_request_looks_at_the_parts_once(store: Store) -> None:
+    """The fingerprint comes with what it asks of them for other reasons."""
+    add_run(store, "a")
+    mark_run(store)
+    reader = Asked(store)
+    request = StateFirst(reader, 60.0, kept=KeptState())
+    read_parts(request)
+    ask_question(request, RUNS, scope(), LIMITS)
+    assert reader.statements.count(query_text("store_parts")) == 1
+
+
+def test_a_look_from_long_ago_is_not_believed(store: Store) -> None:
+    add_run(store, "a")
+    mark_run(store)
+    roll_up(store)
+    kept, now = KeptState(), [0.0]
+    request = StateFirst(store, 60.0, lambda: now[0], kept)
+    read_parts(request)
+    mark_run(store)
+    add_run(store, "b")
+    now[0] = 31.0
+    assert ask_question(request, RUNS, scope(), LIMITS).runs == 2
+
+
+def test_a_failure_is_not_kept_and_nobody_elses() -> None:
+    kept, began, failing = KeptState(), threading.Event(), threading.Event()
+
+    def fails() -> CleanBuckets:
+        began.set()
+        failing.wait(20)
+        raise StoreUnavailable("the first one's")
+
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(kept.clean, "f", (0, 86_400), fails)
+        assert began.wait(20)
+        second = pool.submit(kept.clean, "f", (0, 86_400), lambda: NOTHING)
+        failing.set()
+        with pytest.raises(StoreUnavailable, match="the first one's"):
+            first.result(20)
+        assert second.result(20) is NOTHING
+    assert kept.clean("f", (0, 86_400), lambda: NOTHING) is NOTHING
+
+
+def test_of_many_at_once_one_reads() -> None:
+    kept, reads, wanted = KeptState(), list[tuple[int, int]](), threading.Barrier(8)
+
+    def ask() -> CleanBuckets:
+        wanted.wait(20)
+        return kept.clean("f", (0, 86_400), partial(nothing_noted, reads, (0, 86_400)))
+
+    with ThreadPoolExecutor(8) as pool:
+        found = [pool.submit(ask) for _ in range(8)]
+    assert {id(one.result()) for one in found} == {id(NOTHING)}
+    assert len(reads) == 1
+
+
+def test_ranges_are_bounded_and_told_apart() -> None:
+    kept, reads = KeptState(most=2), list[tuple[int, int]]()
+
+    def ask(days: tuple[int, int], fingerprint: str = "f") -> None:
+        kept.clean(fingerprint, days, partial(nothing_noted, reads, days))
+
+    first, second, third = (0, 1), (0, 2), (0, 3)
+    for days in (first, second, first, second, third, second, first):
+        ask(days)
+    assert reads == [first, second, third, first]
+    ask(second, "g")
+    assert reads[-1] == second
