@@ -21,6 +21,7 @@ from runtally_api.identity.access import Authenticated, require_declared
 from runtally_api.identity.access_parts import make_access
 from runtally_api.identity.api_keys import StoredKeys
 from runtally_api.identity.authentication import make_authenticator
+from runtally_api.identity.live_sessions import LiveSessions
 from runtally_api.identity.settings import IdentitySettings
 from runtally_api.metrics import ApiMetrics
 from runtally_api.middleware import HeadAsGet, Observed, Validated
@@ -92,8 +93,9 @@ def create_app(
     identity = identity or IdentitySettings()
     identity.require_listening(settings.host)
     kept = access_store or store
-    access = make_access(identity, kept, now)
-    authenticator = make_authenticator(identity, StoredKeys(kept, now))
+    sessions = LiveSessions(kept)
+    access = make_access(identity, kept, now, sessions)
+    authenticator = make_authenticator(identity, StoredKeys(kept, now), sessions)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -107,6 +109,8 @@ def create_app(
         )
         if authenticator.is_open:
             log.warning(OPEN_BANNER, host=settings.host)
+        if idle := identity.idle_settings():
+            log.warning(idle)
         try:
             yield
         finally:

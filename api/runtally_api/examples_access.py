@@ -5,7 +5,7 @@ from typing import Any
 from runtally_api.examples import PROBLEMS
 
 Example = dict[str, Any]
-HOW_KNOWN: Example = {"is_open": False, "has_local_users": True}
+HOW_KNOWN: Example = {"is_open": False, "has_local_users": True, "listens_wider": True}
 WHO_I_AM: Example = {
     "subject": "ann@example.com",
     "email": "ann@example.com",

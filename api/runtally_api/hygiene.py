@@ -21,7 +21,7 @@ _HEADERS: Final = {
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
-class InvalidNetworks(ValueError):
+class InvalidNetworks(RuntimeError):
     """RUNTALLY_TRUSTED_PROXIES cannot be read. `str()` names what is wrong and the remedy."""
 
 

@@ -116,9 +116,10 @@ class NotAcceptable(Problem):
 
 
 class Unauthorized(Problem):
-    """Whatever was shown in place of a token, the answer is this one: why is not told."""
+    """Whatever was shown in place of a token, the answer is this one: why is not told, and is `reason` for the log."""
 
-    def __init__(self) -> None:
+    def __init__(self, reason: str = "") -> None:
+        self.reason = reason
         detail = "show a valid token or API key: Authorization: Bearer ..."
         super().__init__(401, "unauthorized", "Unauthorized", detail, headers={"WWW-Authenticate": "Bearer"})
 

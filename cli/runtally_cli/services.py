@@ -1,13 +1,20 @@
 """`runtally api` and `runtally consume`: one service a process, against Kafka and ClickHouse servers."""
 
 import asyncio
+import os
 import signal
 from collections.abc import Awaitable
+from typing import TYPE_CHECKING, Final
 
 from runtally.connection import KafkaConnection
 from runtally_clickhouse.client import Store, check_writes_count_twice
 from runtally_clickhouse.location import StoreLocation
 from runtally_clickhouse.migrations import require_schema
+
+if TYPE_CHECKING:
+    from runtally_api.identity.store_rights import StoreRights
+
+LOOK_AGAIN_SECONDS: Final = 10.0
 
 
 class ServerNeeded(RuntimeError):
@@ -26,9 +33,11 @@ def server_location(*, reading: bool, access: bool = False) -> StoreLocation:
 
 
 async def serve_api() -> None:
-    """Serve the API until SIGTERM."""
+    """Serve the API until SIGTERM. Raises `InvalidIdentity` where nobody could sign in."""
     import uvicorn
     from runtally_api.app import create_app
+    from runtally_api.identity.settings import IdentitySettings
+    from runtally_api.identity.store_rights import StoreRights
     from runtally_api.settings import ApiSettings
 
     from runtally_cli.http_server import WIRE
@@ -36,13 +45,31 @@ async def serve_api() -> None:
     settings = ApiSettings()
     store = Store(server_location(reading=True), settings.max_query_seconds, settings.max_query_memory_bytes)
     access_store = Store(server_location(reading=False, access=True))
-    app = create_app(settings, KafkaConnection.from_environment(), store, access_store=access_store)
+    rights = StoreRights(access_store, has_own_url=bool(os.environ.get("RUNTALLY_CLICKHOUSE_ACCESS_URL")))
+    asks_for_tokens = not IdentitySettings().is_open
+    # What takes in is ready while the store is away.
+    readiness = (rights.reason,) if asks_for_tokens and settings.api_routes != "ingest" else ()
+    app = create_app(settings, KafkaConnection.from_environment(), store, readiness, access_store=access_store)
     config = uvicorn.Config(app, host=settings.host, port=settings.api_port, log_level="info", access_log=False, **WIRE)
     try:
-        await uvicorn.Server(config).serve()
+        if asks_for_tokens:
+            await asyncio.to_thread(rights.look)
+            rights.require()
+        async with asyncio.TaskGroup() as tasks:
+            looking = tasks.create_task(_look_until_told(rights)) if readiness else None
+            await uvicorn.Server(config).serve()
+            if looking is not None:
+                looking.cancel()
     finally:
         access_store.close()
         store.close()
+
+
+async def _look_until_told(rights: "StoreRights") -> None:
+    """The store may start after the API."""
+    while not rights.is_told:
+        await asyncio.sleep(LOOK_AGAIN_SECONDS)
+        await asyncio.to_thread(rights.look)
 
 
 async def serve_consumer() -> None:

@@ -18,12 +18,15 @@ class Act(StrEnum):
 
     SIGN_IN = "sign_in"
     SIGN_OUT = "sign_out"
+    TOKEN_REFRESH = "token_refresh"
+    TOKEN_REFUSED = "token_refused"
     REFRESH_REUSE = "refresh_reuse"
     EXPORT = "export"
     KEY_CREATE = "key_create"
     KEY_REVOKE = "key_revoke"
     USER_CHANGE = "user_change"
     ERASE = "erase"
+    RETENTION = "retention"
     RULE_CHANGE = "rule_change"
 
 

@@ -60,12 +60,15 @@ class StoreLocation:
 
         Reads may have a URL of their own, and so may `access`: keys, users and the audit log.
         """
-        url = environment.get("RUNTALLY_CLICKHOUSE_URL")
-        if access:
-            url = environment.get("RUNTALLY_CLICKHOUSE_ACCESS_URL") or url
-        if reading:
-            url = environment.get("RUNTALLY_CLICKHOUSE_READ_URL") or url
-        return cls.server(url) if url else None
+        name, url = "RUNTALLY_CLICKHOUSE_URL", environment.get("RUNTALLY_CLICKHOUSE_URL")
+        if access and (own := environment.get("RUNTALLY_CLICKHOUSE_ACCESS_URL")):
+            name, url = "RUNTALLY_CLICKHOUSE_ACCESS_URL", own
+        if reading and (own := environment.get("RUNTALLY_CLICKHOUSE_READ_URL")):
+            name, url = "RUNTALLY_CLICKHOUSE_READ_URL", own
+        try:
+            return cls.server(url) if url else None
+        except InvalidLocation as error:
+            raise InvalidLocation(str(error).replace("RUNTALLY_CLICKHOUSE_URL", name)) from None
 
     def connect_options(self) -> dict[str, object]:
         """Keyword arguments of `clickhouse_connect.get_client`."""

@@ -19,6 +19,7 @@ from runtally_api.app import create_app
 from runtally_api.hygiene import BoundedBodies, ClientAddress, InvalidNetworks, networks
 from runtally_api.identity.api_keys import NoKeys
 from runtally_api.identity.authentication import make_authenticator
+from runtally_api.identity.live_sessions import LiveSessions
 from runtally_api.identity.settings import IdentitySettings
 from runtally_api.settings import ApiSettings
 from runtally_clickhouse.client import Store
@@ -33,7 +34,7 @@ def served(*, guarded: bool = False, **settings: Any) -> Iterator[httpx.Client]:
     """The application over a store that is away."""
     store = Store(StoreLocation.server("http://127.0.0.1:1"))
     identity = IdentitySettings(auth="token", auth_secret=SecretStr(SECRET))
-    authenticator = make_authenticator(identity, NoKeys()) if guarded else None
+    authenticator = make_authenticator(identity, NoKeys(), LiveSessions(store)) if guarded else None
     app = build_app(store, StoringPublisher(store, late=True), [], authenticator, settings=ApiSettings(**settings))
     with running(app) as client:
         yield client

@@ -11,6 +11,8 @@ from typing import Final
 import pytest
 import yaml
 from backends.deployed_clickhouse import USERS, StartClickHouse, opened_as_deployed
+from runtally_api.identity.settings import InvalidIdentity
+from runtally_api.identity.store_rights import StoreRights
 from runtally_clickhouse.audit_log import Act, AuditEntry, Outcome, write_entry
 from runtally_clickhouse.client import Store, check_writes_count_twice
 from runtally_clickhouse.errors import StoreRefused
@@ -144,6 +146,17 @@ def test_a_real_server_keeps_who_may_ask_to_the_user_access(store_of: Callable[[
     put_user(access, StoredUser("ann@example.com", "hash", "owner", None), at)
     assert [user.email for user in find_users(access)] == ["ann@example.com"]
     write_entry(access, AuditEntry(act=Act.ERASE, outcome=Outcome.DONE, actor="ann", recorded_at=at))
+    for store, told in (
+        (writer, None),
+        (access, None),
+        (reader, "is not set, and the user of RUNTALLY_CLICKHOUSE_URL"),
+    ):
+        rights = StoreRights(store, has_own_url=False)
+        assert not rights.is_told
+        rights.look()
+        assert (rights.reason() is None, told is None or told in str(rights.reason())) == (told is None, True)
+    with pytest.raises(InvalidIdentity, match="table audit_log, so nobody could sign in: set it to the URL"):
+        rights.require()
     for table in ("api_keys", "local_users", "refresh_tokens", "audit_log"):
         with pytest.raises(StoreRefused, match="ACCESS_DENIED"):
             reader.unmerged(f"SELECT * FROM {table}")

@@ -39,7 +39,7 @@ class StubApi:
     """What is served, and what was asked. `failure`, when set, is answered to everything; questions for a path of
     `failing_paths`, or for one of `failing_measures` or `failing_dimensions`, fail alone; `failing_parts` are those of
     an agent's analytics. What is `faulty` are the checks of integrity; None is a caller who may not see all workspaces.
-    Who asks has the `permissions`, in the `workspaces`.
+    Who asks has the `permissions`, in the `workspaces`; `how_known` is what differs from an API that asks for tokens.
     Nothing is answered while `may_answer` is not set.
     """
 
@@ -54,6 +54,7 @@ class StubApi:
     workspaces: Sequence[str] = "*"
     shape_broken: bool = False
     faulty: bool | None = False
+    how_known: dict[str, bool] = field(default_factory=dict)
     may_answer: threading.Event = field(default_factory=lambda: _set(threading.Event()))
     asked: list[tuple[str, Query]] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
@@ -64,6 +65,8 @@ class StubApi:
         return None
 
     def answer(self, path: str, query: Query) -> tuple[int, dict[str, Any]]:
+        if path == "/api/v1/auth" and self.failure is None:
+            return 200, {"is_open": False, "has_local_users": False, "listens_wider": False, **self.how_known}
         self.asked.append((path, query))
         self.may_answer.wait(30)
         if self.failure is not None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from backends.waiting import eventually
 from runtally_ui import roster
+from runtally_ui.access_answers import HowKnown
 from runtally_ui.answers import Agent, Analytics, Answer, Models, QueryAnswer
 from runtally_ui.api_client import ApiClient
 from runtally_ui.catalogue import Catalogue
@@ -47,6 +48,7 @@ def names() -> dict[str, Question]:
     found = {
         "roster.agents": Fixed(agents), "roster.ranking": Fixed(agents), "roster.models": Fixed(Models()),
         "roster.environments": Fixed(QueryAnswer(data=[])), "roster.catalogue": Fixed(Catalogue()),
+        "roster.access": Fixed(HowKnown()),
     }  # fmt: skip
     for question in found.values():
         question.may_answer.set()

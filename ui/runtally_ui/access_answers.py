@@ -1,6 +1,10 @@
 """Answers about who asks."""
 
+from typing import Final
+
 from runtally_ui.answers import Answer
+
+HOW_KNOWN_PATH: Final = "/api/v1/auth"
 
 
 class HowKnown(Answer):
@@ -8,6 +12,7 @@ class HowKnown(Answer):
 
     is_open: bool = True
     has_local_users: bool = False
+    listens_wider: bool = False
 
 
 class Tokens(Answer):

@@ -9,7 +9,7 @@ import streamlit as st
 from altair.utils import schemapi
 from streamlit.delta_generator import DeltaGenerator
 
-from runtally_ui import clock, filter_bar, formats, garbage, refreshing, rights, sign_in, states
+from runtally_ui import clock, filter_bar, formats, garbage, openness, refreshing, rights, sign_in, states
 from runtally_ui.answers import Answer
 from runtally_ui.api_client import ApiClient, ApiError
 from runtally_ui.colours import SlotBook
@@ -91,6 +91,8 @@ def main(settings: UiSettings) -> None:
     questions = entry.view.questions(asked) if rights.may(entry.needs) else {}
     names = roster_questions(choice.period, now)
     roster, under_way = ask_roster(api, kept, names, questions)
+    with heading:
+        openness.draw_caption(roster.access, settings.host)
     # A rerun that was asked for while waiting begins here, before any filter counts as drawn.
     as_of = heading.empty()
     # Before the page's own answers are there: a click in the meantime must find the filters in place.
@@ -98,6 +100,7 @@ def main(settings: UiSettings) -> None:
     answers = under_way.answers(questions)
     kept.renew(api, {name: names[name] for name in kept.usable(names)})  # now, as they take time from the page's own
     placeholder.empty()
+    openness.draw_warning(roster.access, settings.host)
     st.session_state["visited"] = True
     page = Page(asked, roster.palette(slot_book(settings.api_url, who)), roster.measure_book(), api, pages)
     every_seconds = entry.every_seconds or choice.refresh_seconds

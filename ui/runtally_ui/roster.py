@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from runtally_ui.access_answers import HOW_KNOWN_PATH, HowKnown
 from runtally_ui.answers import Analytics, Models, QueryAnswer
 from runtally_ui.api_client import META_PATH, MODELS_PATH, ApiClient, ApiError, Unreachable
 from runtally_ui.catalogue import Catalogue, MeasureBook
@@ -40,6 +41,7 @@ def roster_questions(period: Period, now: datetime) -> dict[str, Question]:
         "roster.environments": Query(period, everything, ("runs",), ("environment",)),
         USERS: Query(_newest(period), everything, ("runs",), ("user_id",), limit=_MOST_USERS),
         "roster.catalogue": Get(META_PATH, (), Catalogue),
+        "roster.access": Get(HOW_KNOWN_PATH, (), HowKnown),
     }
 
 
@@ -53,6 +55,7 @@ class Roster:
     environments: QueryAnswer | ApiError
     users: QueryAnswer | ApiError
     catalogue: Catalogue | ApiError
+    access: HowKnown | ApiError
 
     @classmethod
     def of(cls, answers: Answers) -> "Roster":
@@ -63,6 +66,7 @@ class Roster:
             environments=answers.query("roster.environments"),
             users=answers.query(USERS),
             catalogue=answers.get("roster.catalogue", Catalogue),
+            access=answers.get("roster.access", HowKnown),
         )
 
     def measure_book(self) -> MeasureBook:

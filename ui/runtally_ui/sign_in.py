@@ -2,17 +2,15 @@
 
 import hashlib
 from collections.abc import Mapping
-from typing import Final
 
 import streamlit as st
 
 from runtally_ui import formats, states
-from runtally_ui.access_answers import HowKnown
+from runtally_ui.access_answers import HOW_KNOWN_PATH, HowKnown
 from runtally_ui.api_client import ApiClient, ApiError, SignedOut
 from runtally_ui.questions import Answers
 from runtally_ui.session import Session
 
-HOW_KNOWN_PATH: Final = "/api/v1/auth"
 _SESSION, _PROBLEM = "session", "sign_in_problem"
 _EMAIL, _PASSWORD = "sign-in-email", "sign-in-password"
 

@@ -3,15 +3,22 @@
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from fastapi import APIRouter, Depends
+import anyio
+from anyio import to_thread
+from fastapi import APIRouter, Depends, Request
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
+from runtally_clickhouse.audit_log import Act
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from runtally_api.dependencies import requires
+from runtally_api.identity.access_parts import AccessParts
+from runtally_api.identity.api_keys import shown_prefix
+from runtally_api.identity.audit import origin_of
 from runtally_api.identity.permissions import Permission
-from runtally_api.problems import Problem, ProblemResponse
+from runtally_api.identity.refusals import Refusal
+from runtally_api.problems import Problem, ProblemResponse, Unauthorized
 
 # Paths that a request needs no caller for: what probes and signing in need, and what documents the API.
 PUBLIC_PATHS: Final = frozenset(
@@ -30,6 +37,8 @@ PUBLIC_PATHS: Final = frozenset(
 )
 OPEN: Final = "open"
 SIGNED_IN: Final = "signed in"
+# Refusals that wait for the store must not take the threads that answers need.
+_MOST_RECORDING: Final = 2
 
 
 def needs(permission: Permission) -> Any:
@@ -88,6 +97,7 @@ class Authenticated:
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
+        self._recording = anyio.CapacityLimiter(_MOST_RECORDING)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] not in PUBLIC_PATHS:
@@ -95,7 +105,18 @@ class Authenticated:
                 authorization = Headers(scope=scope).get("authorization")
                 caller = await scope["app"].state.parts.authenticator.caller(authorization)
             except Problem as problem:
+                if isinstance(problem, Unauthorized) and authorization:
+                    await self._record(scope, authorization, problem)
                 await ProblemResponse(problem, scope["state"]["request_id"])(scope, receive, send)
                 return
             scope["state"]["caller"] = caller
         await self._app(scope, receive, send)
+
+    async def _record(self, scope: Scope, authorization: str, problem: Unauthorized) -> None:
+        """In the audit log, now and then: who shows nothing is not recorded, as that is how everybody begins."""
+        access: AccessParts | None = scope["app"].state.parts.access
+        if access is None:
+            return
+        refusal = Refusal(Act.TOKEN_REFUSED, origin_of(Request(scope)), shown_prefix(authorization), problem.reason)
+        if counted := access.refusals.counted(refusal):
+            await to_thread.run_sync(access.refusals.write, counted, limiter=self._recording)

@@ -10,6 +10,8 @@ from fastapi import Depends, Request
 from runtally_api.identity.api_keys import KeyStore
 from runtally_api.identity.audit import AuditTrail
 from runtally_api.identity.authentication import token_rules
+from runtally_api.identity.live_sessions import LiveSessions
+from runtally_api.identity.refusals import Refusals
 from runtally_api.identity.settings import IdentitySettings
 from runtally_api.identity.sign_in import Lifetimes, LocalSignIn
 from runtally_api.identity.tokens import TokenSigner
@@ -23,16 +25,21 @@ class AccessParts:
     settings: IdentitySettings
     store: KeyStore
     audit: AuditTrail
+    refusals: Refusals
     sign_in: LocalSignIn | None
 
 
-def make_access(settings: IdentitySettings, store: KeyStore, now: Callable[[], datetime]) -> AccessParts:
-    """The parts that the settings mean."""
+def make_access(
+    settings: IdentitySettings, store: KeyStore, now: Callable[[], datetime], sessions: LiveSessions | None = None
+) -> AccessParts:
+    """The parts that the settings mean. `sessions` forgets those that are signed out here."""
     sign_in = None
     if settings.has_local_users and settings.secret is not None:
         lifetimes = Lifetimes(settings.access_lifetime, settings.refresh_lifetime)
-        sign_in = LocalSignIn(store, TokenSigner(token_rules(settings), settings.secret), lifetimes, now)
-    return AccessParts(settings, store, AuditTrail(store, now), sign_in)
+        signer = TokenSigner(token_rules(settings), settings.secret)
+        sign_in = LocalSignIn(store, signer, lifetimes, now, sessions or LiveSessions(store))
+    audit = AuditTrail(store, now)
+    return AccessParts(settings, store, audit, Refusals(audit, now), sign_in)
 
 
 def required(access: AccessParts | None) -> AccessParts:

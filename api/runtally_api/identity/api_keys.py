@@ -73,6 +73,12 @@ def new_key(
     return NewKey(f"{KEY_MARK}{key_id}_{secret}", _digest(secret), stored)
 
 
+def shown_prefix(text: str) -> str:
+    """What may be told of a key that stands in the text; nothing where none does."""
+    match = _KEY.search(text)
+    return f"{KEY_MARK}{match[1]}" if match else ""
+
+
 class StoredKeys:
     """The keys of the store, asked anew for each request."""
 

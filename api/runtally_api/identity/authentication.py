@@ -12,6 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from runtally_api.identity.api_keys import KEY_MARK, KeyReader
 from runtally_api.identity.caller import ANYBODY, Caller
 from runtally_api.identity.claims import ClaimNames
+from runtally_api.identity.live_sessions import LiveSessions, SessionOver
 from runtally_api.identity.settings import IdentitySettings
 from runtally_api.identity.signing_keys import KeysUnavailable, SigningKeys, http_fetch
 from runtally_api.identity.tokens import InvalidToken, TokenRules, TokenVerifier
@@ -19,6 +20,10 @@ from runtally_api.problems import Unauthorized, Unavailable
 
 # Tokens that wait for the identity provider must not take the threads that answers need.
 _MOST_WAITING: Final = 4
+
+
+class UnknownKey(Exception):
+    """No API key, or one that has expired or was revoked."""
 
 
 class Authenticator(Protocol):
@@ -45,9 +50,10 @@ class BearerTokens:
 
     is_open = False
 
-    def __init__(self, tokens: TokenVerifier, keys: KeyReader) -> None:
+    def __init__(self, tokens: TokenVerifier, keys: KeyReader, sessions: LiveSessions) -> None:
         self._tokens = tokens
         self._keys = keys
+        self._sessions = sessions
         self._waiting = anyio.CapacityLimiter(_MOST_WAITING)
 
     async def caller(self, authorization: str | None) -> Caller:
@@ -56,17 +62,28 @@ class BearerTokens:
             if token.startswith(KEY_MARK):
                 found = await run_in_threadpool(self._keys.caller, token)
                 if found is None:
-                    raise Unauthorized
+                    raise UnknownKey
                 return found
             if self._tokens.may_block(token):
-                return await to_thread.run_sync(self._tokens.caller, token, limiter=self._waiting)
-            return self._tokens.caller(token)
-        except InvalidToken as error:
-            raise Unauthorized from error
+                caller = await to_thread.run_sync(self._tokens.caller, token, limiter=self._waiting)
+            else:
+                caller = self._tokens.caller(token)
+            return await self._as_now(caller) if caller.session else caller
+        except (InvalidToken, UnknownKey, SessionOver) as error:
+            raise Unauthorized(_reason(error)) from error
         except StoreError as error:
             raise Unavailable("the store does not answer") from error
         except KeysUnavailable as error:
             raise Unavailable("the identity provider's keys cannot be had at the moment") from error
+
+    async def _as_now(self, caller: Caller) -> Caller:
+        """Who signed in here, as they are by now. Raises `SessionOver`."""
+        found = self._sessions.kept(caller.session)
+        if found is None:
+            found = await run_in_threadpool(self._sessions.standing, caller.session)
+        if found.caller is None:
+            raise SessionOver
+        return found.caller
 
 
 def token_rules(settings: IdentitySettings) -> TokenRules:
@@ -75,7 +92,7 @@ def token_rules(settings: IdentitySettings) -> TokenRules:
     return TokenRules(settings.issuer, settings.auth_audience, leeway, ClaimNames.of(settings))
 
 
-def make_authenticator(settings: IdentitySettings, keys: KeyReader) -> Authenticator:
+def make_authenticator(settings: IdentitySettings, keys: KeyReader, sessions: LiveSessions) -> Authenticator:
     """What the settings ask for. Raises `InvalidIdentity` when they cannot be met."""
     settings.require_keys()
     if settings.is_open:
@@ -84,11 +101,18 @@ def make_authenticator(settings: IdentitySettings, keys: KeyReader) -> Authentic
     if settings.auth_jwks_url is not None:
         fetch = http_fetch(settings.auth_jwks_url, settings.auth_jwks_fetch_seconds)
         provider = SigningKeys(fetch, settings.algorithms, settings.auth_jwks_cache_seconds)
-    return BearerTokens(TokenVerifier(token_rules(settings), settings.secret, provider), keys)
+    return BearerTokens(TokenVerifier(token_rules(settings), settings.secret, provider), keys, sessions)
+
+
+def _reason(error: BaseException) -> str:
+    """What was wrong, by the name of what it broke on: nothing of the token itself."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return type(error).__name__
 
 
 def _bearer(authorization: str | None) -> str:
     scheme, _, token = (authorization or "").partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
-        raise Unauthorized
+        raise Unauthorized("NoBearerToken")
     return token.strip()

@@ -9,13 +9,15 @@ from runtally_api.identity.permissions import Permission
 class Caller:
     """Somebody who asks. `workspaces` None is all of them; an empty set is none.
 
-    `subject` is a user's `sub`, or `key:` and the prefix of an API key; it is what the audit log names.
+    `subject` is a user's `sub`, or `key:` and the prefix of an API key; it is what the audit log names. `session` is
+    the sign-in that a local user's token belongs to, which may be over by now; empty for everybody else.
     """
 
     subject: str
     email: str
     permissions: frozenset[Permission]
     workspaces: frozenset[str] | None
+    session: str = ""
 
     def may(self, permission: Permission) -> bool:
         """Whether the caller has a permission."""

@@ -24,7 +24,7 @@ class InvalidClaims(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class ClaimNames:
-    """What each claim is called in this installation's tokens."""
+    """What each claim is called in this installation's tokens. `session` is in those alone that are signed here."""
 
     subject: str = "sub"
     email: str = "email"
@@ -32,6 +32,7 @@ class ClaimNames:
     workspaces: str = "workspaces"
     role: str = "role"
     permissions: str = "permissions"
+    session: str = "runtally_session"
 
     @classmethod
     def of(cls, settings: IdentitySettings) -> "ClaimNames":

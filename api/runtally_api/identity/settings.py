@@ -85,8 +85,23 @@ class IdentitySettings(BaseSettings):
                 "or RUNTALLY_AUTH=open to let everybody do everything"
             )
 
+    def idle_settings(self) -> str | None:
+        """What is set and has no effect, with the remedy; None when nothing is."""
+        if self.auth != "open":
+            return None
+        given = {"SECRET": self.auth_secret, "JWKS_URL": self.auth_jwks_url, "ISSUER": self.auth_issuer}
+        names = [f"RUNTALLY_AUTH_{name}" for name, value in given.items() if value is not None]
+        if not names:
+            return None
+        return f"{' and '.join(names)}: no effect, as RUNTALLY_AUTH is open and no token is looked at; set it to token"
+
     def require_keys(self) -> None:
         """Raise `InvalidIdentity` when tokens are demanded that could not be verified well."""
+        if self.auth == "local" and not self.has_keys and self.auth_issuer:
+            raise InvalidIdentity(
+                "RUNTALLY_AUTH_ISSUER is set, and nothing says how its tokens are verified, so the API would be open: "
+                "set RUNTALLY_AUTH_JWKS_URL or RUNTALLY_AUTH_SECRET, or unset RUNTALLY_AUTH_ISSUER"
+            )
         if self.is_open:
             return
         if not self.has_keys:

@@ -25,6 +25,7 @@ from runtally_clickhouse.local_users import (
 from runtally_clickhouse.row_columns import listed
 
 from runtally_api.identity.api_keys import KeyStore
+from runtally_api.identity.live_sessions import LiveSessions
 from runtally_api.identity.passwords import is_password
 from runtally_api.identity.tokens import TokenSigner
 
@@ -75,10 +76,18 @@ def account_name(email: str) -> str:
 class LocalSignIn:
     """Signs local users in and out. Every method blocks, and raises `StoreError` when the store is away."""
 
-    def __init__(self, store: KeyStore, signer: TokenSigner, lifetimes: Lifetimes, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        store: KeyStore,
+        signer: TokenSigner,
+        lifetimes: Lifetimes,
+        now: Callable[[], datetime],
+        sessions: LiveSessions,
+    ) -> None:
         self._store = store
         self._signer = signer
         self._lifetimes = lifetimes
+        self._sessions = sessions
         self._now = now
 
     def sign_in(self, email: str, password: str) -> SignedIn:
@@ -144,6 +153,7 @@ class LocalSignIn:
             "email": user.email,
             "workspaces": listed(user.workspaces),
             "role": user.role,
+            "session": family,
         }
         return SignedIn(user, self._signer.sign(said, now, self._lifetimes.access), f"rtr_{family}_{secret}")
 
@@ -153,6 +163,7 @@ class LocalSignIn:
 
     def _end(self, issued: RefreshEvent) -> None:
         add_refresh_event(self._store, replace(issued, event="ended", token_sha256="", nonce=0), self._now())
+        self._sessions.forget(issued.family)
 
 
 def _uses(events: list[RefreshEvent], issued: RefreshEvent) -> set[int]:

@@ -5,7 +5,7 @@ verifies what its type can and the settings allow.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -64,9 +64,14 @@ class TokenVerifier:
                 leeway=self._rules.leeway,
                 options={"require": list(REQUIRED), "verify_sub": False},
             )
-            return caller_of(claims, self._rules.names)
+            caller = caller_of(claims, self._rules.names)
         except (PyJWTError, InvalidClaims, ValueError, OverflowError) as error:
             raise InvalidToken from error
+        # A provider's tokens may say whatever its users wrote there.
+        session = claims.get(self._rules.names.session, "") if header["alg"] == SHARED else ""
+        if not isinstance(session, str):
+            raise InvalidToken
+        return replace(caller, session=session)
 
     def _key(self, header: Mapping[str, Any]) -> SigningKey | None:
         if header["alg"] == SHARED:

@@ -14,10 +14,12 @@ from runtally_api.dependencies import RequestCaller
 from runtally_api.documentation import documented
 from runtally_api.identity.access import needs_a_caller, needs_nobody
 from runtally_api.identity.access_parts import Access, AccessParts
-from runtally_api.identity.audit import origin_of
-from runtally_api.identity.caller import Caller
+from runtally_api.identity.audit import Origin, origin_of
+from runtally_api.identity.live_sessions import caller_of_user
 from runtally_api.identity.passwords import MOST_CHARACTERS
-from runtally_api.identity.permissions import GRANTED, Permission, Role
+from runtally_api.identity.permissions import Permission
+from runtally_api.identity.refusals import Refusal
+from runtally_api.identity.settings import is_loopback
 from runtally_api.identity.sign_in import LocalSignIn, SignedIn, SignInRefused, TooManyAttempts
 from runtally_api.problems import NotFound, TooMany, Unauthorized
 
@@ -30,6 +32,7 @@ class HowKnown(Answer):
 
     is_open: bool = Field(description="Whether nobody has to sign in.")
     has_local_users: bool = Field(description="Whether people sign in by email and password here.")
+    listens_wider: bool = Field(description="Whether it listens on an address that other machines may reach.")
 
 
 class WhoIAm(Answer):
@@ -77,9 +80,13 @@ GivenRefresh = Annotated[RefreshBody, RequestBody(openapi_examples={"token": {"v
     responses=documented(examples_access.HOW_KNOWN, 422, 503),
     dependencies=[needs_nobody()],
 )
-async def how_known(access: Access) -> dict[str, Any]:
-    """Whether the API is open, and whether people sign in here."""
-    return {"is_open": access.settings.is_open, "has_local_users": access.sign_in is not None}
+async def how_known(request: Request, access: Access) -> dict[str, Any]:
+    """Whether the API is open, and to whom, and whether people sign in here."""
+    return {
+        "is_open": access.settings.is_open,
+        "has_local_users": access.sign_in is not None,
+        "listens_wider": not is_loopback(request.app.state.parts.settings.host),
+    }
 
 
 @router.get(
@@ -111,18 +118,12 @@ def login(request: Request, response: Response, access: Access, body: GivenCrede
     try:
         signed_in = sign_in.sign_in(body.email, body.password)
     except TooManyAttempts as error:
+        access.refusals.tell(Refusal(Act.SIGN_IN, origin, reason="TooManyAttempts"))
         raise TooMany("too many tries to sign in to this account", error.retry_after_seconds) from error
     except SignInRefused as error:
-        # What nobody is called may be a password that went into the wrong field: it stays out of the log.
-        caller = _caller(error) if error.user else Caller("unknown", "", frozenset(), frozenset())
-        access.audit.record(
-            caller, Act.SIGN_IN, origin, outcome=Outcome.REFUSED, workspaces=caller.workspaces, target=caller.subject
-        )
+        _record_refusal(access, Act.SIGN_IN, origin, error)
         raise Unauthorized from error
-    user = signed_in.user
-    caller = Caller(user.email, user.email, GRANTED[Role(user.role)], user.workspaces)
-    access.audit.record(caller, Act.SIGN_IN, origin, workspaces=user.workspaces, target=user.email)
-    return _tokens(access, response, signed_in)
+    return _tokens(access, response, signed_in, Act.SIGN_IN, origin)
 
 
 @router.post(
@@ -133,21 +134,14 @@ def login(request: Request, response: Response, access: Access, body: GivenCrede
 )
 def refresh(request: Request, response: Response, access: Access, body: GivenRefresh) -> dict[str, Any]:
     """New tokens for a refresh token. One that is used twice ends the sign-in that it came from."""
-    sign_in = _local(access)
+    sign_in, origin = _local(access), origin_of(request)
     try:
-        return _tokens(access, response, sign_in.refresh(body.refresh_token))
+        signed_in = sign_in.refresh(body.refresh_token)
     except SignInRefused as error:
-        if error.is_reuse and error.user:
-            caller = _caller(error)
-            access.audit.record(
-                caller,
-                Act.REFRESH_REUSE,
-                origin_of(request),
-                outcome=Outcome.REFUSED,
-                workspaces=caller.workspaces,
-                target=caller.subject,
-            )
+        act = Act.REFRESH_REUSE if error.is_reuse else Act.TOKEN_REFRESH
+        _record_refusal(access, act, origin, error)
         raise Unauthorized from error
+    return _tokens(access, response, signed_in, Act.TOKEN_REFRESH, origin)
 
 
 @router.post(
@@ -160,8 +154,10 @@ def logout(request: Request, access: Access, body: GivenRefresh) -> Response:
     """Sign a local user out: the refresh token and its successors are worth nothing from here on."""
     user = _local(access).sign_out(body.refresh_token)
     if user is not None:
-        caller = Caller(user.email, user.email, frozenset(), user.workspaces)
-        access.audit.record(caller, Act.SIGN_OUT, origin_of(request), workspaces=user.workspaces, target=user.email)
+        caller = caller_of_user(user)
+        access.audit.record(
+            caller, Act.SIGN_OUT, origin_of(request), workspaces=caller.workspaces, target=caller.subject
+        )
     return Response(status_code=204, headers=_NO_STORE)
 
 
@@ -171,12 +167,23 @@ def _local(access: AccessParts) -> LocalSignIn:
     return access.sign_in
 
 
-def _caller(refused: SignInRefused) -> Caller:
-    assert refused.user is not None
-    return Caller(refused.user.email, refused.user.email, frozenset(), refused.user.workspaces)
+def _record_refusal(access: AccessParts, act: Act, origin: Origin, refused: SignInRefused) -> None:
+    """Each of a known user, as their tries are few. Of nobody known now and then, and without what they call
+    themselves: it may be a password that went into the wrong field.
+    """
+    if refused.user is None:
+        access.refusals.tell(Refusal(act, origin, reason="NobodyKnown"))
+        return
+    caller = caller_of_user(refused.user)
+    access.audit.record(
+        caller, act, origin, outcome=Outcome.REFUSED, workspaces=caller.workspaces, target=caller.subject
+    )
 
 
-def _tokens(access: AccessParts, response: Response, signed_in: SignedIn) -> dict[str, Any]:
+def _tokens(access: AccessParts, response: Response, signed_in: SignedIn, act: Act, origin: Origin) -> dict[str, Any]:
+    """The answer, once it is in the log who got it."""
+    caller = caller_of_user(signed_in.user)
+    access.audit.record(caller, act, origin, workspaces=caller.workspaces, target=caller.subject)
     response.headers.update(_NO_STORE)
     return {
         "access_token": signed_in.access_token,

@@ -1,6 +1,5 @@
 """Keys, local users and tokens: what stays in this process, and the operations that the store is asked for."""
 
-import getpass
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,6 +13,7 @@ from runtally_api.identity.settings import IdentitySettings, InvalidIdentity
 from runtally_api.identity.tokens import TokenSigner
 from runtally_clickhouse.row_columns import listed
 
+from runtally_cli.access.person import this_person
 from runtally_cli.local.admin import store_access
 from runtally_cli.local.settings import LocalSettings
 
@@ -21,7 +21,7 @@ from runtally_cli.local.settings import LocalSettings
 def ask(operation: str, **parameters: Any) -> Any:
     """Run a named operation in this person's name. Raises as `store_access` and its `run`."""
     with store_access(LocalSettings()) as access:
-        return access.run(operation, {**parameters, "by": getpass.getuser()})
+        return access.run(operation, {**parameters, **this_person()})
 
 
 def create_key(name: str, permissions: Sequence[Permission], workspaces: Sequence[str], days: int) -> tuple[str, Any]:

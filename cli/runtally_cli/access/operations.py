@@ -6,11 +6,9 @@ What is secret never comes here: keys come as their digest, passwords as their h
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any
 
 from runtally_api.identity.api_keys import KEY_MARK
-from runtally_api.identity.audit import AuditTrail, Origin
-from runtally_api.identity.caller import Caller
 from runtally_api.identity.permissions import Permission, Role
 from runtally_api.identity.sign_in import account_name
 from runtally_clickhouse.api_keys import StoredKey, add_key, newest_keys, revoke_key
@@ -19,8 +17,7 @@ from runtally_clickhouse.client import Store
 from runtally_clickhouse.local_users import StoredUser, find_users, put_user
 from runtally_clickhouse.row_columns import as_set, listed
 
-# A command runs on the machine of whoever holds the store's password, or its folder.
-NOWHERE: Final = Origin("", "")
+from runtally_cli.access.person import caller_of, recorded
 
 
 def key_create(store: Store, parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -30,13 +27,13 @@ def key_create(store: Store, parameters: Mapping[str, Any]) -> dict[str, Any]:
     workspaces = as_set([str(name) for name in parameters["workspaces"]])
     days = int(parameters["days"])
     expires_at = now + timedelta(days=days) if days else None
-    by = _caller(parameters)
+    by = caller_of(parameters)
     key = StoredKey(
         str(parameters["key_id"]), str(parameters["name"]), permissions, workspaces, by.subject, now, expires_at
     )
     details = {"name": key.name, "permissions": " ".join(sorted(permissions))}
     target = f"{KEY_MARK}{key.key_id}"
-    with _trail(store).around(by, Act.KEY_CREATE, NOWHERE, workspaces=workspaces, target=target, details=details):
+    with recorded(store, parameters, Act.KEY_CREATE, workspaces=workspaces, target=target, details=details):
         add_key(store, key, str(parameters["secret_sha256"]))
     return _shown(key)
 
@@ -54,8 +51,8 @@ def key_revoke(store: Store, parameters: Mapping[str, Any]) -> dict[str, Any]:
         raise ValueError(f"no API key {KEY_MARK}{key_id}: `runtally keys list` shows them")
     (key,) = found
     if key.revoked_at is None:
-        by, now, target = _caller(parameters), datetime.now(UTC), f"{KEY_MARK}{key_id}"
-        with _trail(store).around(by, Act.KEY_REVOKE, NOWHERE, workspaces=key.workspaces, target=target):
+        by, now, target = caller_of(parameters), datetime.now(UTC), f"{KEY_MARK}{key_id}"
+        with recorded(store, parameters, Act.KEY_REVOKE, workspaces=key.workspaces, target=target):
             revoke_key(store, key_id, by.subject, now)
         key = replace(key, revoked_at=now)
     return _shown(key)
@@ -96,8 +93,7 @@ def user_password(store: Store, parameters: Mapping[str, Any]) -> dict[str, Any]
 def _put(store: Store, parameters: Mapping[str, Any], user: StoredUser, change: str) -> None:
     now = datetime.now(UTC)
     details = {"change": change, "role": user.role}
-    trail, by = _trail(store), _caller(parameters)
-    with trail.around(by, Act.USER_CHANGE, NOWHERE, workspaces=user.workspaces, target=user.email, details=details):
+    with recorded(store, parameters, Act.USER_CHANGE, workspaces=user.workspaces, target=user.email, details=details):
         put_user(store, replace(user, signed_in_since=now), now, is_removed=change == "removed")
 
 
@@ -107,14 +103,6 @@ def _known(store: Store, parameters: Mapping[str, Any]) -> StoredUser:
     if not found:
         raise ValueError(f"no user {email[:60]}: `runtally users list` shows them")
     return found[0]
-
-
-def _caller(parameters: Mapping[str, Any]) -> Caller:
-    return Caller(f"command:{parameters.get('by', '')}", "", frozenset(Permission), None)
-
-
-def _trail(store: Store) -> AuditTrail:
-    return AuditTrail(store, lambda: datetime.now(UTC))
 
 
 def _shown(key: StoredKey) -> dict[str, Any]:

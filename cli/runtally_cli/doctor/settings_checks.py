@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from pydantic_settings import BaseSettings, SettingsError
 from runtally.connection import InvalidConnection, KafkaConnection
 from runtally.settings import VARIABLES, EmitterSettings, InvalidSettings
+from runtally_api.identity.settings import IdentitySettings, InvalidIdentity
 from runtally_api.settings import ApiSettings
 from runtally_clickhouse.findings import Finding, error, ok, warning
 from runtally_clickhouse.location import InvalidLocation, StoreLocation
@@ -23,7 +24,14 @@ AREA: Final = "settings"
 PREFIX: Final = "RUNTALLY_"
 # Read by the tests, not by a component.
 _FOR_TESTS: Final = ("RUNTALLY_TEST_", "RUNTALLY_FUZZ_")
-_COMPONENTS: Final[tuple[type[BaseSettings], ...]] = (LocalSettings, ApiSettings, ConsumerSettings, UiSettings)
+_COMPONENTS: Final[tuple[type[BaseSettings], ...]] = (
+    LocalSettings,
+    ApiSettings,
+    IdentitySettings,
+    ConsumerSettings,
+    UiSettings,
+)
+_STORE_URLS: Final = ("RUNTALLY_CLICKHOUSE_URL", "RUNTALLY_CLICKHOUSE_READ_URL", "RUNTALLY_CLICKHOUSE_ACCESS_URL")
 _PORTS: Final = ("kafka_port", "api_port", "ui_port", "consumer_port")
 
 
@@ -31,7 +39,7 @@ def known_variables() -> frozenset[str]:
     """Every variable that some component reads."""
     names = {f"{PREFIX}{name.upper()}" for component in _COMPONENTS for name in component.model_fields}
     names |= {f"{PREFIX}KAFKA_{field.name.upper()}" for field in fields(KafkaConnection)}
-    return frozenset(names | set(VARIABLES) | {"RUNTALLY_CLICKHOUSE_URL", "RUNTALLY_CLICKHOUSE_READ_URL"})
+    return frozenset(names | set(VARIABLES) | set(_STORE_URLS))
 
 
 def readable_settings() -> tuple[LocalSettings, list[Finding]]:
@@ -87,6 +95,7 @@ def _unusable(given: Mapping[str, str]) -> Iterator[Finding]:
         emitter,
         lambda: StoreLocation.from_environment(given),
         lambda: StoreLocation.from_environment(given, reading=True),
+        lambda: StoreLocation.from_environment(given, access=True),
     )
     told: set[str] = set()
     for read in readers:
@@ -106,15 +115,34 @@ def _conflicts(given: Mapping[str, str], settings: LocalSettings) -> Iterator[Fi
     if has("KAFKA_BOOTSTRAP") and has("BROKER"):
         message = "RUNTALLY_BROKER has no effect: RUNTALLY_KAFKA_BOOTSTRAP names brokers that run elsewhere"
         yield warning(AREA, message, "unset RUNTALLY_BROKER, or RUNTALLY_KAFKA_BOOTSTRAP to have a broker here")
-    if has("CLICKHOUSE_READ_URL") and not has("CLICKHOUSE_URL"):
-        message = "RUNTALLY_CLICKHOUSE_READ_URL without RUNTALLY_CLICKHOUSE_URL: nothing names where to write"
-        yield warning(AREA, message, "set RUNTALLY_CLICKHOUSE_URL too, or unset RUNTALLY_CLICKHOUSE_READ_URL")
+    yield from _identity_conflicts(given)
+    for name in _STORE_URLS[1:]:
+        if given.get(name) and not has("CLICKHOUSE_URL"):
+            message = f"{name} without RUNTALLY_CLICKHOUSE_URL: nothing names where to write"
+            yield warning(AREA, message, f"set RUNTALLY_CLICKHOUSE_URL too, or unset {name}")
     protocol = given.get("RUNTALLY_KAFKA_SECURITY_PROTOCOL") or "PLAINTEXT"
     if not protocol.startswith("SASL") and (has("KAFKA_SASL_USERNAME") or has("KAFKA_SASL_PASSWORD")):
         message = f"RUNTALLY_KAFKA_SASL_* has no effect: the security protocol is {protocol}"
         yield warning(AREA, message, "set RUNTALLY_KAFKA_SECURITY_PROTOCOL to SASL_SSL or SASL_PLAINTEXT")
     if has("KAFKA_CA_FILE"):
         yield from _authority_conflicts(Path(given["RUNTALLY_KAFKA_CA_FILE"]), protocol)
+
+
+def _identity_conflicts(given: Mapping[str, str]) -> Iterator[Finding]:
+    names = {name.lower().removeprefix(PREFIX.lower()): value for name, value in given.items() if value}
+    try:
+        identity = IdentitySettings.model_validate(
+            {name: value for name, value in names.items() if name in IdentitySettings.model_fields}
+        )
+        identity.require_keys()
+        identity.require_listening(given.get("RUNTALLY_HOST") or "127.0.0.1")
+    except ValidationError:
+        return  # told by the name of each field
+    except InvalidIdentity as invalid:
+        yield error(AREA, str(invalid), "set the variable as the sentence says, or unset it")
+        return
+    if idle := identity.idle_settings():
+        yield warning(AREA, idle, "set RUNTALLY_AUTH=token, or unset what has no effect")
 
 
 def _port_conflicts(settings: LocalSettings) -> Iterator[Finding]:

@@ -1,12 +1,12 @@
 """`runtally erase` and `runtally retention`: first what goes, then its going, wherever the store is held."""
 
-import getpass
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from runtally_clickhouse.withdrawals import EVENT_TABLES, user_hash
 
+from runtally_cli.access.person import this_person
 from runtally_cli.local.admin import store_access
 from runtally_cli.local.settings import LocalSettings
 
@@ -40,7 +40,7 @@ def erase_subject(
         counts: dict[str, int] = access.run("erasure_counts", subject)
         if not agree(counts):
             return Erased(counts, None)
-        job = access.run("erasure_request", {**subject, "by": f"cli:{getpass.getuser()}"})
+        job = access.run("erasure_request", {**subject, **this_person()})
         tell(f"erasure {job['id']}: nobody writes these any more; a consumer goes on with it if this command ends")
         while not job["is_over"]:
             job = access.run("erasure_step", {"id": job["id"]})
@@ -60,7 +60,8 @@ def drop_old_months(
         plan = access.run("retention_plan", {"tables": chosen, "days": days})
         if not agree(plan):
             return None
-        dropped: list[Mapping[str, Any]] = access.run("retention_apply", {"tables": chosen, "before": plan["before"]})
+        asked = {"tables": chosen, "before": plan["before"], **this_person()}
+        dropped: list[Mapping[str, Any]] = access.run("retention_apply", asked)
         return dropped
 
 

@@ -6,10 +6,12 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from runtally_clickhouse.audit_log import Act, AuditEntry, Outcome, write_entry
+from runtally_clickhouse.audit_log import Act
 from runtally_clickhouse.client import Store
 from runtally_clickhouse.erasing import Eraser, ErasureJob, ErasurePlan, erasure_jobs, plan_erasure, request_erasure
 from runtally_clickhouse.retention import apply_horizons, horizon_of_age, months_before, set_horizons
+
+from runtally_cli.access.person import caller_of, recorded
 
 
 def erasure_counts(store: Store, parameters: Mapping[str, Any]) -> dict[str, int]:
@@ -21,17 +23,9 @@ def erasure_request(store: Store, parameters: Mapping[str, Any]) -> dict[str, An
     """Put an erasure on the list, for good, and return its job. Raises as `erasure_counts`."""
     now = datetime.now(UTC)
     plan = _plan(store, parameters, now)
-    id, requested_by = uuid4(), str(parameters.get("by", ""))
-    entry = AuditEntry(
-        act=Act.ERASE,
-        outcome=Outcome.DONE,
-        actor=requested_by,
-        recorded_at=now,
-        workspaces=frozenset(plan.subject.workspaces) or None,
-        target=f"erasure:{id}",
-    )
-    write_entry(store, entry)  # before the act, as the API does
-    return _told(request_erasure(store, id, plan, requested_by, now))
+    id, about = uuid4(), frozenset(plan.subject.workspaces) or None
+    with recorded(store, parameters, Act.ERASE, workspaces=about, target=f"erasure:{id}"):
+        return _told(request_erasure(store, id, plan, caller_of(parameters).subject, now))
 
 
 def erasure_step(store: Store, parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -52,8 +46,11 @@ def retention_plan(store: Store, parameters: Mapping[str, Any]) -> dict[str, Any
 def retention_apply(store: Store, parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Drop the months of `tables` that began `before`, for good, and return them. Raises as `erasure_counts`."""
     before, now = datetime.fromisoformat(str(parameters["before"])), datetime.now(UTC)
-    set_horizons(store, [str(table) for table in parameters["tables"]], before, now)
-    return [asdict(one) for one in apply_horizons(store, now)]
+    tables = [str(table) for table in parameters["tables"]]
+    details = {"tables": " ".join(tables), "before": before.isoformat()}
+    with recorded(store, parameters, Act.RETENTION, workspaces=None, target="retention", details=details):
+        set_horizons(store, tables, before, now)
+        return [asdict(one) for one in apply_horizons(store, now)]
 
 
 def _plan(store: Store, parameters: Mapping[str, Any], now: datetime) -> ErasurePlan:

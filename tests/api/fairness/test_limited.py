@@ -10,6 +10,7 @@ from api.identity.signing import SECRET, bearer, shared
 from pydantic import SecretStr
 from runtally_api.identity.api_keys import NoKeys
 from runtally_api.identity.authentication import make_authenticator
+from runtally_api.identity.live_sessions import LiveSessions
 from runtally_api.identity.settings import IdentitySettings
 from runtally_api.settings import ApiSettings
 from runtally_clickhouse.client import Store
@@ -23,7 +24,7 @@ def limited(*, is_open: bool = False, **settings: int) -> Iterator[httpx.Client]
     """The application over a store that is away."""
     store = Store(StoreLocation.server("http://127.0.0.1:1"))
     guarded = IdentitySettings(auth="token", auth_secret=SecretStr(SECRET))
-    authenticator = None if is_open else make_authenticator(guarded, NoKeys())
+    authenticator = None if is_open else make_authenticator(guarded, NoKeys(), LiveSessions(store))
     publisher = StoringPublisher(store, late=True)
     app = build_app(store, publisher, [], authenticator, settings=ApiSettings(**settings))  # type: ignore[arg-type] # numbers
     with running(app) as client:

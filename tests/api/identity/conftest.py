@@ -1,5 +1,6 @@
 """The API that asks everybody for a token or key, over a store of each engine."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -13,6 +14,7 @@ from pydantic import SecretStr
 from runtally_api.identity.access_parts import make_access
 from runtally_api.identity.api_keys import StoredKeys
 from runtally_api.identity.authentication import make_authenticator
+from runtally_api.identity.live_sessions import LiveSessions
 from runtally_api.identity.settings import IdentitySettings
 from runtally_clickhouse.client import Store
 
@@ -43,8 +45,12 @@ def shared_guarded(shared_store: Store) -> Iterator[Guarded]:
     def now() -> datetime:
         return made[0].now() if made else datetime.now(UTC)
 
-    authenticator = make_authenticator(SETTINGS, StoredKeys(shared_store, now))
-    with open_door(shared_store, authenticator, make_access(SETTINGS, shared_store, now)) as door:
+    def monotonic() -> float:
+        return time.monotonic() + (made[0].ahead.total_seconds() if made else 0.0)
+
+    sessions = LiveSessions(shared_store, monotonic)
+    authenticator = make_authenticator(SETTINGS, StoredKeys(shared_store, now), sessions)
+    with open_door(shared_store, authenticator, make_access(SETTINGS, shared_store, now, sessions)) as door:
         made.append(Guarded(door, shared_store))
         yield made[0]
 
@@ -56,4 +62,5 @@ def guarded(shared_guarded: Guarded) -> Guarded:
     shared_guarded.door.reset()
     shared_guarded.door.now = datetime.now(UTC)
     shared_guarded.ahead = timedelta()
+    shared_guarded.door.app.state.parts.access.refusals._counts.clear()
     return shared_guarded

@@ -30,6 +30,7 @@ from runtally_api.app import make_app
 from runtally_api.identity.access import OPEN, PUBLIC_PATHS, SIGNED_IN, declared_access, require_declared
 from runtally_api.identity.api_keys import NoKeys
 from runtally_api.identity.authentication import make_authenticator
+from runtally_api.identity.live_sessions import LiveSessions
 from runtally_api.identity.permissions import GRANTED, Permission, Role
 from runtally_api.identity.settings import IdentitySettings
 from runtally_clickhouse.client import Store
@@ -53,7 +54,7 @@ def tokens_only(known: Provider) -> Iterator[Door]:
         auth="token", auth_secret=SecretStr(SECRET), auth_jwks_url=known.url, auth_issuer=ISSUER
     )
     store = Store(StoreLocation.server("http://127.0.0.1:1"))
-    with open_door(store, make_authenticator(settings, NoKeys())) as door:
+    with open_door(store, make_authenticator(settings, NoKeys(), LiveSessions(store))) as door:
         yield door
 
 
@@ -225,7 +226,7 @@ def test_good_tokens_are_believed(tokens_only: Door) -> None:
 def test_a_provider_that_is_away_is_no_reason_to_refuse_for_good(known: Provider) -> None:
     settings = IdentitySettings(auth="token", auth_jwks_url="http://127.0.0.1:1/jwks", auth_issuer=ISSUER)
     store = Store(StoreLocation.server("http://127.0.0.1:1"))
-    with open_door(store, make_authenticator(settings, NoKeys())) as door:
+    with open_door(store, make_authenticator(settings, NoKeys(), LiveSessions(store))) as door:
         response = door.client.get("/api/v1/meta", headers=bearer(signed("rsa", rsa_key("good"))))
         assert_problem(response, 503)
         assert response.headers["retry-after"]

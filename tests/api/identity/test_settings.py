@@ -45,6 +45,7 @@ def test_what_may_listen_starts(host: str, identity: IdentitySettings) -> None:
     ("identity", "message"),
     [
         (IdentitySettings(auth="token"), "set RUNTALLY_AUTH_JWKS_URL or RUNTALLY_AUTH_SECRET"),
+        (IdentitySettings(auth_issuer="https://login.example.com"), "RUNTALLY_AUTH_ISSUER is set.*JWKS_URL"),
         (IdentitySettings(auth_secret=SecretStr("x" * 31)), "has 31 bytes: set 32"),
         (IdentitySettings(auth_jwks_url=PROVIDER), "RUNTALLY_AUTH_ISSUER"),
         (IdentitySettings(auth_jwks_url="http://login.example.com/jwks", auth_issuer="x"), "must begin with https"),
@@ -77,3 +78,12 @@ def test_an_empty_variable_is_one_that_is_not_set(monkeypatch: pytest.MonkeyPatc
 def test_addresses_of_this_machine_alone() -> None:
     assert all(map(is_loopback, ("127.0.0.1", "127.8.0.1", "::1", "[::1]", "localhost")))
     assert not any(map(is_loopback, ("0.0.0.0", "::", "10.0.0.1", "localhost.example.com", "")))
+
+
+def test_what_an_open_api_does_not_look_at_is_named() -> None:
+    idle = IdentitySettings(auth="open", auth_secret=SecretStr(SECRET), auth_issuer="x").idle_settings()
+    assert idle is not None
+    assert "RUNTALLY_AUTH_SECRET and RUNTALLY_AUTH_ISSUER: no effect" in idle
+    assert SECRET not in idle
+    assert IdentitySettings(auth="open").idle_settings() is None
+    assert IdentitySettings(auth="token", auth_secret=SecretStr(SECRET)).idle_settings() is None

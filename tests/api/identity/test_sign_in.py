@@ -84,7 +84,13 @@ def test_a_refresh_token_is_good_for_one_use(guarded: Guarded) -> None:
     assert guarded.ask("GET", "/api/v1/auth/me", third["access_token"]).status_code == 200
     assert_problem(_refresh(guarded, first["refresh_token"]), 401)
     assert_problem(_refresh(guarded, third["refresh_token"]), 401)
-    assert _entries(guarded) == [("sign_in", "done", EMAIL), ("refresh_reuse", "refused", EMAIL)]
+    assert _entries(guarded) == [
+        ("sign_in", "done", EMAIL),
+        ("token_refresh", "done", EMAIL),
+        ("token_refresh", "done", EMAIL),
+        ("refresh_reuse", "refused", EMAIL),
+        ("token_refresh", "refused", "unknown"),
+    ]
     assert _login(guarded).status_code == 200
 
 
@@ -107,7 +113,7 @@ def test_signing_out_ends_the_family_and_no_other(guarded: Guarded) -> None:
         assert response.status_code == 204
     assert_problem(_refresh(guarded, second["refresh_token"]), 401)
     assert _refresh(guarded, other["refresh_token"]).status_code == 200
-    assert _entries(guarded)[-1] == ("sign_out", "done", EMAIL)
+    assert _entries(guarded).count(("sign_out", "done", EMAIL)) == 1
 
 
 def test_a_refresh_token_expires(guarded: Guarded) -> None:
@@ -150,7 +156,8 @@ def test_a_refresh_token_is_no_access_token_and_the_other_way_round(guarded: Gua
 
 
 def test_how_callers_are_known_is_told_to_everybody(guarded: Guarded) -> None:
-    assert guarded.door.client.get("/api/v1/auth").json() == {"is_open": False, "has_local_users": True}
+    known = {"is_open": False, "has_local_users": True, "listens_wider": False}
+    assert guarded.door.client.get("/api/v1/auth").json() == known
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,9 @@ def test_the_variables_of_the_tests_are_none_of_ours() -> None:
         "RUNTALLY_UI_TIMEOUT_SECONDS",
         "RUNTALLY_KAFKA_CA_FILE",
         "RUNTALLY_CLICKHOUSE_READ_URL",
+        "RUNTALLY_CLICKHOUSE_ACCESS_URL",
+        "RUNTALLY_AUTH",
+        "RUNTALLY_AUTH_JWKS_URL",
         "RUNTALLY_EMITTER_SPOOL_DIR",
     ],
 )
@@ -77,6 +80,12 @@ def test_a_value_that_cannot_be_is_an_error_once_and_the_rest_is_read(monkeypatc
         {"RUNTALLY_KAFKA_SECURITY_PROTOCOL": "SASL_SSL"},
         {"RUNTALLY_CLICKHOUSE_URL": "clickhouse:8123"},
         {"RUNTALLY_EMITTER_OVERFLOW": "explode"},
+        {"RUNTALLY_AUTH": "token"},
+        {"RUNTALLY_AUTH_SECRET": "short"},
+        {"RUNTALLY_AUTH_JWKS_URL": "https://login.example.com/jwks"},
+        {"RUNTALLY_AUTH_ISSUER": "https://login.example.com"},
+        {"RUNTALLY_HOST": "0.0.0.0"},
+        {"RUNTALLY_CLICKHOUSE_ACCESS_URL": "clickhouse:8123"},
         {"RUNTALLY_KAFKA_CA_FILE": "/nowhere/ca.pem", "RUNTALLY_KAFKA_SECURITY_PROTOCOL": "SSL"},
     ],
 )
@@ -89,6 +98,8 @@ def test_what_no_component_could_start_with_is_an_error(environment: dict[str, s
     [
         ({"RUNTALLY_KAFKA_BOOTSTRAP": "kafka:9092", "RUNTALLY_BROKER": "kafka"}, "unset RUNTALLY_BROKER"),
         ({"RUNTALLY_CLICKHOUSE_READ_URL": "http://a:8123"}, "set RUNTALLY_CLICKHOUSE_URL"),
+        ({"RUNTALLY_CLICKHOUSE_ACCESS_URL": "http://a:8123"}, "set RUNTALLY_CLICKHOUSE_URL"),
+        ({"RUNTALLY_AUTH": "open", "RUNTALLY_AUTH_SECRET": "x" * 32}, "RUNTALLY_AUTH=token"),
         ({"RUNTALLY_KAFKA_SASL_USERNAME": "a"}, "RUNTALLY_KAFKA_SECURITY_PROTOCOL"),
         ({"RUNTALLY_KAFKA_CA_FILE": "/etc/ssl/ca.pem"}, "RUNTALLY_KAFKA_SECURITY_PROTOCOL"),
     ],
@@ -111,3 +122,10 @@ def test_two_services_cannot_have_one_port() -> None:
 
 def test_the_port_of_a_broker_elsewhere_is_nobodys_concern() -> None:
     assert bad(check_settings({}, LocalSettings(kafka_port=8000, kafka_bootstrap="kafka:9092"))) == []
+
+
+def test_the_store_url_that_cannot_be_is_named() -> None:
+    environment = {"RUNTALLY_CLICKHOUSE_URL": "http://a:8123", "RUNTALLY_CLICKHOUSE_ACCESS_URL": "ftp://a"}
+    finding = the_bad_one(check_settings(environment, LocalSettings()))
+
+    assert finding.message.startswith("RUNTALLY_CLICKHOUSE_ACCESS_URL must look like http://")

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +13,7 @@ from aiokafka import AIOKafkaProducer
 from backends.waiting import eventually
 from clickhouse.withdrawing_records import ACTIVITY, RUNS, event_message, run_message
 from integration.stacks import RUNTALLY, RunningStack, local_stack, server_stack
+from runtally_clickhouse.withdrawals import EVENT_TABLES
 
 RANGE = {"from": "2026-08-01", "to": "2026-11-21"}
 OLD = {"started_at": "2024-08-01T09:00:00Z", "updated_at": "2024-08-01T09:01:00Z"}
@@ -75,6 +77,10 @@ def _goes_and_stays_away(stack: RunningStack) -> None:
     assert _stored(stack) == 15
     dropped = _run(stack.environment, "retention", "--older-than-days", "365", answer="y\n")
     assert "dropped 1 months of 5 rows, for good" in dropped.stdout
+    with stack.client() as client:
+        (entry,) = client.get("/api/v1/audit", params={"act": "retention"}).json()["data"]
+    assert (entry["outcome"], entry["workspaces"], entry["actor"].startswith("command:")) == ("done", ["*"], True)
+    assert (entry["source_address"], entry["details"]["tables"]) == (socket.gethostname(), " ".join(EVENT_TABLES))
     for _ in range(2):
         assert (_runs(stack), _runs(stack, user_id="ann"), _runs(stack, workspace_id="beta")) == (10, 0, 0)
         assert _stored(stack) == 10
