@@ -79,9 +79,9 @@ def stop(process: subprocess.Popen[bytes], number: signal.Signals = signal.SIGTE
 
 
 @contextmanager
-def local_stack(folder: Path) -> Iterator[RunningStack]:
-    """What `runtally up` starts: Tansu and the embedded ClickHouse."""
-    environment = free_ports(folder)
+def local_stack(folder: Path, more: Mapping[str, str] | None = None) -> Iterator[RunningStack]:
+    """What `runtally up` starts: Tansu and the embedded ClickHouse. `more` are settings besides."""
+    environment = {**free_ports(folder), **(more or {})}
     process = start(["up"], environment, folder / "up.log")
     try:
         api_url = f"http://127.0.0.1:{environment['RUNTALLY_API_PORT']}"
