@@ -12,6 +12,7 @@ from runtally_clickhouse.client import Store
 from starlette.middleware.cors import CORSMiddleware
 
 from runtally_api.answer_cache import AnswerCache
+from runtally_api.consumer_lag import KafkaLag, NoLag
 from runtally_api.dependencies import ApiParts
 from runtally_api.documentation import describe
 from runtally_api.fairness.limited import Fairness, Limited, StrangersLimited, paths_of
@@ -104,9 +105,11 @@ def create_app(
         cache = AnswerCache(settings.answer_cache_bytes) if settings.answer_cache_bytes else None
         reasons = (publisher.not_ready_reason, *readiness)
         pool = ThreadPoolExecutor(QUESTION_THREADS, "question")
+        lag = NoLag() if settings.api_routes == "read" else KafkaLag(connection, settings.consumer_group)
         app.state.parts = ApiParts(
-            settings, store, publisher, reasons, now, cache, pool=pool, authenticator=authenticator, access=access
-        )
+            settings, store, publisher, reasons, now, cache, pool=pool, authenticator=authenticator, access=access,
+            lag=lag,
+        )  # fmt: skip
         if authenticator.is_open:
             log.warning(OPEN_BANNER, host=settings.host)
         if idle := identity.idle_settings():

@@ -17,6 +17,7 @@ from runtally_clickhouse.measures.kept_state import KeptState
 from runtally_clickhouse.measures.state_first import StateFirst
 
 from runtally_api.answer_cache import AnswerCache, AnsweringReader
+from runtally_api.consumer_lag import LagSource, NoLag
 from runtally_api.fairness.pacing import PacedReader
 from runtally_api.identity.access_parts import AccessParts
 from runtally_api.identity.authentication import Authenticator
@@ -49,6 +50,7 @@ class ApiParts:
     _: KW_ONLY
     authenticator: Authenticator
     access: AccessParts | None = None
+    lag: LagSource = field(default_factory=NoLag)
     group_counts: GroupCounts = field(default_factory=GroupCounts)
     kept_state: KeptState = field(default_factory=KeptState)
 

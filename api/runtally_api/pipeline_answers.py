@@ -69,6 +69,24 @@ class Minutes(Answer):
     meta: EventsMeta
 
 
+class PartitionLag(Answer):
+    """One partition, as Kafka tells it."""
+
+    topic: str
+    partition: int
+    committed: Annotated[int | None, Field(description="Everything before it is durable; null where nothing is.")]
+    end: Annotated[int, Field(description="The offset that the next record gets.")]
+    behind: Annotated[int, Field(description="Offsets between the two, those that retention took left out.")]
+
+
+class Lag(Answer):
+    behind: Annotated[int | None, Field(description="Of all partitions; null as `partitions` is.")]
+    partitions: Annotated[list[PartitionLag] | None, Field(description="Null when nobody can tell.")]
+    is_at_least: Annotated[bool, Field(description="Whether the broker tells its ends short, as the local one does.")]
+    unknown_because: Annotated[str | None, Field(description="Why nobody can tell.")]
+    meta: EventsMeta
+
+
 class LetterCursor(LastLetter):
     """Where the next page begins, as text that clients hand back."""
 
@@ -158,6 +176,16 @@ LETTERS_EXAMPLE: Final[dict[str, Any]] = {
     "has_more": False,
     "meta": EXAMPLE_META,
 }  # fmt: skip
+LAG_EXAMPLE: Final[dict[str, Any]] = {
+    "behind": 17,
+    "partitions": [
+        {"topic": "agent-runs.v1", "partition": 0, "committed": 48211, "end": 48211, "behind": 0},
+        {"topic": "agent-runs.v1", "partition": 1, "committed": 48190, "end": 48207, "behind": 17},
+    ],
+    "is_at_least": False,
+    "unknown_because": None,
+    "meta": EXAMPLE_META,
+}
 MINUTES_EXAMPLE: Final[dict[str, Any]] = {
     "minutes": [
         {"time": "2026-11-21T09:29:00Z", "topic": "agent-runs.v1", "accepted": 48211, "dead": 3, "batches": 12}

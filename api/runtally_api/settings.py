@@ -29,6 +29,7 @@ class ApiSettings(BaseSettings):
         description="Regular expression; what it matches in error messages and dead letters is shown as [redacted].",
     )
     publish_seconds: float = Field(10.0, gt=0, description="How long a POST waits for the broker.")
+    consumer_group: str = Field("runtally", min_length=1, description="The consumers' group, whose lag is told.")
 
     api_routes: Literal["all", "read", "ingest"] = Field("all", description="Which routes this process has.")
     reads_per_minute: int = Field(30_000, ge=0, description="Questions a minute, by caller and route; 0 is no limit.")

@@ -1,15 +1,18 @@
 """Dead letters and throughput, as the consumer writes them down: each once, however often it was delivered."""
 
 import re
-from collections.abc import Iterator
-from dataclasses import replace
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from api.door import NOW, Door, assert_problem, open_door, run
 from consumer.samples import StoredRecord
+from runtally.connection import KafkaConnection
 from runtally.violations import Violation
+from runtally_api.consumer_lag import KEPT_SECONDS, KafkaLag, Lag, LagUnknown, PartitionLag, behind
 from runtally_api.identity.caller import Caller
 from runtally_api.identity.permissions import GRANTED, Role
 from runtally_clickhouse.client import Store
@@ -116,6 +119,87 @@ def test_values_need_a_right_and_tenants_see_no_letter(bound: tuple[Door, Bound]
     answer = door.get(PATH, with_values=True)
     assert (answer["data"], answer["reasons"]) == ([], [])
     assert door.get("/api/v1/ingestion/minutes", **{"from": "-1h"})["minutes"] is None
+    assert "of all workspaces" in door.get("/api/v1/ingestion/lag")["unknown_because"]
+
+
+@dataclass
+class ToldLag:
+    """What Kafka is supposed to have said."""
+
+    found: Lag | LagUnknown
+
+    def ask(self) -> Lag:
+        if isinstance(self.found, LagUnknown):
+            raise self.found
+        return self.found
+
+
+@pytest.fixture
+def lagging(door: Door) -> Iterator[Callable[[Lag | LagUnknown], None]]:
+    """Let Kafka say this of its ends."""
+    usual = door.app.state.parts
+
+    def say(found: Lag | LagUnknown) -> None:
+        door.app.state.parts = replace(usual, lag=ToldLag(found))
+
+    yield say
+    door.app.state.parts = usual
+
+
+LAG = "/api/v1/ingestion/lag"
+
+
+def test_lag_is_told_partition_by_partition_and_has_no_validator(
+    door: Door, lagging: Callable[[Lag | LagUnknown], None]
+) -> None:
+    parts = (PartitionLag(RUNS, 0, 40, 43, 3), PartitionLag(RUNS, 1, None, 5, 5))
+    lagging(Lag(parts, is_at_least=True))
+    response = door.client.get(LAG)
+    body = response.json()
+    assert (body["behind"], body["is_at_least"], body["unknown_because"]) == (8, True, None)
+    assert body["partitions"][1] == {"topic": RUNS, "partition": 1, "committed": None, "end": 5, "behind": 5}
+    assert "ETag" not in response.headers
+    assert body["meta"]["timezone"] == "UTC"
+
+
+def test_a_lag_that_nobody_can_tell_is_null_with_the_reason(
+    door: Door, lagging: Callable[[Lag | LagUnknown], None]
+) -> None:
+    assert "knows no broker" in door.get(LAG)["unknown_because"]
+    lagging(LagUnknown("Kafka at broker:9092 did not answer within 2 s"))
+    body = door.get(LAG)
+    assert (body["behind"], body["partitions"]) == (None, None)
+    assert body["unknown_because"] == "Kafka at broker:9092 did not answer within 2 s"
+
+
+def test_kafka_that_is_away_is_asked_once_for_all_who_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # and does not listen
+        now = [0.0]
+        source = KafkaLag(KafkaConnection(f"127.0.0.1:{nobody.getsockname()[1]}"), "runtally", lambda: now[0])
+        with pytest.raises(LagUnknown, match="did not answer"):
+            source.ask()
+        looks: list[LagUnknown] = []
+
+        def look() -> LagUnknown:
+            looks.append(LagUnknown("still away"))
+            return looks[-1]
+
+        monkeypatch.setattr(source, "_look", look)
+        with pytest.raises(LagUnknown, match="did not answer"):
+            source.ask()
+        now[0] = KEPT_SECONDS
+        with pytest.raises(LagUnknown, match="still away"):
+            source.ask()
+    assert len(looks) == 1
+
+
+@pytest.mark.parametrize(
+    ("committed", "begin", "end", "expected"),
+    [(None, 0, 5, 5), (None, 3, 5, 2), (5, 0, 5, 0), (2, 0, 5, 3), (2, 4, 5, 1), (9, 0, 5, 0)],
+)
+def test_what_is_behind(committed: int | None, begin: int, end: int, expected: int) -> None:
+    assert behind(committed, begin, end) == expected
 
 
 def test_minutes_add_up_to_what_was_acknowledged(door: Door) -> None:

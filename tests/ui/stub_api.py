@@ -100,8 +100,8 @@ class StubApi:
             return 200, stub_feedback.transitions(self._shown(query))
         if path == "/api/v1/dead-letters":
             return 200, stub_pipeline.dead_letters(self.today, self.faulty, query)
-        if path == "/api/v1/ingestion/minutes":
-            return 200, stub_pipeline.minutes(self.today, self.faulty)
+        if path.startswith("/api/v1/ingestion/"):
+            return 200, stub_pipeline.ingestion(path, self.today, self.faulty)
         if path == "/api/v1/integrity":
             return 200, stub_pipeline.integrity(self._shown(query), self.today, self.faulty)
         if path == "/api/v1/latency":

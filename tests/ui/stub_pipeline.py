@@ -59,7 +59,25 @@ def dead_letters(today: date, faulty: bool | None, query: dict[str, list[str]]) 
             "next_cursor": str(start + limit) if more else None, "meta": {}}  # fmt: skip
 
 
+def ingestion(path: str, today: date, faulty: bool | None) -> dict[str, Any]:
+    """`GET /api/v1/ingestion/minutes` or `/lag`."""
+    return lag(faulty) if path.endswith("/lag") else minutes(today, faulty)
+
+
 def minutes(today: date, faulty: bool | None) -> dict[str, Any]:
     """`GET /api/v1/ingestion/minutes`."""
     told = {"time": f"{today}T09:29:00Z", "topic": "agent-runs.v1", "accepted": 480, "dead": 3, "batches": 2}
     return {"minutes": None if faulty is None else [told], "meta": {}}
+
+
+def lag(faulty: bool | None) -> dict[str, Any]:
+    """`GET /api/v1/ingestion/lag`: three partitions, one of which is behind where there are faults."""
+    if faulty is None:
+        return {"behind": None, "partitions": None, "is_at_least": False, "unknown_because": "it is of all", "meta": {}}
+    waits = 1234 if faulty else 0
+    partitions = [
+        {"topic": "agent-runs.v1", "partition": number, "committed": 5000, "end": 5000 + waits * (number == 1),
+         "behind": waits * (number == 1)}
+        for number in range(3)
+    ]  # fmt: skip
+    return {"behind": waits, "partitions": partitions, "is_at_least": False, "unknown_because": None, "meta": {}}

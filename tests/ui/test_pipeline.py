@@ -6,6 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from runtally_ui.answers import QueryAnswer
+from runtally_ui.consumer_lag import Lag, PartitionLag, lag_sentence
 from runtally_ui.periods import Period
 from runtally_ui.throughput import minutes_frame
 from streamlit.testing.v1 import AppTest
@@ -18,7 +19,7 @@ OpenPage = Callable[..., AppTest]
 
 
 def results(app: AppTest) -> dict[str, str]:
-    checks: Any = app.dataframe[0].value
+    checks: Any = next(frame.value for frame in app.dataframe if "Check" in frame.value.columns)
     return {row["Check"]: row["Result"][0] for _, row in checks.iterrows()}
 
 
@@ -92,6 +93,30 @@ def test_records_minute_by_minute(open_page: OpenPage) -> None:
     assert "told to who may see all of them" in texts(app)
 
 
+def test_lag_partition_by_partition_the_greatest_first(open_page: OpenPage) -> None:
+    app = open_at(open_page, StubApi(fleet(TODAY), TODAY, faulty=True), "pipeline")
+    assert not app.exception
+    assert "▲ 1,234 records behind] in 1 of 3 partitions" in texts(app)
+    table = next(frame.value for frame in app.dataframe if "Committed" in frame.value.columns)
+    assert list(table["Partition"]) == [1, 0, 2]
+    assert list(table["Behind"]) == [1234, 0, 0]
+    app = open_at(open_page, StubApi(fleet(TODAY), TODAY), "pipeline")
+    assert "● Nothing waits]: 3 partitions read to the end" in texts(app)
+
+
+def test_a_lag_that_nobody_can_tell_says_why_and_the_page_stands(open_page: OpenPage) -> None:
+    app = open_at(open_page, StubApi(fleet(TODAY), TODAY, faulty=None), "pipeline")
+    assert not app.exception
+    assert "Lag unknown: it is of all." in texts(app)
+    assert "Split runs" in texts(app)
+
+
+def test_the_local_brokers_lag_is_a_least() -> None:
+    lag = Lag(partitions=[PartitionLag(topic="t", partition=0, end=9, behind=2)], is_at_least=True)
+    assert "2 records behind] in 1 of 1 partition." in lag_sentence(lag)
+    assert "a batch more may wait" in lag_sentence(lag)
+
+
 def test_every_minute_has_its_bars() -> None:
     zone = ZoneInfo("Europe/Berlin")
     hour = Period(datetime(2026, 11, 21, 9, 31, tzinfo=zone), datetime(2026, 11, 21, 10, 31, tzinfo=zone), zone.key)
@@ -104,7 +129,7 @@ def test_every_minute_has_its_bars() -> None:
 
 
 def test_one_failing_part_leaves_the_others(open_page: OpenPage) -> None:
-    failing = ["/api/v1/dead-letters", "/api/v1/ingestion/minutes"]
+    failing = ["/api/v1/dead-letters", "/api/v1/ingestion/minutes", "/api/v1/ingestion/lag"]
     app = open_at(open_page, StubApi(fleet(TODAY), TODAY, failing_paths=failing), "pipeline")
     assert not app.exception
-    assert texts(app).count("This part is broken") == 3
+    assert texts(app).count("This part is broken") == 4

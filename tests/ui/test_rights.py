@@ -78,7 +78,7 @@ def test_who_is_bound_to_workspaces_is_not_shown_frames_of_what_is_of_all(open_p
     assert not app.exception
     asked = {path for path, _ in api.asked}
     assert "/api/v1/integrity" in asked
-    assert not asked & {"/api/v1/dead-letters", "/api/v1/ingestion/minutes"}
+    assert not asked & {"/api/v1/dead-letters", "/api/v1/ingestion/minutes", "/api/v1/ingestion/lag"}
     assert "Split runs" in texts(app)
     assert "Newest dead letters" not in texts(app)
     assert "told to who may see all of them" in texts(app)

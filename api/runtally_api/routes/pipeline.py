@@ -1,10 +1,13 @@
-"""`GET /api/v1/dead-letters` and `GET /api/v1/ingestion/minutes`: what the consumer refused, and how much it took."""
+"""`/dead-letters`, `/ingestion/minutes` and `/ingestion/lag` under `/api/v1`: what the consumers refused, how much they
+took, and how far they are behind.
+"""
 
+from dataclasses import asdict
 from datetime import timedelta
 from functools import partial
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from runtally_clickhouse.letters_and_batches import (
     LetterFilters,
     acknowledged_by_minute,
@@ -12,16 +15,20 @@ from runtally_clickhouse.letters_and_batches import (
     newest_letters,
 )
 
+from runtally_api.consumer_lag import LagUnknown
 from runtally_api.cursor_seals import opened, sealed
-from runtally_api.dependencies import Names, Parts, RangedQuery, RequestCaller
+from runtally_api.dependencies import Names, Parts, RangedQuery, RecentQuery, RequestCaller
 from runtally_api.documentation import documented
 from runtally_api.event_answers import events_meta
 from runtally_api.identity.access import needs
 from runtally_api.identity.permissions import Permission
+from runtally_api.meta import read_freshness
 from runtally_api.pipeline_answers import (
+    LAG_EXAMPLE,
     LETTERS_EXAMPLE,
     MINUTES_EXAMPLE,
     DeadLetters,
+    Lag,
     LetterCursor,
     Minutes,
     letter_answer,
@@ -33,6 +40,7 @@ from runtally_api.saved_questions import ask_together
 from runtally_api.timing import TimedRoute
 
 MOST_REASONS = 100
+OF_ALL = "it is of all workspaces together, and told to who may see all of them"
 LONGEST = timedelta(hours=6)
 router = APIRouter(
     prefix="/api/v1", tags=["integrity"], route_class=TimedRoute, dependencies=[needs(Permission.VIEW_ANALYTICS)]
@@ -92,4 +100,29 @@ def minutes(parts: Parts, query: RangedQuery) -> dict[str, Any]:
     return {
         "minutes": [minute_answer(row) for row in told.beside[0]] if sees_all else None,
         "meta": events_meta(query, told.freshness),
+    }
+
+
+@router.get("/ingestion/lag", response_model=Lag, responses=documented(LAG_EXAMPLE, 422, 503))
+def lag(request: Request, parts: Parts, query: RecentQuery) -> dict[str, Any]:
+    """How far the consumers are behind, partition by partition, or why nobody can tell. Of all workspaces together, so
+    unknown to callers who are bound to some. No filter counts.
+    """
+    freshness = read_freshness(parts.reader, query.now)
+    # The lag changes while the data do not: no validator may say that this answer still holds.
+    request.state.answers = None
+    meta = events_meta(query, freshness)
+    unknown = {"behind": None, "partitions": None, "is_at_least": False, "meta": meta}
+    if query.scope.workspaces is not None:
+        return {**unknown, "unknown_because": OF_ALL}
+    try:
+        found = parts.lag.ask()
+    except LagUnknown as reason:
+        return {**unknown, "unknown_because": str(reason)}
+    return {
+        "behind": sum(one.behind for one in found.partitions),
+        "partitions": [asdict(one) for one in found.partitions],
+        "is_at_least": found.is_at_least,
+        "unknown_because": None,
+        "meta": meta,
     }

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pandas as pd
 import streamlit as st
 
-from runtally_ui import dead_letters, formats, rights, states, throughput
+from runtally_ui import consumer_lag, dead_letters, formats, rights, states, throughput
 from runtally_ui.answers import QueryAnswer, QueryRow
 from runtally_ui.api_client import ApiError
 from runtally_ui.cards import card, hint, query_card
@@ -40,7 +40,8 @@ def questions(asked: Asked) -> Mapping[str, Question]:
     params = (*asked.period.params(), *asked.filters.params())
     found: dict[str, Question] = {"integrity": Get(INTEGRITY_PATH, params, Integrity)}
     if rights.sees_all():
-        found |= {"letters": dead_letters.question(asked), "minutes": throughput.question(asked)}
+        found |= {"letters": dead_letters.question(asked), "minutes": throughput.question(asked),
+                  "lag": consumer_lag.question()}  # fmt: skip
     return found
 
 
@@ -57,10 +58,13 @@ def draw(page: Page, answers: Answers) -> None:
     draw_tiles(_tiles(page, found))
     if rights.sees_all():
         throughput.throughput_card(page, answers.get("minutes", throughput.Minutes))
+        consumer_lag.lag_card(answers.get("lag", consumer_lag.Lag))
     _checks(found)
     if not rights.sees_all():
         _split(page, found)
-        hint("Throughput, ledger, rollups and dead letters are of all workspaces: told to who may see all of them.")
+        hint(
+            "Throughput, lag, ledger, rollups and dead letters are of all workspaces: told to who may see all of them."
+        )
         return
     left, right = st.columns(2, gap="small")
     with left:
@@ -77,7 +81,7 @@ def draw(page: Page, answers: Answers) -> None:
             "compare that with the broker."
         )
         st.code(_COMMANDS, language="bash")
-        hint("Lag is what the consumer has yet to read: `runtally status`, and its `/metrics` on port 9464.")
+        hint("A lag that nobody can tell here: `runtally doctor`, and the consumer's `/metrics` on port 9464.")
 
 
 def _verdict(found: Integrity) -> None:
