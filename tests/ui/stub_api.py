@@ -356,18 +356,15 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def do_GET(self) -> None:
-        parts = urlsplit(self.path)
-        if refusal := self.server.stub.refusal(parts.path, self.headers.get("Authorization")):
-            self._send(*refusal)
-            return
-        self._send(*self.server.stub.answer(parts.path, parse_qs(parts.query, keep_blank_values=True)))
+        path, _, query = self.path.partition("?")
+        self._send(*(self._refusal() or self.server.stub.answer(path, parse_qs(query, keep_blank_values=True))))
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        if refusal := self.server.stub.refusal(urlsplit(self.path).path, self.headers.get("Authorization")):
-            self._send(*refusal)
-            return
-        self._send(*self.server.stub.post(urlsplit(self.path).path, body))
+        self._send(*(self._refusal() or self.server.stub.post(urlsplit(self.path).path, body)))
+
+    def _refusal(self) -> tuple[int, dict[str, Any]] | None:
+        return self.server.stub.refusal(urlsplit(self.path).path, self.headers.get("Authorization"))
 
     def _send(self, status: int, body: dict[str, Any]) -> None:
         content = json.dumps(body).encode()
