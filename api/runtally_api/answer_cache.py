@@ -12,7 +12,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 
-from runtally_clickhouse.catalogue import query_text
+from runtally_clickhouse.catalogue import NOBODY_STALLED_MS, query_text
 from runtally_clickhouse.client import Reader, Row
 from runtally_clickhouse.errors import StoreRefused
 from runtally_clickhouse.measures.composition import TOO_MANY_GROUPS
@@ -164,7 +164,7 @@ class AnsweringReader:
                 self._watermark = read_parts(self._reader).watermark
         bound = dict(parameters)
         cut_off = bound.get(_STALLED)
-        if isinstance(cut_off, int):
+        if isinstance(cut_off, int) and cut_off != NOBODY_STALLED_MS:
             bound[_STALLED] = self._cache.cut_offs(self._asker).same_as(cut_off, self._watermark, self._next_running)
         named = json.dumps([self._asker, self._watermark, sql, bound], sort_keys=True, default=str).encode()
         key = hashlib.sha256(named).digest()

@@ -4,7 +4,7 @@ A question about runs cannot be asked without a `RunScope`, and so not without t
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -16,6 +16,8 @@ from runtally_clickhouse.client import Reader, Row, Unmerged
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 FIRST_INSTANT = datetime(2015, 1, 1, tzinfo=UTC)
 LAST_INSTANT = datetime(2101, 1, 1, tzinfo=UTC)
+# A cut-off before every run: who does not tell stalled runs from running ones has no other.
+NOBODY_STALLED_MS = 0
 _PLACEHOLDER = re.compile(r"\{(\w+):[\w(), ']+\}")
 
 
@@ -29,6 +31,10 @@ class RunQuestion(StrEnum):
     SPLIT_RUNS = "split_runs"
     USAGE_BY_DAY = "usage_by_day"
     USAGE_TOTALS = "usage_totals"
+
+
+# Those whose rows say whether a run has stalled.
+_SHOW_RUNS = frozenset({RunQuestion.RUNS_BY_ID, RunQuestion.RUNS_NEWEST_FIRST})
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +86,11 @@ class RunScope:
         }
 
 
+def tells_stalled(statuses: Collection[object]) -> bool:
+    """Whether a filter of these statuses tells running runs that have stalled from those that have not."""
+    return "running" in statuses or "stalled" in statuses
+
+
 def unix_ms(instant: datetime) -> int:
     """Unix milliseconds, cut to the millisecond; how instants travel to the store."""
     return (instant - EPOCH) // timedelta(milliseconds=1)
@@ -91,6 +102,9 @@ def ask(
     """The answer to a question about the runs of `scope`. Blocks; raises as `Reader.query`."""
     sql = f"WITH merged_runs AS (\n{query_text('merged_runs')}\n)\n{query_text(question)}"
     bound = {**scope.parameters(), **(parameters or {})}
+    statuses = scope.filters.status
+    if not (tells_stalled(statuses) if statuses else question in _SHOW_RUNS):
+        bound["stalled_before_ms"] = NOBODY_STALLED_MS
     if placeholders(sql) != set(bound):
         raise TypeError(f"{question}: parameters {sorted(placeholders(sql) ^ set(bound))} are missing or unknown")
     return reader.query(sql, bound)

@@ -160,6 +160,20 @@ def test_a_run_stalls_though_no_data_change(door: Door) -> None:
     assert (turns, stalled()) == ([0] * 6, 1)
 
 
+@pytest.mark.parametrize("status", [[], ["failed", "timed_out"]])
+def test_a_run_that_stalls_makes_no_question_new_that_is_not_about_it(door: Door, status: list[str]) -> None:
+    start = door.now - timedelta(hours=24) + timedelta(seconds=100)
+    door.post(run("a", status="running", started_at=start.isoformat()), run("b", status="failed"))
+    filters = [{"dimension": "status", "op": "in", "values": status}] if status else []
+    days = {"from": f"{start:%Y-%m-%d}", "to": f"{door.now:%Y-%m-%d}"}
+    body = {"measures": ["runs", "success_rate", "errors"], "filters": filters, "time": days}
+    first = door.client.post("/api/v1/query", json=body).json()
+    door.now += timedelta(minutes=5)
+    again, asked = counted(door, lambda: door.client.post("/api/v1/query", json=body).json())
+    assert (again["data"], asked) == (first["data"], 0)
+    assert first["data"][0]["runs"] == (1 if status else 2)
+
+
 def test_a_repeated_query_is_answered_from_memory(door: Door) -> None:
     door.post(run("a"))
     first = door.client.post("/api/v1/query", json=QUERY).json()

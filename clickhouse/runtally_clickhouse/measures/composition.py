@@ -22,7 +22,13 @@ from runtally_clickhouse.measures.group_counts import GroupCounts
 from runtally_clickhouse.measures.question import TIME, Filter, Order, Question
 from runtally_clickhouse.measures.relations import CHOICE_PREFIX, STATE, STATE_PLACES, relation_tables
 from runtally_clickhouse.measures.time_steps import CELL_MS, TimeSteps, zone_offsets
-from runtally_clickhouse.measures.wide_cells import Reading, filter_columns, state_parameters, wide_levels
+from runtally_clickhouse.measures.wide_cells import (
+    Reading,
+    filter_columns,
+    state_parameters,
+    status_column,
+    wide_levels,
+)
 from runtally_clickhouse.rollup_levels import RollupLevel
 
 RUNS_COUNT = "sum(runs)"
@@ -172,10 +178,20 @@ def _reading(question: Question, scope: RunScope, steps: TimeSteps) -> Reading:
     dimensions = [*question.keys, *(dimension for dimension, _ in question.filtered)]
     return Reading(
         added=tuple(part for measure in question.asked for part in measure.form.parts),
-        told_apart=(*(dimension.sql for dimension in dimensions), *filter_columns(scope.filters)),
+        told_apart=(
+            *(dimension.sql for dimension in question.keys),
+            *(_filter_column(dimension, entry) for dimension, entry in question.filtered),
+            *filter_columns(scope.filters),
+        ),
         boundaries_ms=steps.starts_ms,
         local=steps.zone if any(dimension.is_local_time for dimension in dimensions) else None,
     )
+
+
+def _filter_column(dimension: Dimension, entry: Filter) -> str:
+    if dimension.name == "status" and entry.operator in ("in", "not_in"):
+        return status_column(entry.values)
+    return dimension.sql
 
 
 def _part_names(measures: Iterable[Measure], *more: str) -> dict[str, str]:

@@ -1,18 +1,18 @@
 """Which wide cells, of hours and of days, a question can be answered from; the narrow ones answer the rest. Pure."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from runtally_clickhouse.catalogue import RunFilters
+from runtally_clickhouse.catalogue import NOBODY_STALLED_MS, RunFilters, tells_stalled
 from runtally_clickhouse.measures.time_steps import zone_offsets
 from runtally_clickhouse.rollup_levels import DAY, HOUR, QUARTER_HOUR, WIDE, RollupLevel
 
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _STATUS = "shown_status"
-# Lists of statuses that are the same whether or not a running run has stalled.
-_ENDED_STATUSES = re.compile(rf"{_STATUS} IN \((?:'(?!running|stalled)\w+'(?:, )?)+\)")
+# Statuses that are the same whether or not a running run has stalled, alone or in a list.
+_ENDED_STATUSES = re.compile(rf"{_STATUS} (?:= '(?!running|stalled)\w+'|IN \((?:'(?!running|stalled)\w+'(?:, )?)+\))")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +42,15 @@ def split_buckets(level: RollupLevel, boundaries_ms: Iterable[int]) -> list[int]
 def state_parameters(
     reading: Reading, levels: Sequence[RollupLevel], boundaries_ms: Sequence[int]
 ) -> dict[str, object]:
-    """The parameters of bucket_state.sql beside the range."""
+    """The parameters of bucket_state.sql beside the range.
+
+    Where it does not matter which running runs have stalled, the cut-off is none: by the clock's own, the question
+    would be a new one whenever another run stalls.
+    """
+    tells = _tells_stalled(reading)
     return {
-        "tells_stalled": int(_tells_stalled(reading)),
+        **({} if tells else {"stalled_before_ms": NOBODY_STALLED_MS}),
+        "tells_stalled": int(tells),
         "rollup_layout": QUARTER_HOUR.layout,
         "hour_layout": HOUR.layout if HOUR in levels else 0,
         "day_layout": DAY.layout if DAY in levels else 0,
@@ -57,11 +63,16 @@ def filter_columns(filters: RunFilters) -> tuple[str, ...]:
     """The columns of cells that the filters of a scope look at."""
     named = {
         "model": bool(filters.model),
-        _STATUS: bool(filters.status),
+        status_column(filters.status): bool(filters.status),
         "environment": bool(filters.environment),
         "is_root": filters.root_only,
     }
     return tuple(column for column, asked in named.items() if asked)
+
+
+def status_column(statuses: Collection[object]) -> str:
+    """What a filter of these statuses looks at: the status as published, where all running runs are one to it."""
+    return _STATUS if tells_stalled(statuses) else "status"
 
 
 def _tells_stalled(reading: Reading) -> bool:

@@ -5,9 +5,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from clickhouse.runs import scope
-from runtally_clickhouse.catalogue import RunFilters, unix_ms
+from runtally_clickhouse.catalogue import NOBODY_STALLED_MS, RunFilters, unix_ms
 from runtally_clickhouse.measures.composition import Limits, compose
-from runtally_clickhouse.measures.question import Filter, Question
+from runtally_clickhouse.measures.question import Filter, Operator, Question
 from runtally_clickhouse.measures.time_steps import Granularity, make_steps
 from runtally_clickhouse.measures.wide_cells import filter_columns, split_buckets
 from runtally_clickhouse.rollup_levels import DAY, HOUR
@@ -83,17 +83,29 @@ def test_buckets_within_which_a_step_begins_are_left_out() -> None:
 
 
 def test_stalled_runs_matter_where_they_are_told_from_running_ones() -> None:
-    def tells(*measures: str, by: tuple[str, ...] = (), **scoped: tuple[str, ...]) -> object:
+    def tells(
+        *measures: str, by: tuple[str, ...] = (), filters: tuple[Filter, ...] = (), **scoped: tuple[str, ...]
+    ) -> object:
         steps = make_steps(START, START + timedelta(days=2), ZoneInfo("UTC"), "none")
-        return compose(Question(measures, steps, by), scope(**scoped), LIMITS).parameters["tells_stalled"]
+        asked = scope(**scoped)
+        parameters = compose(Question(measures, steps, by, filters), asked, LIMITS).parameters
+        cut_off = unix_ms(asked.stalled_before) if parameters["tells_stalled"] else NOBODY_STALLED_MS
+        assert parameters["stalled_before_ms"] == cut_off
+        return parameters["tells_stalled"]
 
     assert tells("runs") == tells("success_rate", "errors", "handoff_rate") == tells("runs", by=("has_error",)) == 0
-    assert (
-        tells("running") == tells("stalled") == tells("runs", by=("status",)) == tells("runs", status=("failed",)) == 1
-    )
+    assert tells("cost_per_success_usd") == tells("runs", status=("failed", "queued")) == 0
+    assert tells("running") == tells("stalled") == tells("runs", by=("status",)) == 1
+    assert tells("runs", status=("running",)) == tells("runs", status=("failed", "stalled")) == 1
+    operators: tuple[Operator, ...] = ("in", "not_in")
+    for operator in operators:
+        assert tells("runs", filters=(Filter("status", operator, ("failed", "timed_out")),)) == 0
+        assert tells("runs", filters=(Filter("status", operator, ("failed", "running")),)) == 1
+    assert tells("runs", filters=(Filter("status", "contains", ("failed",)),)) == 1
 
 
 def test_the_columns_of_a_scopes_filters() -> None:
     assert filter_columns(RunFilters()) == ()
     asked = RunFilters(("w",), ("a",), ("m",), ("failed",), (), ("prod",), root_only=True)
-    assert set(filter_columns(asked)) == {"model", "shown_status", "environment", "is_root"}
+    assert set(filter_columns(asked)) == {"model", "status", "environment", "is_root"}
+    assert filter_columns(RunFilters(status=("failed", "running"))) == ("shown_status",)
