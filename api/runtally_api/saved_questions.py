@@ -3,12 +3,12 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from runtally_clickhouse.catalogue import RunScope
 from runtally_clickhouse.client import Row
 from runtally_clickhouse.errors import StoreRefused
-from runtally_clickhouse.measures.asking import Answer, TooManyRows, Values, ask_question
+from runtally_clickhouse.measures.asking import Answer, TooManyRows, Values, ask_each_key_alone, ask_question
 from runtally_clickhouse.measures.cell_questions import CellQuestion, ask_cells
 from runtally_clickhouse.measures.composition import Limits
 from runtally_clickhouse.measures.data_range import Outside, ask_data_range, ask_outside, join_ends
@@ -30,6 +30,7 @@ from runtally_api.problems import FieldError, InvalidQuery, exceeded_limit
 from runtally_api.ranges import TimeRange
 from runtally_api.together import all_of
 
+T = TypeVar("T")
 # What `meta.coverage` counts: a question whose answer is to have that `meta` asks for these too.
 COVERED: Final = ("cost_usd", "avg_duration_ms", "total_tokens")
 
@@ -70,9 +71,18 @@ def bounded_steps(time: TimeRange, granularity: Granularity | None, most_rows: i
 
 def answer_question(parts: ApiParts, question: Question, scope: RunScope) -> Answer:
     """Ask within the limits of the settings. Blocks; raises `InvalidQuery` when the answer takes more than it may."""
+    return _within_limits(parts, lambda limits: ask_question(parts.reader, question, scope, limits))
+
+
+def answer_each_key_alone(parts: ApiParts, question: Question, scope: RunScope) -> list[Answer]:
+    """The answers by each of the question's keys alone. Blocks and raises as `answer_question`."""
+    return _within_limits(parts, lambda limits: ask_each_key_alone(parts.reader, question, scope, limits))
+
+
+def _within_limits(parts: ApiParts, ask: Callable[[Limits], T]) -> T:
     limits = _limits(parts)
     try:
-        return ask_question(parts.reader, question, scope, limits)
+        return ask(limits)
     except TooManyRows as error:
         message = f"{error} are more rows than the {limits.max_rows} of an answer"
         remedy = "ask for a coarser granularity, a shorter range, or a lower limit"

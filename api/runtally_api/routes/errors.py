@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Path, Query
@@ -32,7 +33,7 @@ from runtally_api.identity.permissions import Permission
 from runtally_api.problems import NotFound
 from runtally_api.query_answers import step_time
 from runtally_api.run_rows import run_answer
-from runtally_api.saved_questions import ask_together, bounded_steps, make_question, named_meta
+from runtally_api.saved_questions import answer_each_key_alone, ask_together, bounded_steps, make_question, named_meta
 from runtally_api.timing import TimedRoute
 
 router = APIRouter(
@@ -53,13 +54,14 @@ Limit = Annotated[int, Query(ge=1, le=1000, description="Rows of each list; the 
 @router.get("", response_model=error_answers.Errors, responses=documented(examples_errors.ERRORS, 422, 503))
 def errors(parts: Parts, query: RangedQuery, limit: Limit = TOP_ERRORS) -> dict[str, Any]:
     """Errors by type, category and severity: how many, since when, whom they hit, and whether runs recover."""
+    kinds = errors_by(query, ("error_type", "error_category", "error_severity"), limit, WITH_ERRORS)
     told = ask_together(
         parts,
         query,
         make_question(query, TOTAL_MEASURES),
-        *(errors_by(query, (name,), limit, WITH_ERRORS) for name in ("error_type", "error_category", "error_severity")),
+        beside=[partial(answer_each_key_alone, parts, kinds, query.scope)],
     )
-    everything, *groups = told.answers
+    everything, groups = told.answers[0], told.beside[0]
     by_type, by_category, by_severity = groups
     return {
         "totals": error_answers.error_totals(everything, by_type),
@@ -82,7 +84,9 @@ def error_patterns(parts: Parts, query: RangedQuery) -> dict[str, Any]:
         query,
         make_question(query, PATTERN_MEASURES),
         *(
-            make_question(query, PATTERN_MEASURES, dimensions=kind.dimensions, order=order, limit=most)
+            replace(
+                make_question(query, (), dimensions=kind.dimensions, order=order, limit=most), measures=PATTERN_MEASURES
+            )
             for kind in KINDS.values()
         ),
     )
@@ -150,5 +154,6 @@ def _recent_runs(parts: ApiParts, query: RunQuery, error_type: str) -> list[dict
 
 def errors_by(query: RunQuery, dimensions: tuple[str, ...], limit: int, *filters: Filter) -> Question:
     """What is said of the runs with errors that pass the filters, by these dimensions, the most frequent first."""
-    order = [Order("runs_with_errors")]
-    return make_question(query, tuple(ERROR_MEASURES), dimensions=dimensions, filters=filters, order=order, limit=limit)
+    order = (Order("runs_with_errors"),)
+    question = make_question(query, (), dimensions=dimensions, filters=filters, order=order, limit=limit)
+    return replace(question, measures=tuple(ERROR_MEASURES))  # coverage is told of all runs, not of these

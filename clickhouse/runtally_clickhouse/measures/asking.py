@@ -1,7 +1,7 @@
 """Ask a question, and shape its answer: dense rows in order, compared where that is asked."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Literal
@@ -118,6 +118,43 @@ def ask_question(reader: Reader, question: Question, scope: RunScope, limits: Li
         composed_then = compose(question, scope, limits, compared)
         rows = reader.query(composed_then.sql, composed_then.parameters)
         then = _table(question, composed_then, compared, rows)
+    return _answer(question, limits, composed, now, compared, then)
+
+
+def ask_each_key_alone(reader: Reader, question: Question, scope: RunScope, limits: Limits) -> list[Answer]:
+    """The answers to a question by each of its keys alone, in their order: its runs are read once for all of them.
+
+    It is of the whole range, and not compared. Blocks and raises as `ask_question`.
+    """
+    alone = [replace(question, dimensions=(dimension.name,)) for dimension in question.keys]
+    counts = limits.group_counts
+    if counts is not None and all(counts.may_be_few(each, scope) for each in alone):
+        composed = compose(question, scope, limits, most_groups=question.limit, each_key_alone=True)
+        try:
+            rows = reader.query(composed.sql, composed.parameters)
+        except StoreRefused as error:
+            if error.code not in TOO_MANY_GROUPS:
+                raise
+        else:
+            tables = [_table(each, composed, each.steps, _of_key(rows, place)) for place, each in enumerate(alone)]
+            if all(len(table.groups) <= question.limit for table in tables):
+                return [_answer(each, limits, composed, table) for each, table in zip(alone, tables, strict=True)]
+    return [ask_question(reader, each, scope, limits) for each in alone]
+
+
+def _of_key(rows: Iterable[Row], place: int) -> list[Row]:
+    """The rows about one key alone, as they would be without the others, and those about all."""
+    return [{**row, "key_0": row[f"key_{place}"]} for row in rows if row["is_total"] or not row[f"without_{place}"]]
+
+
+def _answer(
+    question: Question,
+    limits: Limits,
+    composed: Composed,
+    now: _Table,
+    compared: TimeSteps | None = None,
+    then: _Table | None = None,
+) -> Answer:
     groups = _in_order(question, now)
     if len(groups) * len(question.steps.starts_ms) > limits.max_rows:
         raise TooManyRows(f"{len(groups)} groups in {len(question.steps.starts_ms)} steps of time")

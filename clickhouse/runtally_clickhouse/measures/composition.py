@@ -94,11 +94,13 @@ def compose(
     compared: TimeSteps | None = None,
     *,
     most_groups: int | None = None,
+    each_key_alone: bool = False,
 ) -> Composed:
     """The statement of a question; of its answer over another range, for the same groups, when `compared` is given.
 
     It chooses the groups that it tells apart, unless `most_groups` is given: then it tells all of them, and the engine
-    refuses (`TOO_MANY_GROUPS`) to make many more than so many; it may yet give some more.
+    refuses (`TOO_MANY_GROUPS`) to make many more than so many; it may yet give some more. With `each_key_alone`, too,
+    groups differ in one key each: `without_0`... say in which they do not. That is for questions of the whole range.
     """
     chooses = most_groups is None
     steps = compared or question.steps
@@ -112,6 +114,8 @@ def compose(
     keys = [f"key_{place}" for place in range(len(question.keys))]
     inner = ["*", *_group_keys(question, chooses=chooses), *([_STEP] if steps.starts_ms else [])]
     groups, columns = _grouping_sets(keys, has_steps=bool(steps.starts_ms), folds_steps=folds_steps)
+    if each_key_alone:
+        groups, columns = _sets_of_one_key(keys)
     if relation is not Relation.SINGLE_RUNS:
         columns += [f"length({STATE}.{place}) AS {name}_buckets" for name, place in STATE_PLACES.items()]
     source = f"SELECT {', '.join(inner)} FROM {_source(question, relation)}{_where(question)}"
@@ -120,10 +124,8 @@ def compose(
     statement = f"SELECT {', '.join([*columns, *parts])}\nFROM ({source})\nGROUP BY GROUPING SETS ({', '.join(groups)})"
     sql = (
         f"WITH {_with(relation, statement, choice, wide, compares=compares)}\n{statement}\n"
-        f"SETTINGS max_memory_usage = {limits.max_memory_bytes:d}, max_result_rows = {limits.max_rows:d}"
+        f"SETTINGS {_settings(limits, steps, most_groups)}"
     )
-    if most_groups is not None:
-        sql += f", max_rows_to_group_by = {(most_groups + 1) * max(1, len(steps.starts_ms)):d}"
     bound = replace(scope, start=steps.start, end=steps.end)
     parameters = _parameters(question, bound, steps, compares=compares)
     parameters |= state_parameters(reading, wide, steps.starts_ms)
@@ -155,6 +157,20 @@ def _grouping_sets(keys: Sequence[str], *, has_steps: bool, folds_steps: bool) -
     total = "grouping(is_other)" if keys else "grouping(step_ms)"
     columns = [f"{total} AS is_total", "grouping(step_ms) AS is_whole_range", *(other or ["0 AS is_other"]), "step_ms"]
     return ["()", *whole, f"({', '.join([*other, 'step_ms'])})"], columns
+
+
+def _sets_of_one_key(keys: Sequence[str]) -> tuple[list[str], list[str]]:
+    """As `_grouping_sets`, for groups that differ in one key each."""
+    _, columns = _grouping_sets(keys, has_steps=False, folds_steps=False)
+    without = [f"grouping({key}) AS without_{place}" for place, key in enumerate(keys)]
+    return ["()", *(f"(is_other, {key})" for key in keys)], [*columns, *without]
+
+
+def _settings(limits: Limits, steps: TimeSteps, most_groups: int | None) -> str:
+    settings = f"max_memory_usage = {limits.max_memory_bytes:d}, max_result_rows = {limits.max_rows:d}"
+    if most_groups is None:
+        return settings
+    return f"{settings}, max_rows_to_group_by = {(most_groups + 1) * max(1, len(steps.starts_ms)):d}"
 
 
 def cells_pay(start: datetime, end: datetime) -> bool:
@@ -273,7 +289,7 @@ def _group_keys(question: Question, *, chooses: bool) -> list[str]:
     if not chooses:
         return ["0 AS is_other", *(f"{dimension.sql} AS key_{place}" for place, dimension in enumerate(dimensions))]
     own = _tuple([dimension.sql for dimension in dimensions])
-    rest = [f"{own} NOT IN {_CHOSEN} AS is_other"]
+    rest = [f"{own} NOT IN (SELECT arrayJoin({_CHOSEN})) AS is_other"]
     return rest + [
         f"if(is_other, {'0' if _is_number(dimension) else repr('')}, {dimension.sql}) AS key_{place}"
         for place, dimension in enumerate(dimensions)

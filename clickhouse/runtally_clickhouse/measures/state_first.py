@@ -32,8 +32,8 @@ from runtally_clickhouse.measures.relations import (
 )
 from runtally_clickhouse.store_parts import StoreParts, parts_text, read_parts
 
-# More buckets than that would be long parameters; the statement finds them by itself then.
-MOST_BUCKETS = 1_000
+# The quarter hours of a month and a little: that many fit into parameters. Of more, the statement finds them by itself.
+MOST_BUCKETS = 3_000
 _FACTS = re.compile(rf"run_facts AS \(\n(.*?)\n\){re.escape(END_OF_FACTS)}", re.DOTALL)
 _PLACE = re.compile(rf"{STATE}\.(\d)\)\)")
 

@@ -1,6 +1,7 @@
 """Questions about runs with errors alone: told from those that were rolled up, and what merged runs say."""
 
 import random
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,11 +11,12 @@ import pytest
 from clickhouse.rolling_up import Until, drop_superseded, mark, refresh
 from clickhouse.runs import insert, scope, snapshot
 from runtally_clickhouse.catalogue import RunFilters, unix_ms
-from runtally_clickhouse.client import Reader, Store
-from runtally_clickhouse.measures.asking import Answer, ask_question
+from runtally_clickhouse.client import Reader, Row, Store
+from runtally_clickhouse.measures.asking import Answer, ask_each_key_alone, ask_question
 from runtally_clickhouse.measures.composition import Limits, Relation, compose
 from runtally_clickhouse.measures.definitions import MEASURES, RATINGS
 from runtally_clickhouse.measures.dimensions import DIMENSIONS
+from runtally_clickhouse.measures.group_counts import GroupCounts
 from runtally_clickhouse.measures.question import Filter, Order, Question
 from runtally_clickhouse.measures.state_first import StateFirst
 from runtally_clickhouse.measures.time_steps import make_steps
@@ -43,6 +45,17 @@ OTHERS_TOO = (
 # Not kept of runs with errors: ids of single runs, tags, where a cost comes from, and what other runs know.
 NOT_KEPT_DIMENSIONS = {"trace_id", "run_id", "cost_source", "price_version"}
 NOT_KEPT_MEASURES = {"ratings", "avg_rating", *(f"ratings_{n}" for n in RATINGS), "post_handoff_iteration_rate"}
+
+
+class Counting:
+    """A reader that counts what it is asked."""
+
+    def __init__(self, store: Store) -> None:
+        self._store, self.asked = store, 0
+
+    def query(self, sql: str, parameters: Mapping[str, object]) -> list[Row]:
+        self.asked += 1
+        return self._store.query(sql, parameters)
 
 
 def fill(store: Store, draw: random.Random) -> None:
@@ -129,6 +142,47 @@ def test_rolled_up_or_one_by_one_the_answer_is_the_same(store: Store, seed: int)
         ), question
         sources.add(found.source)
     assert "mixed" in sources
+
+
+@pytest.mark.parametrize(("limit", "statements"), [(100, 2), (3, 2), (2, None)])
+def test_by_each_key_alone_the_answers_are_those_of_questions_of_their_own(
+    store: Store, limit: int, statements: int | None
+) -> None:
+    """Categories, severities and types are three each: with fewer to tell apart each question chooses by itself."""
+    fill(store, random.Random(3))
+    steps = make_steps(FIRST, FIRST + timedelta(hours=71, minutes=31), ZoneInfo("UTC"), "none")
+    question = Question(
+        (*USERS, "active_agents", "recovery_rate", "mean_time_to_recovery_ms", "first_run_at"),
+        steps,
+        ("error_type", "error_category", "error_severity"),
+        (WITH_ERRORS,),
+        (Order("active_users"),),
+        limit=limit,
+    )
+    for filters in (
+        RunFilters(),
+        RunFilters(workspace_id=("acme",), user_id=("u1",)),
+        RunFilters(agent_id=("nobody",)),
+    ):
+        counting = Counting(store)
+        reader = StateFirst(counting, 60.0)
+        found = ask_each_key_alone(
+            reader, question, replace(scope(), filters=filters), replace(ROLLED_UP, group_counts=GroupCounts())
+        )
+        if statements is not None:
+            assert counting.asked == statements, "which buckets are clean, and their runs"
+        for answer, name in zip(found, question.dimensions, strict=True):
+            truth = told(store, replace(question, dimensions=(name,)), filters, ONE_BY_ONE)
+            assert answer.relation is Relation.ERROR_RUNS
+            assert answer.question == truth.question
+            assert (answer.rows, answer.totals, answer.runs, answer.began, answer.truncated, answer.known) == (
+                truth.rows,
+                truth.totals,
+                truth.runs,
+                truth.began,
+                truth.truncated,
+                truth.known,
+            ), (name, filters)
 
 
 def test_what_is_rolled_up_needs_no_other_run(store: Store) -> None:
