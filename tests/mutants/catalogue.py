@@ -8,6 +8,11 @@ STORE: Final = "clickhouse/runtally_clickhouse/"
 TESTS: Final = "tests/consumer/"
 SIMULATION: Final = TESTS + "simulation/test_simulation.py::test_the_promises_hold_in_a_few_stories"
 PROFILES: Final = "tests/clickhouse/test_profiles.py::"
+ROW_BY_ROW: Final = TESTS + "test_withdrawing.py::test_each_row_is_kept_blank_or_gone_by_itself"
+RETENTION: Final = "tests/clickhouse/test_retention.py::"
+ONE_BY_ONE: Final = (
+    "tests/clickhouse/measures/test_error_runs.py::test_rolled_up_or_one_by_one_the_answer_is_the_same[embedded-0]"
+)
 EMBEDDED: Final = "[embedded]"  # the engine that starts within the process
 
 
@@ -173,4 +178,50 @@ STORING: Final = (
         PROFILES + "test_reads_merge_and_unmerged_reads_do_not" + EMBEDDED,
     ),
 )
-MUTANTS: Final = COMMITTING + WRITING + READING + STORING
+WITHDRAWING: Final = (
+    Mutant(
+        "a blank row that does not win",
+        CONSUMER + "withdrawing.py",
+        "    words[:, 0] = low + np.uint64(1)\n",
+        "    words[:, 0] = low\n",
+        ROW_BY_ROW,
+    ),
+    Mutant(
+        "an erasure in one workspace reaches all",
+        CONSUMER + "withdrawing.py",
+        "            mine &= _among(workspaces, workspace_of, one.workspaces)\n",
+        "            pass\n",
+        ROW_BY_ROW,
+    ),
+    Mutant(
+        "a replay brings back what retention dropped",
+        CONSUMER + "withdrawing.py",
+        "    leaving = erased | retired\n",
+        "    leaving = erased\n",
+        ROW_BY_ROW,
+    ),
+    Mutant(
+        "months that came late stay",
+        STORE + "retention.py",
+        "            if not months:\n                continue\n",
+        "            continue\n",
+        RETENTION + "test_rows_that_a_killed_consumer_left_are_dropped_at_the_next_look" + EMBEDDED,
+    ),
+)
+ERRORS: Final = (
+    Mutant(
+        "only failures are kept as runs with errors",
+        STORE + "queries/error_runs_of_buckets.sql",
+        "    AND (error_type != '' OR status IN ('failed', 'timed_out'))\n",
+        "    AND status IN ('failed', 'timed_out')\n",
+        ONE_BY_ONE,
+    ),
+    Mutant(
+        "generations that were replaced count again",
+        STORE + "queries/merged_error_runs.sql",
+        "    (bucket, generation) IN (SELECT arrayJoin(state.1))\n",
+        "    bucket IN (SELECT arrayJoin(state.1).1)\n",
+        ONE_BY_ONE,
+    ),
+)
+MUTANTS: Final = COMMITTING + WRITING + READING + STORING + WITHDRAWING + ERRORS
