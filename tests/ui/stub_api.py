@@ -21,6 +21,7 @@ if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from ui.fleet import Cell, fleet
+from ui.stub_rights import missing_right
 
 from ui import stub_adoption, stub_agents, stub_errors, stub_feedback, stub_live, stub_pipeline, stub_query
 
@@ -75,7 +76,7 @@ class StubApi:
             return 500, {"title": "This part is broken", "status": 500, "detail": "Others stand."}
         if self.shape_broken:
             return 200, {"totals": "none"}
-        if missing := self._missing_right(path, query):
+        if missing := missing_right(path, query, self.permissions):
             self.refused.append(path)
             return 403, {"title": "Forbidden", "status": 403, "detail": missing}
         if path in ("/api/agents/analytics", "/api/v1/agents/analytics"):
@@ -116,16 +117,12 @@ class StubApi:
             return self.run(unquote(path.removeprefix("/api/v1/runs/")), query)
         return 404, {"type": "about:blank", "title": "Not found", "status": 404, "detail": path}
 
-    def _missing_right(self, path: str, query: Query) -> str:
-        wanted = ["view_analytics"] * (path != "/api/v1/auth/me") + ["export_analytics"] * ("with_values" in query)
-        return next((permission for permission in wanted if permission not in self.permissions), "")
-
     def post(self, path: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         """As `answer`, for questions with a body."""
         self.queries.append(body)
         self.may_answer.wait(30)
-        wanted = self.failure or self.shape_broken or path in self.failing_paths or self._missing_right(path, {})
-        if wanted or path != QUERY:
+        wanted = self.failure or self.shape_broken or path in self.failing_paths or path != QUERY
+        if wanted or missing_right(path, {}, self.permissions):
             return self.answer(path, {})
         named = {*body["measures"], *body["dimensions"]}
         if named & {*self.failing_measures, *self.failing_dimensions}:
