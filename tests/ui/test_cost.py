@@ -29,7 +29,7 @@ def test_a_fleet(open_page: OpenPage) -> None:
     assert shown["Cost known"][0] == f"{totals['cost_coverage']:.1%}"
     unknown = round(totals["runs"] * (1 - totals["cost_coverage"]))
     assert f"{unknown:,} runs of no known cost" in texts(app)
-    assert len(chart_specs(app)) == 5
+    assert len(chart_specs(app)) == 6
     assert groups["order"] == [{"by": "cost_usd", "direction": "desc"}]
     table = app.dataframe[0].value
     assert next(iter(table["Agent"])) == "Code review"
@@ -77,7 +77,7 @@ def test_without_a_comparison(open_page: OpenPage) -> None:
     assert not app.exception
     assert "No comparison." in texts(app)
     assert "Choose a comparison in the bar." in texts(app)
-    assert len(chart_specs(app)) == 4
+    assert len(chart_specs(app)) == 5
 
 
 def test_unknown_costs(open_page: OpenPage) -> None:
@@ -86,7 +86,7 @@ def test_unknown_costs(open_page: OpenPage) -> None:
     shown = metrics(app)
     assert shown["Total cost"][0] == "N/A"
     assert shown["Cost known"][0] == "0%"
-    assert texts(app).count("No run in this period has a known cost.") == 3
+    assert texts(app).count("No run in this period has a known cost.") == 4
     assert "The cost is the same." in texts(app)
     assert len(chart_specs(app)) == 1
 
@@ -119,7 +119,7 @@ def test_an_empty_store_and_an_empty_filter(open_page: OpenPage) -> None:
 def test_one_failing_part_leaves_the_others(open_page: OpenPage) -> None:
     app = open_at(open_page, StubApi(fleet(TODAY), TODAY, failing_dimensions=["user_id"]), "cost", by="By user")
     assert not app.exception
-    assert texts(app).count("This part is broken") == 4
+    assert texts(app).count("This part is broken") == 5
     assert len(chart_specs(app)) == 2
 
 

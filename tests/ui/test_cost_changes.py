@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 from runtally_ui.answers import QueryRow
 from runtally_ui.cost_changes import changes, changes_frame, in_sum, priced_runs, signed_money, unpriced_rows
+from runtally_ui.model_mix import with_model_mix
 
 
 def row(group: str, runs: int, cost: str | None, coverage: float = 1.0) -> QueryRow:
@@ -23,6 +24,36 @@ def test_more_runs_and_dearer_runs_are_told_apart() -> None:
     (one,) = changed([row("a", 20, "60")], [row("a", 10, "20")])
     # Ten runs more at $2.50 on average, and a dollar more for each of 15 runs on average.
     assert (one.name, one.whole, one.by_runs, one.by_price) == ("A", Decimal(40), Decimal(25), Decimal(15))
+
+
+def test_other_models_are_told_from_the_same_ones_at_another_cost() -> None:
+    found = changed([row("a", 20, "60")], [row("a", 10, "20")])
+    now = [of_model("a", "small", 10, "10"), of_model("a", "large", 10, "50")]
+    then = [of_model("a", "small", 8, "8"), of_model("a", "large", 2, "12")]
+    (one,) = with_model_mix(found, now, then, lambda one: one.text("group"))
+    # Of the large model, a dollar cheaper, the mean share is 35%: for the mean of 10 and 20 runs that is 15 x -$0.35.
+    # Its share rose by 30 points, and it costs $4.50 more than the small one at the mean: 15 x 0.3 x $4.50.
+    assert one.parts == (Decimal(25), Decimal("20.25"), Decimal("-5.25"))
+    assert sum(one.parts) == one.whole
+    spans = {mark["part"]: (mark["start"], mark["end"]) for mark in changes_frame([one]).to_dict("records")}
+    assert spans == {"Runs": (0.0, 25.0), "Mix of models": (25.0, 45.25), "Cost per run": (0.0, -5.25)}
+
+
+def test_models_that_nothing_is_known_of_are_no_mix() -> None:
+    found = changed([row("a", 20, "60")], [row("a", 10, "20")])
+    (one,) = with_model_mix(found, [], [], lambda one: one.text("group"))
+    assert one.parts == (Decimal(25), Decimal(0), Decimal(15))
+
+
+def test_a_model_that_is_new_is_mix() -> None:
+    found = changed([row("a", 10, "30")], [row("a", 10, "20")])
+    now, then = [of_model("a", "large", 10, "30")], [of_model("a", "small", 10, "20")]
+    (one,) = with_model_mix(found, now, then, lambda one: one.text("group"))
+    assert one.parts == (Decimal(0), Decimal(10), Decimal(0))
+
+
+def of_model(group: str, model: str, runs: int, cost: str) -> QueryRow:
+    return QueryRow(cells={**row(group, runs, cost).cells, "model": model})
 
 
 def test_runs_of_no_known_cost_do_not_count() -> None:

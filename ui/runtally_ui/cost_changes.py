@@ -5,7 +5,7 @@ periods, so that together they are the whole change, to the last digit that is s
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final
 
@@ -18,8 +18,8 @@ from runtally_ui.chart_theme import styled
 
 SHOWN: Final = 10
 HEIGHT: Final = 320
-PARTS: Final = ("Runs", "Cost per run")
-_TOLD: Final = ("Change", "By runs", "By cost per run", "Cost", "Before", "Runs")
+PARTS: Final = ("Runs", "Mix of models", "Cost per run")
+_TOLD: Final = ("Change", "By runs", "By mix of models", "By cost per run", "Cost", "Before", "Runs")
 _ZERO: Final = Decimal(0)
 _SIGNED_AXIS: Final = (
     "datum.value === 0 ? '$0' : (datum.value < 0 ? '−$' : '+$') + (abs(datum.value) >= 1e4"
@@ -30,7 +30,9 @@ _SIGNED_AXIS: Final = (
 
 @dataclass(frozen=True)
 class Change:
-    """Of one group. `by_runs` and `by_price` add up to the whole."""
+    """Of one group. `by_runs` and `by_price` add up to the whole; `by_mix` is the part of `by_price` that other models
+    make (`model_mix`).
+    """
 
     name: str
     now: Decimal
@@ -39,6 +41,13 @@ class Change:
     by_price: Decimal
     runs_now: int
     runs_then: int
+    key: str = ""
+    by_mix: Decimal = _ZERO
+
+    @property
+    def parts(self) -> tuple[Decimal, Decimal, Decimal]:
+        """In the order of `PARTS`."""
+        return self.by_runs, self.by_mix, self.by_price - self.by_mix
 
     @property
     def whole(self) -> Decimal:
@@ -55,7 +64,7 @@ def changes(
     before = {identity(row): row for row in then}
     here = {identity(row): row for row in now}
     found = [
-        _change(name(here[key] if key in here else before[key]), here.get(key), before.get(key))
+        replace(_change(name(here[key] if key in here else before[key]), here.get(key), before.get(key)), key=key)
         for key in dict.fromkeys([*here, *before])
     ]
     return sorted((one for one in found if one.whole), key=lambda one: (-abs(one.whole), one.name))
@@ -76,12 +85,13 @@ def signed_money(value: Decimal) -> str:
 
 
 def changes_frame(found: Sequence[Change]) -> pd.DataFrame:
-    """Two rows for each of the ten greatest: its part by runs, and by the cost of a run, one beside the other's end."""
+    """A row for each part of each of the ten greatest, one beside the other's end."""
     marks = [
         {
             "rank": rank, "group": one.name, "part": part, "start": float(start), "end": float(end),
             "Change": signed_money(one.whole), "By runs": signed_money(one.by_runs),
-            "By cost per run": signed_money(one.by_price), "Cost": formats.full_money(one.now),
+            "By mix of models": signed_money(one.by_mix), "By cost per run": signed_money(one.parts[2]),
+            "Cost": formats.full_money(one.now),
             "Before": formats.full_money(one.then),
             "Runs": f"{formats.full_count(one.runs_now)}, before {formats.full_count(one.runs_then)}",
         }
@@ -101,7 +111,7 @@ def changes_chart(frame: pd.DataFrame, height: int = HEIGHT) -> alt.LayerChart:
     bars = base.mark_bar(size=16).encode(
         x=alt.X("start:Q", axis=alt.Axis(title=None, labelExpr=_SIGNED_AXIS, grid=True)),
         x2="end:Q",
-        color=alt.Color("part:N", scale=alt.Scale(domain=list(PARTS), range=["primary", "orange"])),
+        color=alt.Color("part:N", scale=alt.Scale(domain=list(PARTS), range=["primary", "gray", "orange"])),
         tooltip=[alt.Tooltip(f"{name}:N", title="Group" if name == "group" else name) for name in ("group", *_TOLD)],
     )
     zero = alt.Chart(frame).mark_rule(strokeWidth=1).encode(x=alt.datum(0), color=alt.value("gray"))
@@ -113,7 +123,8 @@ def changes_rows(found: Sequence[Change], word: str) -> list[dict[str, object]]:
     return [
         {
             word: one.name, "cost_usd": str(one.now), "cost_usd_before": str(one.then), "change_usd": str(one.whole),
-            "by_runs_usd": str(one.by_runs), "by_cost_per_run_usd": str(one.by_price),
+            "by_runs_usd": str(one.by_runs), "by_model_mix_usd": str(one.by_mix),
+            "by_cost_per_run_usd": str(one.parts[2]),
             "runs_of_known_cost": one.runs_now, "runs_of_known_cost_before": one.runs_then,
         }
         for one in found
@@ -125,9 +136,16 @@ def priced_runs(row: QueryRow) -> int:
     return round((row.number("cost_coverage") or 0) * (row.number("runs") or 0))
 
 
+def figures(row: QueryRow | None) -> tuple[Decimal, int]:
+    """The cost, and of how many runs it is known."""
+    if row is None:
+        return _ZERO, 0
+    return row.exact("cost_usd") or _ZERO, priced_runs(row)
+
+
 def _change(name: str, now: QueryRow | None, then: QueryRow | None) -> Change:
-    cost, runs = _figures(now)
-    cost_before, runs_before = _figures(then)
+    cost, runs = figures(now)
+    cost_before, runs_before = figures(then)
     whole = cost - cost_before
     if not runs or not runs_before:
         # What is new, or gone, has no price on one side: all of it is by its runs.
@@ -136,17 +154,16 @@ def _change(name: str, now: QueryRow | None, then: QueryRow | None) -> Change:
     return Change(name, cost, cost_before, whole - by_price, by_price, runs, runs_before)
 
 
-def _figures(row: QueryRow | None) -> tuple[Decimal, int]:
-    if row is None:
-        return _ZERO, 0
-    return row.exact("cost_usd") or _ZERO, priced_runs(row)
-
-
 def _spans(one: Change) -> list[tuple[str, Decimal, Decimal]]:
-    first = (PARTS[0], _ZERO, one.by_runs)
-    same_side = (one.by_runs > 0) == (one.by_price > 0)
-    start = one.by_runs if same_side else _ZERO
-    return [first, (PARTS[1], start, start + one.by_price)]
+    """What rises to the right of zero, what falls to the left of it; without another mix there is none to draw."""
+    ends = {True: _ZERO, False: _ZERO}
+    spans = []
+    for part, size in zip(PARTS, one.parts, strict=True):
+        if size or part != PARTS[1]:
+            start = ends[size > 0]
+            ends[size > 0] = start + size
+            spans.append((part, start, start + size))
+    return spans
 
 
 def unpriced_rows(rows: Sequence[QueryRow]) -> list[Mapping[str, object]]:

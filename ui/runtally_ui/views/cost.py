@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from decimal import Decimal
 
 import pandas as pd
 import streamlit as st
@@ -11,6 +12,7 @@ from runtally_ui.answers import QueryAnswer, QueryRow
 from runtally_ui.api_client import ApiError
 from runtally_ui.cards import hint, not_available, query_card
 from runtally_ui.catalogue import label
+from runtally_ui.colours import SLOTS
 from runtally_ui.cost_changes import (
     HEIGHT,
     Change,
@@ -22,10 +24,12 @@ from runtally_ui.cost_changes import (
     signed_money,
     unpriced_rows,
 )
+from runtally_ui.cost_series import cost_series_chart, cost_series_frame, series_of, shown_in
 from runtally_ui.cumulative import cumulative_chart, cumulative_frame
 from runtally_ui.drawing import draw_chart, drawing
 from runtally_ui.groupings import Grouping
 from runtally_ui.measure_table import Column, measure_frame, measure_table
+from runtally_ui.model_mix import with_model_mix
 from runtally_ui.page import Asked, Page
 from runtally_ui.questions import Answers, Query, Question
 from runtally_ui.ranking import ranked_bars, ranking_frame
@@ -40,6 +44,8 @@ _COLUMNS = (
     Column("total_tokens"), Column("cost_coverage", "gray"),
 )  # fmt: skip
 _MOST_GROUPS = 1000
+_MOST_AGENTS = 100
+_DRIVERS = ("the number of its runs", "another mix of models", "what its runs cost")
 _CHART_HEIGHT = 320
 _NO_COST = "No run in this period has a known cost."
 _REMEDY = "Publish runs with cost_usd."
@@ -52,9 +58,13 @@ def questions(asked: Asked) -> Mapping[str, Question]:
         "totals": asked.totals(*_TILES),
         "trend": asked.trend("cost_usd", "cost_per_success_usd"),
         "groups": _groups(asked),
+        "group_trend": _group_trend(asked),
     }
     if asked.before is not None:
         found["before"] = replace(_groups(asked), period=asked.before)
+        if "model" not in groupings.chosen().dimensions:
+            found["models"] = _group_models(asked)
+            found["models_before"] = replace(_group_models(asked), period=asked.before)
         found["trend_before"] = replace(asked.trend("cost_usd"), period=asked.before)
     return found
 
@@ -63,6 +73,22 @@ def _groups(asked: Asked) -> Query:
     measures = tuple(column.measure for column in _COLUMNS if column.measure != "runs")
     query = asked.groups(groupings.chosen().dimensions, *measures, limit=_MOST_GROUPS)
     return replace(query, order=(("cost_usd", "desc"),), other=True)
+
+
+def _group_models(asked: Asked) -> Query:
+    dimensions = (*groupings.chosen().dimensions, "model")
+    query = asked.groups(dimensions, "cost_usd", "cost_coverage", limit=_MOST_GROUPS)
+    return replace(query, order=(("cost_usd", "desc"),), other=True)
+
+
+def _group_trend(asked: Asked) -> Query:
+    how = groupings.chosen()
+    # Agents have colours of their own, wherever they stand by cost; those without one are drawn as one.
+    wanted = _MOST_AGENTS if "agent_id" in how.dimensions else SLOTS
+    return replace(
+        asked.trend("cost_usd"), dimensions=how.dimensions, order=(("cost_usd", "desc"),), other=True,
+        limit=asked.series_that_fit(wanted),
+    )  # fmt: skip
 
 
 def draw(page: Page, answers: Answers) -> None:
@@ -86,6 +112,7 @@ def draw(page: Page, answers: Answers) -> None:
     with st.container(horizontal=True, key="own-fields"):
         groupings.field()
     how = groupings.chosen()
+    _group_trend_card(page, answers, how)
     left, right = st.columns([2, 3], gap="small")
     with left:
         _ranking_card(page, answers, how)
@@ -126,6 +153,24 @@ def _cumulative_card(page: Page, answers: Answers) -> None:
             return
         frame = cumulative_frame(found.rows, steps(found.rows, found.meta.granularity, asked.now), earlier)
         draw_chart(drawing(cumulative_chart, frame), key="chart-cost-so-far", shows="Cost so far, step by step")
+
+
+def _group_trend_card(page: Page, answers: Answers, how: Grouping) -> None:
+    def caption(found: QueryAnswer) -> str:
+        parts = (trend_caption(found, page.asked, "USD"), subtitle(page.asked.filters, "the cost"))
+        return " · ".join(part for part in parts if part)
+
+    with query_card("cost-over-time", f"Cost over time by {how.word}", answers.query("group_trend"), caption,
+                    help_text=page.measures.help("cost_usd")) as found:  # fmt: skip
+        if found is None:
+            return
+        series = series_of(found, how, page.palette)
+        frame = cost_series_frame(found, series, page.asked.now)
+        if frame.empty:
+            not_available(_NO_COST, _REMEDY)
+            return
+        drawn = drawing(cost_series_chart, frame, tuple(series.domain), tuple(shown_in(frame, series.domain)))
+        draw_chart(drawn, key="chart-cost-over-time", shows=f"Cost over time, stacked by {how.word}")
 
 
 def _ranking_card(page: Page, answers: Answers, how: Grouping) -> None:
@@ -187,6 +232,8 @@ def _changes_card(page: Page, totals: QueryAnswer, answers: Answers, how: Groupi
     before = answers.query("before") if page.asked.before is not None else None
     obstacle = no_comparison(totals, page.asked)
     found = [] if obstacle else _changes(page, now, before, how)
+    if found and "model" not in how.dimensions:
+        found = _with_mix(found, answers, how)
     failed = next((answer for answer in (now, before) if isinstance(answer, ApiError)), None)
     shown = failed or QueryAnswer(data=changes_rows(found, how.word))
 
@@ -194,9 +241,11 @@ def _changes_card(page: Page, totals: QueryAnswer, answers: Answers, how: Groupi
         whole, by_runs, by_price = in_sum(found)
         if not found:
             return f"By {how.word}, {formats.escaped(page.asked.versus)}" if page.asked.versus else ""
+        by_mix = sum((one.by_mix for one in found), Decimal(0))
+        mix = f"{signed_money(by_mix)} by the mix of models, " if by_mix else ""
         words = (
-            f"{signed_money(whole)} {page.asked.versus}: {signed_money(by_runs)} by the number of runs, "
-            f"{signed_money(by_price)} by what a run costs"
+            f"{signed_money(whole)} {page.asked.versus}: {signed_money(by_runs)} by the number of runs, {mix}"
+            f"{signed_money(by_price - by_mix)} by what a run costs"
         )
         return formats.escaped(words)
 
@@ -220,6 +269,13 @@ def _changes(
     return changes(now.rows, before.rows, how.identity, lambda row: how.name(row, page.palette))
 
 
+def _with_mix(found: list[Change], answers: Answers, how: Grouping) -> list[Change]:
+    models, before = answers.query("models"), answers.query("models_before")
+    if not isinstance(models, QueryAnswer) or not isinstance(before, QueryAnswer):
+        return found
+    return with_model_mix(found, models.rows, before.rows, how.identity)
+
+
 def _driver(found: list[Change], how: Grouping) -> str:
     first = found[0]
     if not first.runs_then:
@@ -227,8 +283,8 @@ def _driver(found: list[Change], how: Grouping) -> str:
     elif not first.runs_now:
         why = "it has no run of known cost any more"
     else:
-        more = abs(first.by_runs) >= abs(first.by_price)
-        why = f"mostly by {'the number of its runs' if more else 'what its runs cost'}"
+        sizes = [abs(part) for part in first.parts]
+        why = f"mostly by {_DRIVERS[sizes.index(max(sizes))]}"
     return f"The greatest change: {formats.escaped(f'{how.word} {first.name}, {signed_money(first.whole)}, {why}')}."
 
 
