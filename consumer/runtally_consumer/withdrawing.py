@@ -5,8 +5,10 @@ and a version one above its own. So blanking and merging may come in either orde
 decides, and is hidden if it is erased, however often and in whatever order they arrive.
 """
 
+import json
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -63,20 +65,42 @@ def names_erased(record: Record, withdrawals: Withdrawals) -> bool:
     subjects = [one for one in withdrawals.subjects if record.timestamp < one.before_ms]
     if not subjects:
         return False
-    value = record.value or b""
-    workspace = found[1].decode("utf-8", "replace") if (found := _WORKSPACE.search(value)) else None
+    workspace = _workspace(record.value or b"")
     subjects = [one for one in subjects if not one.workspaces or workspace in one.workspaces]
     wanted = {one.user_hash for one in subjects}
     if not wanted or "" in wanted:
         return bool(wanted)
-    return any(user_hash(text.decode("utf-8", "replace")) in wanted for text in _texts(record))
+    return any(user_hash(text) in wanted for text in _texts(record))
 
 
-def _texts(record: Record) -> Iterator[bytes]:
+def _workspace(value: bytes) -> str:
+    """As the store's own query reads it: the object's, else what looks like it."""
+    try:
+        event = json.loads(value)
+    except (ValueError, RecursionError):
+        event = None
+    named = event.get("workspace_id") if isinstance(event, dict) else None
+    if isinstance(named, str) and named:
+        return named
+    found = _WORKSPACE.search(value)
+    return next(_meant(found[1]), "") if found else ""
+
+
+def _texts(record: Record) -> Iterator[str]:
     value = record.value or b""
-    yield record.key or b""
-    yield from _BARE_USER.findall(value)
-    yield from _JSON_TEXT.findall(value)
+    for text in (record.key or b"", *_BARE_USER.findall(value)):
+        yield text.decode("utf-8", "replace")
+    for text in _JSON_TEXT.findall(value):
+        yield from _meant(text)
+
+
+def _meant(text: bytes) -> Iterator[str]:
+    """What a text of JSON stands for, and itself: many senders escape whatever is not ASCII."""
+    if b"\\" in text:
+        with suppress(ValueError):
+            meant = json.loads(b'"' + text + b'"')
+            yield meant.encode("utf-8", "replace").decode()
+    yield text.decode("utf-8", "replace")
 
 
 def _erased(table: EventTable, rows: pa.Table, millis: npt.NDArray[np.int64], withdrawals: Withdrawals) -> Mask:

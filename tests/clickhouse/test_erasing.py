@@ -1,6 +1,7 @@
 """Erasing users and workspaces: what goes, what stays, and that nothing brings it back."""
 
 import asyncio
+import json
 import random
 from collections.abc import Mapping
 from dataclasses import replace
@@ -102,6 +103,26 @@ def test_a_user_goes_from_every_table_and_no_trace_of_the_name_stays(store: Stor
 
 ANN = "ann@there"
 USERS = (ANN, "bob", ANN)
+
+
+@pytest.mark.parametrize("cut", [0, 1])
+def test_dead_letters_go_however_json_spells_the_name(store: Store, cut: int) -> None:
+    """Senders in Python escape all that is not ASCII unless told otherwise. Cut off, the record is no JSON at all."""
+    name, workspace = "jörg/😀", "größe"
+    events = [
+        {"workspace_id": workspace, "run_id": 7, "user_id": name},
+        {"workspace_id": workspace, "run_id": 7, "tags": {"workspace_id": "acme", "who": name}},
+    ]
+    stays = {"workspace_id": "acme", "run_id": 7, "tags": {"workspace_id": workspace, "who": name}}
+    values = [json.dumps(one).encode() for one in (*events, stays)]
+    values += [values[0].replace(b"/", b"\\/"), json.dumps(events[0], ensure_ascii=False).encode()]
+    values = [value[: len(value) - cut] for value in values]
+    write(store, RUNS, values)
+    erase(store, name, workspace)
+    for _ in range(2):
+        kept = store.unmerged("SELECT DISTINCT value FROM dead_letters WHERE message != 'erased'")
+        assert kept == [{"value": values[2].decode()}]
+        write(store, RUNS, values)
 
 
 def test_a_user_of_one_workspace_stays_in_the_others(store: Store) -> None:
