@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
+from typing import Final
 
 import streamlit as st
 
@@ -13,6 +14,21 @@ from runtally_ui.session import Session
 
 _SESSION, _PROBLEM = "session", "sign_in_problem"
 _EMAIL, _PASSWORD = "sign-in-email", "sign-in-password"
+_NOT_TAKEN: Final = (
+    "The API does not take your sign-in any more. If you have just signed in, it is not set up for this identity "
+    "provider: whoever runs it finds its settings in docs/access.md."
+)
+# A provider's sign-in ends at `/`, whatever page it began on. So the tab remembers the page, and its origin stays.
+_REMEMBER: Final = """<script>
+sessionStorage.setItem("runtally-view", location.pathname + location.search);
+</script>"""
+_GO_BACK: Final = """<script>
+{
+  const view = sessionStorage.getItem("runtally-view");
+  sessionStorage.removeItem("runtally-view");
+  if (view && view !== location.pathname + location.search) location.replace(location.origin + view);
+}
+</script>"""
 
 
 def as_signed_in(root: ApiClient) -> tuple[ApiClient, str]:
@@ -36,6 +52,10 @@ def draw_signed_in() -> None:
     if session is not None:
         label = formats.escaped(session.name)
         st.button(f"Sign out {label}", key="sign-out", type="tertiary", on_click=_sign_out, args=(session,))
+    elif _providers_token() is not None:
+        label = formats.escaped(str(st.user.get("email") or st.user.get("name") or st.user.get("sub") or ""))
+        st.button(f"Sign out {label}", key="sign-out", type="tertiary", on_click=st.logout)
+        st.html(_GO_BACK, width="content", unsafe_allow_javascript=True)
 
 
 def draw(root: ApiClient) -> None:
@@ -43,7 +63,10 @@ def draw(root: ApiClient) -> None:
     if _has_provider():
         with st.container(key="sign-in", width=420):
             st.markdown("##### Sign in to see this page")
+            if _providers_token() is not None:
+                st.caption(_NOT_TAKEN)
             st.button("Sign in", type="primary", key="sign-in-provider", on_click=st.login)
+            st.html(_REMEMBER, unsafe_allow_javascript=True)
         return
     try:
         known = root.get(HOW_KNOWN_PATH, (), HowKnown)
