@@ -134,8 +134,8 @@ class Forbidden(Problem):
 class NotYours(Problem):
     """A caller would give away what they do not have themselves."""
 
-    def __init__(self, field: str, message: str) -> None:
-        error = FieldError(field, message, "leave them out, or ask somebody who has them")
+    def __init__(self, field: str, message: str, remedy: str = "leave them out, or ask somebody who has them") -> None:
+        error = FieldError(field, message, remedy)
         super().__init__(403, "not-yours", "Not yours to give", f"{field}: {message}", [error])
 
 

@@ -17,6 +17,10 @@ from runtally_api.problems import Problem, ProblemResponse
 from runtally_api.settings import ApiSettings
 
 READ, WRITE, STRANGER = "read", "write", "stranger"
+# What is guessed at, each with a count of its own: whoever tries passwords from an address that many share, as all do
+# behind a dashboard, stops nobody there who has signed in.
+_GUESSED_AT: Final = {"/api/v1/auth/login": "password", "/api/v1/auth/refresh": "refresh token"}
+_TOKEN: Final = "token"
 _UNKNOWN_ROUTE: Final = "unmatched"
 
 
@@ -112,7 +116,10 @@ class Limited:
 
 
 class StrangersLimited:
-    """Answers 429 to an address that was refused (401) too often within a minute, before anything is looked at."""
+    """Answers 429 to an address that was refused (401) too often within a minute, before anything is looked at.
+
+    Who shows nothing guesses nothing, and is not counted: a dashboard asks so for each visitor who has yet to sign in.
+    """
 
     def __init__(self, app: ASGIApp, fairness: Fairness) -> None:
         self._app = app
@@ -122,9 +129,12 @@ class StrangersLimited:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        counters, quota, address = self._fairness.counters, self._fairness.quotas[STRANGER], _address(scope)
-        has_sent_credentials = any(name == b"authorization" for name, _ in scope["headers"])
-        rate = await counters.look(STRANGER, quota, address) if has_sent_credentials else None
+        guessed = _guessed(scope)
+        if guessed is None:
+            await self._app(scope, receive, send)
+            return
+        counters, quota, key = self._fairness.counters, self._fairness.quotas[STRANGER], (guessed, _address(scope))
+        rate = await counters.look(STRANGER, quota, *key)
         if rate is not None and rate.is_exceeded:
             detail = "too many sign-ins from this address were refused: see Retry-After"
             await _refuse(TooManyRequests(detail, {}), scope, receive, _with_rate(send, rate))
@@ -132,10 +142,17 @@ class StrangersLimited:
 
         async def count(message: Message) -> None:
             if message["type"] == "http.response.start" and message["status"] == 401:
-                await counters.hit(STRANGER, quota, address)
+                await counters.hit(STRANGER, quota, *key)
             await send(message)
 
         await self._app(scope, receive, count)
+
+
+def _guessed(scope: Scope) -> str | None:
+    """What a request may be a guess at; None when it shows nothing."""
+    if found := _GUESSED_AT.get(scope["path"]):
+        return found
+    return _TOKEN if any(name == b"authorization" for name, _ in scope["headers"]) else None
 
 
 def _address(scope: Scope) -> str:

@@ -22,6 +22,7 @@ WINDOW_SECONDS: Final = 60
 IN_MEMORY: Final = "memory://"
 # Everybody may still ask while the counters are away: they guard what is fair, not what is allowed.
 _RETRY_SECONDS: Final = 5.0
+_PATIENCE_SECONDS: Final = 0.5
 log = structlog.get_logger(__name__)
 
 
@@ -48,7 +49,7 @@ class RateCounters:
     """Counts requests by policy, caller and route. For any number of tasks of one event loop."""
 
     def __init__(self, storage_url: str = IN_MEMORY, clock: Callable[[], float] = time.time) -> None:
-        storage = storage_from_string(storage_url)
+        storage = storage_from_string(storage_url, **_options(storage_url))
         self._limiter = SlidingWindowCounterRateLimiter(storage)
         self._is_remote = not isinstance(storage, MemoryStorage)
         self._clock = clock
@@ -84,6 +85,13 @@ class RateCounters:
         stats = self._limiter.get_window_stats(RateLimitItemPerMinute(quota), policy, key)
         reset = max(0, math.ceil(stats.reset_time - self._clock()))
         return Rate(policy, quota, max(0, stats.remaining), min(reset, WINDOW_SECONDS), is_exceeded=not passes)
+
+
+def _options(storage_url: str) -> dict[str, float]:
+    """Who counts is away when it takes longer than an answer may wait; its client would wait for ever."""
+    if not storage_url.startswith(("redis", "unix", "valkey")):
+        return {}
+    return {"socket_timeout": _PATIENCE_SECONDS, "socket_connect_timeout": _PATIENCE_SECONDS}
 
 
 def _written(key: tuple[str, ...]) -> str:

@@ -102,7 +102,9 @@ class Authenticated:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] not in PUBLIC_PATHS:
             try:
-                authorization = Headers(scope=scope).get("authorization")
+                shown = Headers(scope=scope).getlist("authorization")
+                # Of two a proxy may have looked at the other one: that is as good as none.
+                authorization = shown[0] if len(shown) == 1 else None
                 caller = await scope["app"].state.parts.authenticator.caller(authorization)
             except Problem as problem:
                 if isinstance(problem, Unauthorized) and authorization:

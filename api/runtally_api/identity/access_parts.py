@@ -1,7 +1,7 @@
 """What the endpoints about keys, signing in and the audit log work with."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated
 
@@ -14,6 +14,7 @@ from runtally_api.identity.live_sessions import LiveSessions
 from runtally_api.identity.refusals import Refusals
 from runtally_api.identity.settings import IdentitySettings
 from runtally_api.identity.sign_in import Lifetimes, LocalSignIn
+from runtally_api.identity.sign_in_queue import SignInQueue
 from runtally_api.identity.tokens import TokenSigner
 from runtally_api.problems import Unavailable
 
@@ -27,6 +28,7 @@ class AccessParts:
     audit: AuditTrail
     refusals: Refusals
     sign_in: LocalSignIn | None
+    sign_ins: SignInQueue = field(default_factory=SignInQueue)
 
 
 def make_access(

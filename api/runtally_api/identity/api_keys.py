@@ -102,7 +102,7 @@ class StoredKeys:
             return None
         self._tell_use(key_id, now)
         permissions = frozenset(permission for permission in Permission if permission in known.permissions)
-        return Caller(f"{KEY_SUBJECT}{KEY_MARK}{key_id}", "", permissions, known.workspaces)
+        return Caller(f"{KEY_SUBJECT}{KEY_MARK}{key_id}", "", permissions, known.workspaces, ends_at=known.expires_at)
 
     def _tell_use(self, key_id: str, now: datetime) -> None:
         """Now and then; a key is worth no less when this cannot be written."""

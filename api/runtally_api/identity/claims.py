@@ -4,9 +4,10 @@ A token that names no workspace sees none; all of them is `"*"`. A role that is 
 `permissions` can only narrow what it grants; without one they are what there is.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 from runtally_api.identity.api_keys import KEY_SUBJECT
 from runtally_api.identity.caller import Caller
@@ -16,6 +17,7 @@ from runtally_api.identity.settings import IdentitySettings
 ALL_WORKSPACES: Final = "*"
 MOST_WORKSPACES: Final = 1000
 LONGEST_NAME: Final = 256
+_HALF: Final = re.compile("[\ud800-\udfff]")
 
 
 class InvalidClaims(ValueError):
@@ -49,7 +51,7 @@ class ClaimNames:
 def caller_of(claims: Mapping[str, Any], names: ClaimNames) -> Caller:
     """The caller that verified claims describe. Raises `InvalidClaims`."""
     subject = claims.get(names.subject)
-    if not isinstance(subject, str) or not 0 < len(subject) <= LONGEST_NAME:
+    if not _is_name(subject):
         raise InvalidClaims(names.subject)
     if subject.startswith(KEY_SUBJECT):  # nobody may stand in the audit log as a key
         raise InvalidClaims(names.subject)
@@ -57,7 +59,7 @@ def caller_of(claims: Mapping[str, Any], names: ClaimNames) -> Caller:
     workspaces = _names(claims, names.workspace) | _names(claims, names.workspaces)
     return Caller(
         subject,
-        email[:LONGEST_NAME] if isinstance(email, str) else "",
+        email[:LONGEST_NAME] if isinstance(email, str) and not _HALF.search(email) else "",
         _permissions(claims, names),
         named_workspaces(workspaces),
     )
@@ -86,6 +88,11 @@ def _names(claims: Mapping[str, Any], name: str) -> frozenset[str]:
     listed = [given] if isinstance(given, str) else given
     if not isinstance(listed, list) or len(listed) > MOST_WORKSPACES:
         raise InvalidClaims(name)
-    if not all(isinstance(item, str) and 0 < len(item) <= LONGEST_NAME for item in listed):
+    if not all(_is_name(item) for item in listed):
         raise InvalidClaims(name)
     return frozenset(listed)
+
+
+def _is_name(given: Any) -> TypeGuard[str]:
+    """Of a bounded length, and text that can be written: JSON can spell halves of characters that are none."""
+    return isinstance(given, str) and 0 < len(given) <= LONGEST_NAME and not _HALF.search(given)

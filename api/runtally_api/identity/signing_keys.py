@@ -1,7 +1,7 @@
 """The identity provider's public keys (JWKS): kept, fetched again when they are old or a new one is named.
 
 An unknown key leads to one fetch, and to no other for a while, however many tokens name unknown keys. While the
-provider is away the keys that are known go on; one that is not cannot be judged: `KeysUnavailable`.
+provider is away, or takes its time, the keys that are known go on; one that is not cannot be judged: `KeysUnavailable`.
 """
 
 import json
@@ -18,7 +18,9 @@ from jwt import PyJWK
 from jwt.exceptions import PyJWTError
 
 FETCH_PAUSE_SECONDS: Final = 10.0
+LONGEST_WAIT_SECONDS: Final = 5.0  # for somebody else's fetch
 MOST_BYTES: Final = 1024 * 1024
+_PIECE_BYTES: Final = 64 * 1024
 # What a key may verify, by its `kty` and, for curves, its `crv`.
 _ALGORITHMS: Final[dict[tuple[str, str], tuple[str, ...]]] = {
     ("RSA", ""): ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"),
@@ -63,8 +65,9 @@ class SigningKeys:
         self._failed = False
 
     def fresh(self, key_id: str) -> SigningKey | None:
-        """The key, if asking for it needs no fetch. Never blocks."""
-        if self._monotonic() - self._fetched_at > self._cache_seconds and not self._tried_lately():
+        """The key, if asking for it needs no fetch of its own. Never blocks."""
+        is_old = self._monotonic() - self._fetched_at > self._cache_seconds
+        if is_old and not self._tried_lately() and not self._fetching.locked():
             return None
         return self._keys.get(key_id)
 
@@ -72,10 +75,14 @@ class SigningKeys:
         """The key, None when the provider has none of that name. Blocks for a fetch. Raises `KeysUnavailable`."""
         if found := self.fresh(key_id):
             return found
-        with self._fetching:
+        if not self._fetching.acquire(timeout=LONGEST_WAIT_SECONDS):
+            raise KeysUnavailable
+        try:
             if not self._tried_lately():
                 self._refresh()
             found = self._keys.get(key_id)
+        finally:
+            self._fetching.release()
         if found is None and self._failed:
             raise KeysUnavailable
         return found
@@ -87,7 +94,7 @@ class SigningKeys:
         self._tried_at = self._monotonic()
         try:
             keys = _read(self._fetch(), self._allowed)
-        except (OSError, HTTPException, ValueError) as error:
+        except (OSError, HTTPException, ValueError, RecursionError) as error:
             self._failed = True
             log.warning("the identity provider's keys cannot be had", cause=f"{type(error).__name__}: {error}"[:300])
             return
@@ -104,7 +111,9 @@ def _read(document: bytes, allowed: tuple[str, ...]) -> dict[str, SigningKey]:
     for item in listed:
         key = _signing_key(item, allowed) if isinstance(item, dict) else None
         if key is not None:
-            found[str(item.get("kid", ""))] = key
+            found[str(item.get("kid") or "")] = key
+    if len(found) == 1:  # then tokens need not name it (OpenID Connect Core, 10.1)
+        found.setdefault("", *found.values())
     return found
 
 
@@ -118,7 +127,7 @@ def _signing_key(item: dict[str, Any], allowed: tuple[str, ...]) -> SigningKey |
         return None
     try:
         key = PyJWK(item, algorithms[0]).key
-    except PyJWTError:
+    except (PyJWTError, ValueError, TypeError, AttributeError):  # also what the numbers of the key are no key for
         return None
     if item.get("kty") == "RSA" and getattr(key, "key_size", 0) < LEAST_RSA_BITS:
         return None
@@ -138,10 +147,15 @@ def http_fetch(url: str, timeout_seconds: float) -> Callable[[], bytes]:
 
     def fetch() -> bytes:
         request = urllib.request.Request(url, headers={"Accept": "application/json", "User-Agent": "runtally"})
+        ends_at = time.monotonic() + timeout_seconds  # the socket's own timeout begins anew with each byte
+        document = b""
         with opener.open(request, timeout=timeout_seconds) as response:
-            document: bytes = response.read(MOST_BYTES + 1)
-        if len(document) > MOST_BYTES:
-            raise ValueError(f"more than {MOST_BYTES} bytes")
+            while piece := response.read1(_PIECE_BYTES):
+                document += piece
+                if len(document) > MOST_BYTES:
+                    raise ValueError(f"more than {MOST_BYTES} bytes")
+                if time.monotonic() > ends_at:
+                    raise TimeoutError(f"not all of it came within {timeout_seconds:g} s")
         return document
 
     return fetch

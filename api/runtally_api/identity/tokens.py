@@ -64,8 +64,10 @@ class TokenVerifier:
                 leeway=self._rules.leeway,
                 options={"require": list(REQUIRED), "verify_sub": False},
             )
+            if not isinstance(claims["exp"], int | float):  # the library reads numbers out of texts, too
+                raise InvalidToken
             caller = caller_of(claims, self._rules.names)
-        except (PyJWTError, InvalidClaims, ValueError, OverflowError) as error:
+        except (PyJWTError, InvalidClaims, TypeError, ValueError, OverflowError, RecursionError) as error:
             raise InvalidToken from error
         # A provider's tokens may say whatever its users wrote there.
         session = claims.get(self._rules.names.session, "") if header["alg"] == SHARED else ""

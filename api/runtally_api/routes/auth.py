@@ -1,5 +1,6 @@
 """`/api/v1/auth`: how callers are known, who the caller is, and signing in by email and password."""
 
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Request, Response
@@ -112,8 +113,12 @@ async def who_i_am(caller: RequestCaller) -> dict[str, Any]:
     responses=documented(examples_access.TOKENS, 401, 404, 422, 429, 503, problems=examples_access.NO_LOCAL_USERS),
     dependencies=[needs_nobody()],
 )
-def login(request: Request, response: Response, access: Access, body: GivenCredentials) -> dict[str, Any]:
+async def login(request: Request, response: Response, access: Access, body: GivenCredentials) -> dict[str, Any]:
     """Sign a local user in. After ten tries an account is not looked at for a quarter of an hour."""
+    return await access.sign_ins.run(partial(_login, request, response, access, body))
+
+
+def _login(request: Request, response: Response, access: AccessParts, body: Credentials) -> dict[str, Any]:
     sign_in, origin = _local(access), origin_of(request)
     try:
         signed_in = sign_in.sign_in(body.email, body.password)
@@ -129,11 +134,15 @@ def login(request: Request, response: Response, access: Access, body: GivenCrede
 @router.post(
     "/refresh",
     response_model=Tokens,
-    responses=documented(examples_access.TOKENS, 401, 404, 422, 503, problems=examples_access.NO_LOCAL_USERS),
+    responses=documented(examples_access.TOKENS, 401, 404, 422, 429, 503, problems=examples_access.NO_LOCAL_USERS),
     dependencies=[needs_nobody()],
 )
-def refresh(request: Request, response: Response, access: Access, body: GivenRefresh) -> dict[str, Any]:
+async def refresh(request: Request, response: Response, access: Access, body: GivenRefresh) -> dict[str, Any]:
     """New tokens for a refresh token. One that is used twice ends the sign-in that it came from."""
+    return await access.sign_ins.run(partial(_refresh, request, response, access, body))
+
+
+def _refresh(request: Request, response: Response, access: AccessParts, body: RefreshBody) -> dict[str, Any]:
     sign_in, origin = _local(access), origin_of(request)
     try:
         signed_in = sign_in.refresh(body.refresh_token)
@@ -147,11 +156,15 @@ def refresh(request: Request, response: Response, access: Access, body: GivenRef
 @router.post(
     "/logout",
     status_code=204,
-    responses=documented({}, 404, 422, 503, status=204, problems=examples_access.NO_LOCAL_USERS),
+    responses=documented({}, 404, 422, 429, 503, status=204, problems=examples_access.NO_LOCAL_USERS),
     dependencies=[needs_nobody()],
 )
-def logout(request: Request, access: Access, body: GivenRefresh) -> Response:
+async def logout(request: Request, access: Access, body: GivenRefresh) -> Response:
     """Sign a local user out: the refresh token and its successors are worth nothing from here on."""
+    return await access.sign_ins.run(partial(_logout, request, access, body))
+
+
+def _logout(request: Request, access: AccessParts, body: RefreshBody) -> Response:
     user = _local(access).sign_out(body.refresh_token)
     if user is not None:
         caller = caller_of_user(user)

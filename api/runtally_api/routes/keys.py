@@ -1,6 +1,6 @@
 """`/api/v1/keys`: API keys of services and emitters."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request, Response
@@ -81,8 +81,9 @@ def create_key(
 ) -> dict[str, Any]:
     """Make an API key; its text is in this answer and nowhere else."""
     permissions, workspaces = frozenset(body.permissions), named_workspaces(frozenset(body.workspaces))
-    _require_own(caller, permissions, workspaces)
     lifetime = None if body.expires_in_days is None else timedelta(days=body.expires_in_days)
+    _require_own(caller, permissions, workspaces)
+    _require_end(caller, None if lifetime is None else parts.now() + lifetime)
     key = new_key(body.name, permissions, workspaces, caller.subject, parts.now(), lifetime)
     details = {"name": body.name, "permissions": " ".join(sorted(permissions))}
     origin, target = origin_of(request), f"{KEY_MARK}{key.stored.key_id}"
@@ -130,6 +131,13 @@ def _require_own(caller: Caller, permissions: frozenset[Permission], workspaces:
         raise NotYours("permissions", f"you do not have {', '.join(more)}")
     if caller.workspaces is not None and (workspaces is None or workspaces - caller.workspaces):
         raise NotYours("workspaces", "some of them are not yours")
+
+
+def _require_end(caller: Caller, ends_at: datetime | None) -> None:
+    """Raise `NotYours` where the key would outlive the one that makes it."""
+    if caller.ends_at is not None and (ends_at is None or ends_at > caller.ends_at):
+        remedy = "let it end by then, or ask somebody who signs in"
+        raise NotYours("expires_in_days", f"the key that you show ends at {instant(caller.ends_at)}", remedy)
 
 
 def _shown(key: StoredKey) -> dict[str, Any]:

@@ -1,5 +1,6 @@
--- Which copies of dead letters an erasure is about: of its workspaces, as far as that can be read, and with the user as the
--- key or as any text within, however JSON spells it. A condition: what counts them, blanks them and deletes them must mean the same ones.
+-- Which copies of dead letters an erasure is about: of its workspaces, as far as that can be read, and with the user as
+-- the key or as any text within, however JSON spells it. A condition: what counts them, blanks them and deletes them
+-- must mean the same ones.
 recorded_at < fromUnixTimestamp64Milli({before_ms:Int64}, 'UTC')
 AND (
     empty({workspaces:Array(String)})

@@ -1,32 +1,49 @@
 """Limits as callers meet them: 429 with its headers, strangers by address, and turns that end with their answers."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import httpx
+import pyarrow as pa
 from api.asgi_client import running
-from api.door import StoringPublisher, assert_problem, build_app
+from api.door import NOW, StoringPublisher, assert_problem, build_app
 from api.identity.signing import SECRET, bearer, shared
 from pydantic import SecretStr
+from runtally_api.identity.access_parts import make_access
 from runtally_api.identity.api_keys import NoKeys
 from runtally_api.identity.authentication import make_authenticator
 from runtally_api.identity.live_sessions import LiveSessions
 from runtally_api.identity.settings import IdentitySettings
 from runtally_api.settings import ApiSettings
-from runtally_clickhouse.client import Store
+from runtally_clickhouse.client import Row, Store
 from runtally_clickhouse.location import StoreLocation
 
 CATALOGUE, RUNS = "/api/v1/meta", "/api/v1/runs"
+LOGIN, REFRESH = "/api/v1/auth/login", "/api/v1/auth/refresh"
+
+
+class NoUsers:
+    """A store of keys and users that is there and empty."""
+
+    def query(self, sql: str, parameters: Mapping[str, object]) -> list[Row]:
+        return []
+
+    def insert(self, table: str, rows: pa.Table) -> None:
+        """Nobody reads it."""
+
+    def command(self, sql: str, parameters: Mapping[str, object] | None = None) -> None:
+        """Nothing to change."""
 
 
 @contextmanager
 def limited(*, is_open: bool = False, **settings: int) -> Iterator[httpx.Client]:
-    """The application over a store that is away."""
+    """The application over a store that is away, but for its users, of whom there are none."""
     store = Store(StoreLocation.server("http://127.0.0.1:1"))
     guarded = IdentitySettings(auth="token", auth_secret=SecretStr(SECRET))
     authenticator = None if is_open else make_authenticator(guarded, NoKeys(), LiveSessions(store))
     publisher = StoringPublisher(store, late=True)
-    app = build_app(store, publisher, [], authenticator, settings=ApiSettings(**settings))  # type: ignore[arg-type] # numbers
+    access = None if is_open else make_access(guarded, NoUsers(), lambda: NOW)
+    app = build_app(store, publisher, [], authenticator, access, ApiSettings(**settings))  # type: ignore[arg-type] # numbers
     with running(app) as client:
         yield client
 
@@ -69,6 +86,21 @@ def test_an_address_that_guesses_is_stopped_before_the_door() -> None:
         assert_problem(guesses[4], 429)
         assert client.get(CATALOGUE).status_code == 401, "who shows nothing guesses nothing"
         assert client.get("/live").status_code == 200
+
+
+def test_who_shows_nothing_is_not_counted() -> None:
+    """As a dashboard does for each visitor who has yet to sign in, from the address of those who have."""
+    with limited(refused_per_minute=1) as client:
+        assert [client.get(CATALOGUE).status_code for _ in range(5)] == [401] * 5
+        assert client.get(CATALOGUE, headers=bearer(shared())).status_code == 200
+
+
+def test_passwords_are_guessed_so_often_and_no_more_and_stop_nobody_who_is_known() -> None:
+    with limited(refused_per_minute=2) as client:
+        guesses = [client.post(LOGIN, json={"email": f"{n}@x", "password": "guess"}).status_code for n in range(4)]
+        assert guesses == [401, 401, 429, 429]
+        assert client.get(CATALOGUE, headers=bearer(shared())).status_code == 200
+        assert client.post(REFRESH, json={"refresh_token": "rtr_x"}).status_code == 401
 
 
 def test_good_callers_are_never_counted_as_strangers() -> None:

@@ -1,5 +1,9 @@
 """Every route by every role, and every token that must not be believed, through the whole application."""
 
+import base64
+import hashlib
+import hmac
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -130,16 +134,18 @@ def _tampered(token: str, part: int) -> str:
 
 def _believed_public_half(algorithm: str) -> str:
     """Signed by HMAC with the provider's public key as the secret, which a careless verifier takes."""
-    import base64
-    import hashlib
-    import hmac
-    import json
-
     key = rsa_key("good").public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     body = unsigned({"alg": algorithm, "typ": "JWT", "kid": "rsa"}).rstrip(".")
     assert json.loads(base64.urlsafe_b64decode(body.split(".")[0] + "=="))["alg"] == algorithm
     digest = hmac.new(key, body.encode(), hashlib.sha256).digest()
     return f"{body}.{base64.urlsafe_b64encode(digest).rstrip(b'=').decode()}"
+
+
+def _of_texts(**changed: Any) -> str:
+    """Signed by the secret, with claims that the library would not write."""
+    head, body, _ = unsigned({"alg": "HS256", "typ": "JWT"}, **changed).split(".")
+    digest = hmac.digest(SECRET.encode(), f"{head}.{body}".encode(), hashlib.sha256)
+    return f"{head}.{body}.{base64.urlsafe_b64encode(digest).rstrip(b'=').decode()}"
 
 
 def _bad_tokens() -> dict[str, str]:
@@ -163,6 +169,17 @@ def _bad_tokens() -> dict[str, str]:
         "valid later": shared(nbf=now + SOON),
         "issued later": shared(iat=now + LATER),
         "an expiry that is no time": shared(exp="tomorrow"),
+        "an expiry that is a text": shared(exp=str(int((now + SOON).timestamp()))),
+        "an expiry that is a list": shared(exp=[int((now + SOON).timestamp())]),
+        "an expiry that is true": shared(exp=True),
+        "an expiry without end": shared(exp=float("inf")),
+        "an instant of issue that is a list": shared(iat=[1]),
+        "a beginning that is an object": shared(nbf={}),
+        "an audience of lists": shared(aud=[["runtally"]]),
+        "an issuer that is a list": _of_texts(iss=["runtally"]),
+        "an issuer with a slash more": shared(iss=ISSUER + "/"),
+        "half a character as a subject": shared(sub="\ud800"),
+        "half a character as a workspace": shared(workspaces=["acme", "\udc00"]),
         "no subject": shared(sub=None),
         "a subject that is no name": shared(sub=7),
         "a subject that passes for a key": shared(sub="key:rtk_abc"),
@@ -204,6 +221,20 @@ def test_a_bad_token_is_answered_as_no_token_is(tokens_only: Door, what: str) ->
 def test_a_good_token_in_a_bad_header_is_none(tokens_only: Door, header: str) -> None:
     response = tokens_only.client.get("/api/v1/meta", headers={"Authorization": header.format(shared())})
     assert_problem(response, 401)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_of_two_headers_neither_is_believed(tokens_only: Door, order: int) -> None:
+    """A proxy in front may have looked at the other one."""
+    headers = [("Authorization", f"Bearer {shared()}"), ("Authorization", "Bearer another")][::order]
+    assert_problem(tokens_only.client.get("/api/v1/meta", headers=headers), 401)
+
+
+@pytest.mark.parametrize(
+    "path", ["/docs/..", "//docs", "/docs/", "/live/../api/v1/meta", "/api/v1/auth/", "/LIVE", "/live%00"]
+)
+def test_what_looks_like_a_public_path_is_none(tokens_only: Door, path: str) -> None:
+    assert_problem(tokens_only.client.request("GET", httpx.URL("http://api").copy_with(raw_path=path.encode())), 401)
 
 
 @pytest.mark.parametrize("name", ["token", "access_token", "authorization", "api_key"])

@@ -96,6 +96,18 @@ def test_nobody_gives_more_than_they_have(
     assert guarded.ask("GET", "/api/v1/keys").json()["data"] == []
 
 
+def test_a_key_makes_none_that_outlives_it(guarded: Guarded) -> None:
+    both = ["manage_keys", "view_analytics"]
+    short = _create(guarded, permissions=both, expires_in_days=7)["key"]
+    for days in (None, 8):
+        asked = {**EMITTER, "permissions": both, "expires_in_days": days}
+        response = guarded.ask("POST", "/api/v1/keys", short, json=asked)
+        assert assert_problem(response, 403)["errors"][0]["field"] == "expires_in_days"
+    assert _create(guarded, short, permissions=both, expires_in_days=6)["created_by"].startswith("key:rtk_")
+    forever = _create(guarded, permissions=both, expires_in_days=None)["key"]
+    assert _create(guarded, forever, permissions=both, expires_in_days=None)["expires_at"] is None
+
+
 def test_an_owner_of_everything_gives_everything(guarded: Guarded) -> None:
     key = _create(guarded, shared(workspaces="*"), workspaces=["*"])["key"]
     assert guarded.ask("POST", "/api/v1/runs", key, json=run(workspace_id="anything")).status_code == 202
