@@ -1,4 +1,4 @@
-"""A stub API per test, and the dashboard over it."""
+"""A stub API per test, and the dashboard over it; for all tests of a file in a browser, one stub and one process."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -8,11 +8,15 @@ from pathlib import Path
 
 import pytest
 import streamlit as st
+from playwright.sync_api import Browser, Page
 from streamlit.testing.v1 import AppTest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from runtally_ui.launch import ENTRY_SCRIPT
+from ui.browsing import chromium, visitors
+from ui.dashboard_process import dashboard_over
+from ui.fleet import fleet
 from ui.stub_api import StubApi, serving
 
 NOW = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
@@ -42,3 +46,25 @@ def open_page(serve: Callable[[StubApi], str], monkeypatch: pytest.MonkeyPatch) 
 
     yield opened
     st.cache_resource.clear()
+
+
+@pytest.fixture(scope="module")
+def dashboard() -> Iterator[tuple[StubApi, str]]:
+    """The stub and the address of a Streamlit process over it, for which it is always `NOW`."""
+    today = NOW.date()
+    stub = StubApi(fleet(today), today)
+    with serving(stub) as api_url, dashboard_over(api_url, NOW) as url:
+        yield stub, url
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as found:
+        yield found
+
+
+@pytest.fixture
+def visit(dashboard: tuple[StubApi, str], browser: Browser) -> Iterator[Callable[..., Page]]:
+    """Open an address as a new visitor; any console error at all fails the test."""
+    with visitors(browser, dashboard[1]) as found:
+        yield found.visit

@@ -6,6 +6,7 @@ import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -20,16 +21,27 @@ FLAGS: Final = [
 ]  # fmt: skip
 
 
+# `python -m streamlit` with the one clock of the dashboard stopped: what it asks for does not change at midnight.
+_STOPPED_CLOCK: Final = """
+from datetime import datetime
+from runtally_ui import clock
+from streamlit.web.cli import main
+clock.utc_now = lambda: datetime.fromisoformat({!r})
+main()
+"""
+
+
 @contextmanager
-def dashboard_over(api_url: str) -> Iterator[str]:
-    """The address of a Streamlit process that answers."""
+def dashboard_over(api_url: str, now: datetime | None = None) -> Iterator[str]:
+    """The address of a Streamlit process that answers; for it, it is always `now`, where that is given."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     settings = UiSettings(api_url=api_url, ui_port=port)
-    process = subprocess.Popen(
-        command(settings), env=environment(settings, os.environ), cwd="/", stdout=subprocess.DEVNULL
-    )
+    argv = command(settings)
+    if now is not None:
+        argv[1:3] = ["-c", _STOPPED_CLOCK.format(now.isoformat())]
+    process = subprocess.Popen(argv, env=environment(settings, os.environ), cwd="/", stdout=subprocess.DEVNULL)
     try:
         url = f"http://127.0.0.1:{port}"
         transport = httpx.HTTPTransport(retries=8)

@@ -1,40 +1,16 @@
 """The dashboard in a real Chromium over the stub API. Screenshots stay under `artifacts/`."""
 
 import re
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
-from ui.browsing import CHART, chromium, keep, tile, visitors
-from ui.dashboard_process import dashboard_over
-from ui.fleet import fleet
-from ui.stub_api import StubApi, serving
+from playwright.sync_api import Page, expect
+from ui.browsing import CHART, keep, tile
+from ui.stub_api import StubApi
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def dashboard() -> Iterator[tuple[StubApi, str]]:
-    """The stub and the address of a Streamlit process over it."""
-    today = datetime.now(UTC).date()
-    stub = StubApi(fleet(today), today)
-    with serving(stub) as api_url, dashboard_over(api_url) as url:
-        yield stub, url
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as found:
-        yield found
-
-
-@pytest.fixture
-def visit(dashboard: tuple[StubApi, str], browser: Browser) -> Iterator[Callable[..., Page]]:
-    """Open an address as a new visitor; any console error at all fails the test."""
-    with visitors(browser, dashboard[1]) as found:
-        yield found.visit
 
 
 def test_both_addresses_show_the_overview(visit: Callable[..., Page], dashboard: tuple[StubApi, str]) -> None:
