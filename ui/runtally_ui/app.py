@@ -96,7 +96,7 @@ def main(settings: UiSettings) -> None:
     # A rerun that was asked for while waiting begins here, before any filter counts as drawn.
     as_of = heading.empty()
     # Before the page's own answers are there: a click in the meantime must find the filters in place.
-    filter_bar.draw_filters(bar, roster.options(), filters)
+    filter_bar.draw_filters(bar, roster.options(), filters, roster.agent_names())
     answers = under_way.answers(questions)
     kept.renew(api, {name: names[name] for name in kept.usable(names)})  # now, as they take time from the page's own
     placeholder.empty()

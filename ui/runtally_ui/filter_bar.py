@@ -10,8 +10,9 @@ from zoneinfo import available_timezones
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from runtally_ui import bar_memory
+from runtally_ui import agent_filter, bar_memory
 from runtally_ui.addresses import modern
+from runtally_ui.colours import AgentKey
 from runtally_ui.filters import DIMENSIONS, STATUSES, Filters
 from runtally_ui.periods import (
     COMPARISONS,
@@ -30,6 +31,7 @@ from runtally_ui.periods import (
 GRANULARITIES = ("Auto", "Hour", "Day", "Week", "Month")
 REFRESH_SECONDS = {"Refresh off": None, "every 30 s": 30, "every 5 min": 300}
 _WIDTH = 162
+_NAMES_WIDTH = 210
 _PLACEHOLDERS = {
     "workspace_id": "All workspaces",
     "agent_id": "All agents",
@@ -112,23 +114,18 @@ def chosen_filters() -> Filters:
     return Filters(**{name: _chosen(name) for name in DIMENSIONS}, root_only=bool(root_only))
 
 
-def draw_filters(bar: DeltaGenerator, options: Mapping[str, Sequence[str]], filters: Filters) -> None:
+def draw_filters(
+    bar: DeltaGenerator,
+    options: Mapping[str, Sequence[str]],
+    filters: Filters,
+    names: Iterable[tuple[AgentKey, str]],
+) -> None:
     """The filters. A chosen value stays an option although the answers do not know it: a link
     keeps its meaning when the API is down or the agent has no runs in the range.
     """
     with bar:
-        for dimension, word in DIMENSIONS.items():
-            st.multiselect(
-                word.capitalize(),
-                _union(options[dimension], filters.values(dimension)),
-                key=dimension,
-                bind=_BIND,
-                placeholder=_PLACEHOLDERS[dimension],
-                label_visibility="collapsed",
-                width=_WIDTH,
-                wrap=False,
-                select_all=False,
-            )
+        for dimension in DIMENSIONS:
+            _draw_filter(dimension, _union(options[dimension], filters.values(dimension)), filters, names)
         st.toggle("Root only", key="root_only", bind=_BIND, help="Leave out the runs that another run started.")
         if filters.active():
             st.button(
@@ -136,6 +133,20 @@ def draw_filters(bar: DeltaGenerator, options: Mapping[str, Sequence[str]], filt
                 help="Clear all filters; range and time zone stay.",
             )  # fmt: skip
     bar_memory.remember(_DEFAULTS)
+
+
+def _draw_filter(
+    dimension: str, options: Sequence[str], filters: Filters, names: Iterable[tuple[AgentKey, str]]
+) -> None:
+    placeholder = _PLACEHOLDERS[dimension]
+    if dimension == agent_filter.IDS:
+        titles, chosen = agent_filter.agent_titles(options, names), filters.values(dimension)
+        agent_filter.draw_agents(titles, chosen, placeholder=placeholder, width=_NAMES_WIDTH)
+        return
+    st.multiselect(
+        DIMENSIONS[dimension].capitalize(), options, key=dimension, bind=_BIND, placeholder=placeholder,
+        label_visibility="collapsed", width=_WIDTH, wrap=False, select_all=False,
+    )  # fmt: skip
 
 
 def clear_filters() -> None:

@@ -78,6 +78,10 @@ class Roster:
         slots = with_fallback(book.assign([key for key, _ in ranking]), dict(agents))
         return Palette(display_names([*ranking, *agents]), slots)
 
+    def agent_names(self) -> list[tuple[AgentKey, str]]:
+        """What agents are called, those of the range first."""
+        return [*agent_labels(self.agents), *agent_labels(self.ranking)]
+
     def options(self) -> Mapping[str, list[str]]:
         """The values of each filter by use, the busiest first."""
         agents = self.agents.agents if isinstance(self.agents, Analytics) else []
