@@ -1,13 +1,23 @@
 """What stands behind the Overview's bars by agent: rows for downloads, and the runs that a bar counts."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 from types import SimpleNamespace
 
 import pytest
 from runtally_ui.answers import Agent, Analytics, DailyRuns
 from runtally_ui.chart_data import OUTCOMES, Palette
-from runtally_ui.overview_rows import cost_rows, duration_rows, failed_runs, outcome_rows, outcome_runs, timed_runs
+from runtally_ui.drilling import step_period
+from runtally_ui.overview_rows import (
+    cost_rows,
+    day_steps,
+    duration_rows,
+    failed_runs,
+    outcome_rows,
+    outcome_runs,
+    timed_runs,
+)
 from runtally_ui.trend_card import clicked_agent
+from runtally_ui.trend_data import steps
 from ui.fleet import fleet
 from ui.stub_api import StubApi
 
@@ -62,3 +72,13 @@ def test_a_part_of_a_stacked_bar_is_its_agents() -> None:
     assert clicked_agent(page, {"key": "k", "series": "Twin"}) == ("", "")  # type: ignore[arg-type]
     assert clicked_agent(page, {"key": "k", "series": "Other"}) == ("", "")  # type: ignore[arg-type]
     assert clicked_agent(page, {"key": "k"}) == ("", "")  # type: ignore[arg-type]
+
+
+def test_a_day_of_the_cumulative_cost_is_a_step_of_the_zone() -> None:
+    rows = [DailyRuns(date=date(2026, 3, day), workspace_id="a", agent_id="b", runs=1) for day in (29, 28, 30, 29)]
+    found = day_steps(rows, "Europe/Berlin")
+    days = steps(found.rows, found.meta.granularity, datetime(2026, 3, 30, 12, tzinfo=UTC))
+    assert [(one.start.day, one.end.day, one.done) for one in days] == [(28, 29, True), (29, 30, True), (30, 31, False)]
+    period = step_period(days[1].start.isoformat(), days, "Europe/Berlin")
+    assert period is not None
+    assert period.bounds() == ("2026-03-29", "2026-03-29")

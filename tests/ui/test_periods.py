@@ -63,6 +63,14 @@ def test_the_periods_compared_with() -> None:
     assert leap.before("previous_year").first == date(2027, 2, 28)
 
 
+def test_a_week_at_the_end_of_a_range_is_only_what_lies_in_it() -> None:
+    month = days_period(date(2026, 10, 23), date(2026, 11, 21), "Europe/Berlin")
+    first = days_period(date(2026, 10, 19), date(2026, 10, 25), "Europe/Berlin").within(month)
+    last = days_period(date(2026, 11, 16), date(2026, 11, 22), "Europe/Berlin").within(month)
+    assert [found.bounds() for found in (first, last)] == [("2026-10-23", "2026-10-25"), ("2026-11-16", "2026-11-21")]
+    assert month.within(month) == month
+
+
 def test_days_stay_days_when_the_clocks_change() -> None:
     after = days_period(date(2026, 10, 26), date(2026, 11, 1), "Europe/Berlin")
     assert after.before().bounds() == ("2026-10-19", "2026-10-25")

@@ -8,7 +8,7 @@ import json
 import os
 import re
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,10 @@ import altair as alt
 import pytest
 import vl_convert
 from altair.utils.data import to_values
+from runtally_ui import chart_data, charts
 from runtally_ui.agent_answers import Latency
 from runtally_ui.agent_series import agent_runs_frame, runs_by_agent
-from runtally_ui.answers import QueryAnswer, QueryRow
+from runtally_ui.answers import Agent, Analytics, QueryAnswer, QueryRow
 from runtally_ui.chart_data import Palette
 from runtally_ui.colours import SLOTS, series_domain
 from runtally_ui.drawing import DATA_NAME, Drawing, drawing
@@ -125,9 +126,37 @@ def ratings() -> Drawing:
     return drawing(ranked_bars, ratings_frame(QueryRow(cells=body["users"])), STARS, colour="orange", beside="Share")
 
 
+def analytics(first: str, last: str) -> Analytics:
+    return Analytics.model_validate(StubApi(fleet(TODAY), TODAY).analytics({"from": [first], "to": [last]}))
+
+
+def everybody() -> tuple[Sequence[Agent], Palette]:
+    return analytics("2026-10-23", "2026-11-21").agents, Palette(
+        {(k.workspace_id, k.agent_id): k.name for k in KINDS}, {}
+    )
+
+
+def cumulative() -> Drawing:
+    now, before = analytics("2026-10-23", "2026-11-21"), analytics("2026-09-23", "2026-10-22")
+    frame = chart_data.cumulative_cost_frame(now.runs_per_day, before.runs_per_day, TODAY)
+    return drawing(charts.cumulative_cost, frame, rolling=True, outliers=True)
+
+
+def response_times() -> Drawing:
+    return drawing(charts.response_time, chart_data.response_time_frame(*everybody()))
+
+
+def outcomes_by_agent() -> Drawing:
+    return drawing(charts.outcomes, chart_data.outcomes_frame(*everybody()))
+
+
+def failure_shares() -> Drawing:
+    return drawing(charts.failure_share, chart_data.failure_share_frame(*everybody()))
+
+
 DRAWN = [
     cost, duration, success_with_band, agents, cache_by_model, calls_against_cost, failures_with_versions, error_types,
-    failing_hours, latency_distribution, ratings,
+    failing_hours, latency_distribution, ratings, cumulative, response_times, outcomes_by_agent, failure_shares,
 ]  # fmt: skip
 
 
@@ -153,8 +182,9 @@ def svg(drawn: Drawing) -> str:
     text = json.dumps(body)
     for name in ("primary", "green", "red", "orange", "gray"):
         text = text.replace(f'"value": "{name}"', f'"value": "{light[name + "Color"]}"')
-    # The one range of a scale that names colours: the heatmap's.
-    text = text.replace('["red", "gray"]', f'["{light["redColor"]}", "{light["grayColor"]}"]')
+    # The ranges of scales that name colours: the heatmap's and the outcomes'.
+    for names in (("red", "gray"), ("green", "red", "gray")):
+        text = text.replace(json.dumps(names), json.dumps([light[f"{name}Color"] for name in names]))
     found: str = vl_convert.vegalite_to_svg(json.loads(text))
     return found
 

@@ -81,7 +81,7 @@ def downloads(key: str, answer: QueryAnswer) -> None:
     """CSV and JSON of what is drawn, for those who may; the picture is in the chart's own toolbar."""
     if not rights.may(rights.EXPORT):
         return
-    with st.container(horizontal=True, horizontal_alignment="right", gap="xxsmall", key=f"downloads-{key}"):
+    with st.container(horizontal=True, horizontal_alignment="right", gap="small", key=f"downloads-{key}"):
         _download(key, "CSV", partial(exports.query_csv, answer), "text/csv")
         _download(key, "JSON", partial(exports.query_json, answer), "application/json")
 

@@ -16,7 +16,6 @@ from runtally_ui.periods import Period
 from runtally_ui.trend_data import Step, rolling_mean, two_sigma
 
 SHOWN_AGENTS = 10
-_BAR_HALF = timedelta(hours=10, minutes=20)
 _Z95 = 1.959964
 
 
@@ -85,8 +84,8 @@ def cumulative_cost_frame(
             }
         )
     numbers = ["total", "previous", "rolling", "outlier"]
-    columns = ["day", "done", "Day", *numbers, "Cost so far", "Cost of the day", "Period before"]
-    frame = pd.DataFrame(marks, columns=["start", "end", *columns])
+    columns = ["key", "middle", "done", "Day", *numbers, "Cost so far", "Cost of the day", "Period before"]
+    frame = pd.DataFrame(marks, columns=columns)
     frame[numbers] = frame[numbers].astype(float)
     return frame
 
@@ -224,9 +223,8 @@ def _day_columns(day: date, today: date) -> dict[str, object]:
     midnight = datetime.combine(day, time())
     running = day >= today
     return {
-        "start": midnight - _BAR_HALF,
-        "end": midnight + _BAR_HALF,
-        "day": midnight,
+        "key": midnight.isoformat(),
+        "middle": midnight + timedelta(hours=12),
         "done": 0 if running else 1,
         "Day": f"{formats.day(day)}, in progress" if running else formats.day(day),
     }

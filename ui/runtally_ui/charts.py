@@ -20,6 +20,7 @@ from runtally_ui.chart_theme import (
     measure_axis,
     styled,
 )
+from runtally_ui.trends import HEIGHT
 
 HALF_HEIGHT = 300
 _BAR = 16
@@ -28,8 +29,11 @@ _BAR = 16
 def cumulative_cost(
     frame: pd.DataFrame, compared: bool = True, *, rolling: bool = False, outliers: bool = False
 ) -> alt.LayerChart:
-    """Area of the cost so far; the period before dashed and gray on the same days, where any of it is `compared`."""
-    base = alt.Chart(frame).encode(x=day_axis("day", 105))
+    """Area of the cost so far; the period before dashed and gray on the same days, where any of it is `compared`.
+
+    The page reads the selections `step` and `zoom` back, as those of the trends.
+    """
+    base = alt.Chart(frame).encode(x=day_axis("middle", 105))
     money = alt.Y("total:Q", axis=alt.Axis(title=None, labelExpr=MONEY_AXIS), scale=alt.Scale(zero=True, nice=True))
     # A previous cost that is not known leaves a gap; it must not pull the line to zero.
     earlier = base.mark_line(strokeDash=[4, 4], strokeWidth=1.5, invalid="break-paths-show-domains").encode(
@@ -38,8 +42,9 @@ def cumulative_cost(
     area = base.mark_area(opacity=0.14).encode(y=money, color=alt.value("primary"))
     line = base.mark_line(strokeWidth=2.2).encode(y=alt.Y("total:Q"), color=alt.value("primary"))
     hover = alt.selection_point(
-        name="hover", on="pointerover", clear="pointerout", nearest=True, fields=["day"], empty=False
+        name="hover", on="pointerover", clear="pointerout", nearest=True, fields=["key"], empty=False
     )
+    step = alt.selection_point(name="step", fields=["key"], nearest=True)
     points = (
         # Altair would name the view after its data; every filter would then rebuild the chart.
         base.properties(name="points")
@@ -50,7 +55,7 @@ def cumulative_cost(
             opacity=alt.condition(hover, alt.value(1), alt.value(0)),
             tooltip=_tooltip("Day", "Cost so far", "Cost of the day", "Period before"),
         )
-        .add_params(hover)
+        .add_params(hover, step, alt.selection_interval(name="zoom", encodings=["x"]))
     )
     # Without any earlier cost its layer would have no scale to stand on.
     layers = [earlier, area, line, points] if compared else [area, line, points]
@@ -64,7 +69,7 @@ def cumulative_cost(
                 y=alt.Y("outlier:Q"), color=alt.value("red"), tooltip=_tooltip("Day", "Cost of the day")
             )
         )
-    return styled(_layers(*layers), HALF_HEIGHT)
+    return styled(_layers(*layers), HEIGHT)
 
 
 def response_time(frame: pd.DataFrame) -> alt.LayerChart:

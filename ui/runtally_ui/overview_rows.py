@@ -1,13 +1,15 @@
 """The Overview's bars by agent and its cumulative cost: their rows for downloads, and the runs behind a bar."""
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, time
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import streamlit as st
 
 from runtally_ui import drilling
-from runtally_ui.answers import Agent, DailyRuns, QueryAnswer
+from runtally_ui.answers import Agent, DailyRuns, QueryAnswer, QueryMeta
 from runtally_ui.chart_data import OUTCOMES, daily_cost
 from runtally_ui.page import Page
 
@@ -44,6 +46,14 @@ def cost_rows(rows: Sequence[DailyRuns]) -> QueryAnswer:
             "date": day.isoformat(), "cost_usd": None if cost is None else f"{cost:f}", "cost_so_far_usd": f"{total:f}",
         })  # fmt: skip
     return QueryAnswer(data=found)
+
+
+def day_steps(rows: Sequence[DailyRuns], timezone: str) -> QueryAnswer:
+    """The days as steps of time, for the runs behind a point of the cumulative cost."""
+    midnights = (datetime.combine(day, time(), ZoneInfo(timezone)) for day in daily_cost(rows))
+    return QueryAnswer(
+        data=[{"time": midnight.isoformat()} for midnight in midnights], meta=QueryMeta(granularity="day")
+    )
 
 
 def agent_behind(

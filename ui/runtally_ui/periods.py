@@ -80,6 +80,10 @@ class Period:
         start = (self.start.astimezone(UTC) - length).astimezone(zone)
         return replace(self, start=start, end=self.start, preset="")
 
+    def within(self, other: "Period") -> "Period":
+        """What of it lies in `other`: a range begins and ends in the midst of a week or a month."""
+        return replace(self, start=max(self.start, other.start), end=min(self.end, other.end))
+
     def _moved(self, step: timedelta) -> "Period":
         # Arithmetic within one zone is by the wall clock, so that days stay whole when clocks change.
         return replace(self, start=self.start - step, end=self.end - step, preset="")

@@ -19,6 +19,14 @@ from runtally_ui.trends import HEIGHT, SELECTIONS, Look, bar_trend, line_trend
 from runtally_ui.version_marks import Sight, with_marks
 
 _UNITS = {"money": "USD"}
+_MEAN = (
+    "The mean of the seven days up to a step, from the step on at which the range is seven days old: "
+    "a shorter range has none."
+)
+_BAND = (
+    "Band: the mean of the seven ordinary steps before, give or take two standard deviations; before the eighth step "
+    "there is none. Diamonds lie beyond it, with 20 runs or more; the running step is not judged."
+)
 
 
 @dataclass(frozen=True)
@@ -114,7 +122,7 @@ def draw_selectable(
         title = f"{clicked.text} · all agents"
     narrowed = dict(zip(("workspace_id", "agent_id"), agent, strict=True)) if any(agent) else None
     with slot:
-        drilling.runs_behind(page, key, title, period, narrowed=narrowed, of_runs=of_runs)
+        drilling.runs_behind(page, key, title, period.within(page.asked.period), narrowed=narrowed, of_runs=of_runs)
 
 
 def clicked_agent(page: Page, mark: Mapping[str, Any]) -> tuple[str, ...]:
@@ -129,15 +137,11 @@ def switched_on(key: str) -> tuple[bool, bool]:
     return bool(st.session_state.get(f"rolling-{key}")), bool(st.session_state.get(f"outliers-{key}"))
 
 
-def draw_switches(key: str) -> None:
-    """Drawn under the chart, which reads them from the session."""
+def draw_switches(key: str, of_outliers: str = _BAND) -> None:
+    """Drawn under the chart, which reads them from the session. `of_outliers` says what the second one shows."""
     with st.container(horizontal=True, key=f"switches-{key}", gap="small"):
-        st.checkbox("7-day mean", key=f"rolling-{key}", help="The mean of the seven days up to a step.")
-        st.checkbox(
-            "Beyond 2σ", key=f"outliers-{key}",
-            help="Band: the mean of the seven ordinary steps before, give or take two standard deviations. "
-            "Diamonds lie beyond it, with 20 runs or more; the running step is not judged.",
-        )  # fmt: skip
+        st.checkbox("7-day mean", key=f"rolling-{key}", help=_MEAN)
+        st.checkbox("Beyond 2σ", key=f"outliers-{key}", help=of_outliers)
 
 
 def _series(page: Page, measure: str) -> Series:

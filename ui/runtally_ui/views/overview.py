@@ -18,6 +18,7 @@ from runtally_ui.filters import shared_link
 from runtally_ui.overview_rows import (
     agent_behind,
     cost_rows,
+    day_steps,
     duration_rows,
     failed_runs,
     outcome_rows,
@@ -34,6 +35,10 @@ from runtally_ui.trend_card import TrendOptions, draw_selectable, draw_switches,
 _OUTCOME_KEY = ":green[● Succeeded]  :red[▲ Failed or timed out]  :gray[■ Cancelled]"
 TILES = ("runs", "success_rate", "cost_usd", "cost_per_run_usd", "total_tokens", "avg_duration_ms")
 SERIES_AGENTS = 20
+_UNUSUAL_DAYS = (
+    "Diamonds: days that cost more or less than the mean of the seven ordinary days before, give or take two standard "
+    "deviations, with 20 runs or more. The band around a day's own cost has no place on an axis of sums."
+)
 
 
 def questions(asked: Asked) -> Mapping[str, Question]:
@@ -167,12 +172,10 @@ def _cumulative_card(page: Page, answers: Answers) -> None:
         frame = chart_data.cumulative_cost_frame(answer.runs_per_day, rows, page.asked.today)
         rolling, outliers = switched_on("cost")
         compared = bool(frame["previous"].notna().any())
-        draw_chart(
-            drawing(charts.cumulative_cost, frame, compared=compared, rolling=rolling, outliers=outliers),
-            key="chart-cost",
-            shows="Cumulative cost by day, against the period before",
-        )
-        draw_switches("cost")
+        drawn = drawing(charts.cumulative_cost, frame, compared=compared, rolling=rolling, outliers=outliers)
+        days = day_steps(answer.runs_per_day, page.asked.period.timezone)
+        draw_selectable(page, "cost", "Cumulative cost by day, against the period before", drawn, days, {})
+        draw_switches("cost", _UNUSUAL_DAYS)
         downloads("cost", cost_rows(answer.runs_per_day))
 
 
