@@ -23,7 +23,7 @@ def test_a_fleet(open_page: OpenPage) -> None:
     now = api.answer("/api/v1/metrics/execution/realtime", {})[1]
     shown = metrics(app)
     assert shown["Running"][0] == str(now["now"]["running"])
-    assert shown["Begun in five minutes"][0] == str(now["last_five_minutes"]["runs"])
+    assert shown["Started in five minutes"][0] == str(now["last_five_minutes"]["runs"])
     assert "every 5 s" in texts(app)
     assert len(chart_specs(app)) == 1
     assert sorted(asked_statuses(api)) == [["failed", "timed_out"], ["running", "queued"], ["stalled"]]
@@ -81,3 +81,10 @@ def test_a_failing_api_and_no_rights(open_page: OpenPage) -> None:
     api.failure = {"title": "Forbidden", "status": 403}
     app.button(key="retry").click().run()
     assert "Ask who runs this API for the right to see it" in texts(app)
+
+
+def test_it_can_be_paused(open_page: Callable[..., AppTest]) -> None:
+    app = open_at(open_page, StubApi(fleet(TODAY), TODAY), "live")
+    assert "every 5 s" in texts(app)
+    app.toggle(key="own-refresh").set_value(False).run()
+    assert "Updated" not in texts(app)

@@ -4,30 +4,20 @@ After a change that is meant, look at the new pictures: `RUNTALLY_APPROVE_PICTUR
 writes them.
 """
 
-import json
-import os
-import re
-import tomllib
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
-from typing import Any
 
-import altair as alt
 import pytest
-import vl_convert
-from altair.utils.data import to_values
 from runtally_ui import chart_data, charts
 from runtally_ui.agent_answers import Latency
 from runtally_ui.agent_series import agent_runs_frame, runs_by_agent
 from runtally_ui.answers import Agent, Analytics, QueryAnswer, QueryRow
 from runtally_ui.chart_data import Palette
 from runtally_ui.colours import SLOTS, series_domain
-from runtally_ui.drawing import DATA_NAME, Drawing, drawing
+from runtally_ui.drawing import Drawing, drawing
 from runtally_ui.error_bars import error_bars, error_bars_frame
 from runtally_ui.error_table import error_name
 from runtally_ui.latency import latency_chart, latency_frame
-from runtally_ui.launch import ENTRY_SCRIPT
 from runtally_ui.ranking import ranked_bars, ranking_frame
 from runtally_ui.ratings import SERIES as STARS
 from runtally_ui.ratings import ratings_frame
@@ -37,9 +27,9 @@ from runtally_ui.trends import Look, bar_trend, line_trend
 from runtally_ui.version_marks import Sight, with_marks
 from runtally_ui.week_hours import week_hours_chart, week_hours_frame
 from ui.fleet import KINDS, fleet
+from ui.pictures import holds
 from ui.stub_api import StubApi
 
-APPROVED = Path(__file__).parent / "approved"
 TODAY = date(2026, 11, 21)
 NOW = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
 COST = Series("cost_usd", "money", "Total cost")
@@ -123,7 +113,7 @@ def latency_distribution() -> Drawing:
 
 def ratings() -> Drawing:
     _, body = StubApi(fleet(TODAY), TODAY).answer("/api/v1/agents/code-review/analytics", {})
-    return drawing(ranked_bars, ratings_frame(QueryRow(cells=body["users"])), STARS, colour="orange", beside="Share")
+    return drawing(ranked_bars, ratings_frame(QueryRow(cells=body["users"])), STARS, beside="Share")
 
 
 def analytics(first: str, last: str) -> Analytics:
@@ -162,34 +152,4 @@ DRAWN = [
 
 @pytest.mark.parametrize("draw", DRAWN)
 def test_a_chart_looks_as_approved(draw: Callable[[], Drawing]) -> None:
-    picture = APPROVED / f"{draw.__name__}.svg"
-    drawn = svg(draw())
-    if os.environ.get("RUNTALLY_APPROVE_PICTURES"):
-        APPROVED.mkdir(exist_ok=True)
-        picture.write_text(drawn, encoding="utf-8")
-    assert "NaN" not in drawn
-    assert shapes(drawn) == shapes(picture.read_text(encoding="utf-8"))
-
-
-def svg(drawn: Drawing) -> str:
-    """The chart in the light theme, 640 pixels wide. In the browser Streamlit resolves the theme's colours."""
-    theme: dict[str, Any] = tomllib.loads((ENTRY_SCRIPT.parent / ".streamlit/config.toml").read_text())["theme"]
-    light = theme["light"]
-    rows = to_values(drawn.frame)["values"]
-    body = {**json.loads(drawn.spec), "width": 640, "datasets": {DATA_NAME: rows}}
-    alt.Chart.from_dict(body)  # raises where the schema has no such thing
-    body["config"] = {**body["config"], "range": {"category": light["chartCategoricalColors"]}, "background": "white"}
-    text = json.dumps(body)
-    for name in ("primary", "green", "red", "orange", "gray"):
-        text = text.replace(f'"value": "{name}"', f'"value": "{light[name + "Color"]}"')
-    # The ranges of scales that name colours: the heatmap's and the outcomes'.
-    for names in (("red", "gray"), ("green", "red", "gray")):
-        text = text.replace(json.dumps(names), json.dumps([light[f"{name}Color"] for name in names]))
-    found: str = vl_convert.vegalite_to_svg(json.loads(text))
-    return found
-
-
-def shapes(picture: str) -> list[str]:
-    """The picture's texts and marks, positions to the pixel: what another version of a font moves by less is equal."""
-    rounded = re.sub(r"-?\d+\.\d+", lambda number: f"{float(number[0]):.0f}", picture)
-    return re.findall(r"<(?:path|text|rect|line)[^>]*>[^<]*", rounded)
+    holds(draw.__name__, draw())

@@ -41,8 +41,8 @@ def test_faults_are_named_with_their_places(open_page: OpenPage) -> None:
     app = open_at(open_page, StubApi(fleet(TODAY), TODAY, faulty=True), "pipeline", timezone="Europe/Berlin")
     assert not app.exception
     assert "▲ Look at split runs and gaps of the ledger and rollups that drifted" in texts(app)
-    gap = next(frame.value for frame in app.dataframe if "first_offset" in frame.value.columns)
-    assert list(gap["last_offset"]) == [20]
+    gap = next(frame.value for frame in app.dataframe if "First offset" in frame.value.columns)
+    assert list(gap["Last offset"]) == [20]
     split = next(frame.value for frame in app.dataframe if "Apart" in frame.value.columns)
     assert list(split["Apart"]) == ["6.9 s"]
     assert "21 Nov 09:00" in texts(app), "the drifted bucket, by the reader's clock"

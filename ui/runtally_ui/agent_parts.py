@@ -85,7 +85,7 @@ def models_card(page: Page, agent: Agent) -> None:
     """Which models the cost went to."""
     answer = agent if isinstance(agent, ApiError) else agent.rows("resources", "models")
     hidden = subtitle(page.asked.filters, "the cost")
-    with query_card("agent-models", "Cost by model", answer, lambda _: _joined("USD, the dearest first", hidden),
+    with query_card("agent-models", "Cost by model", answer, lambda _: _joined("USD, dearest first", hidden),
                     help_text=page.measures.help("cost_usd")) as found:  # fmt: skip
         if found is None:
             return
@@ -96,7 +96,7 @@ def models_card(page: Page, agent: Agent) -> None:
             return
         key = "chart-agent-models"
         draw_chart(drawing(ranked_bars, frame, series, height=_HEIGHT), key=key, selections=["group"],
-                   shows="Cost by model, the dearest first")  # fmt: skip
+                   shows="Cost by model, dearest first")  # fmt: skip
         slot = st.container()
         mark = drilling.clicked(key, "group")
         if mark:
@@ -173,7 +173,7 @@ def ratings_card(page: Page, agent: Agent) -> None:
             not_available("No user rated a run of this period.", "Publish feedback with a rating of 1 to 5.")
             return
         key = "chart-agent-ratings"
-        chart = drawing(ranked_bars, frame, SERIES, colour="orange", height=_RATINGS_HEIGHT, beside="Share")
+        chart = drawing(ranked_bars, frame, SERIES, height=_RATINGS_HEIGHT, beside="Share")
         draw_chart(chart, key=key, selections=["group"], shows="Ratings by number of stars")
         slot = st.container()
         mark = drilling.clicked(key, "group")

@@ -54,7 +54,7 @@ def agent_table(answer: Analytics, palette: Palette, link: Link) -> None:
             "Cost": column.NumberColumn(format="$%.2f", width="small", help="Known costs only."),
             "Cost/run": column.NumberColumn(format="$%.4f", width="small", help="Over priced runs."),
             "Avg response": column.NumberColumn(format="%.2f s", width="small", help="Over timed runs."),
-            "Tokens": column.NumberColumn(format="compact", width="small"),
+            "Tokens": column.NumberColumn(format="localized", width="small"),
             "Page": column.LinkColumn("Its page", display_text="Open agent", width="small"),
         },
     )  # fmt: skip

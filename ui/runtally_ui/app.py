@@ -82,6 +82,7 @@ def main(settings: UiSettings) -> None:
         sign_in.draw_signed_in()
     now = clock.utc_now()
     choice = filter_bar.draw_range(ranges, now, _begin(api, now))
+    own_seconds = refreshing.own_period(ranges, entry.every_seconds)
     filters = filter_bar.chosen_filters()
     asked = Asked(choice.period, filters, choice.compare, choice.granularity, now)
     if "visited" not in st.session_state:
@@ -103,7 +104,7 @@ def main(settings: UiSettings) -> None:
     openness.draw_warning(roster.access, settings.host)
     st.session_state["visited"] = True
     page = Page(asked, roster.palette(slot_book(settings.api_url, who)), roster.measure_book(), api, pages)
-    every_seconds = entry.every_seconds or choice.refresh_seconds
+    every_seconds = own_seconds or choice.refresh_seconds
     drawn.append(lambda: _run(entry, page, answers, as_of, every_seconds, root))
     chosen.run()
 

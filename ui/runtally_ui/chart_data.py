@@ -176,7 +176,7 @@ def outcomes_frame(agents: Sequence[Agent], palette: Palette) -> pd.DataFrame:
 
 
 def failure_share_frame(agents: Sequence[Agent], palette: Palette) -> pd.DataFrame:
-    """Failure share per agent with its 95 % interval, in the order of `outcomes_frame`."""
+    """Failure share per agent with its 95% interval, in the order of `outcomes_frame`."""
     shown = most_failing(agents)[:SHOWN_AGENTS]
     bounds = [wilson_interval(agent.status_counts.errors, agent.status_counts.ended) for agent in shown]
     widest = max((high for _, high in bounds), default=1.0)
@@ -192,16 +192,16 @@ def failure_share_frame(agents: Sequence[Agent], palette: Palette) -> pd.DataFra
             "label": formats.share_of(agent.status_counts.errors, agent.status_counts.ended),
             "Workspace": agent.workspace_id,
             "Failure share": formats.share_of(agent.status_counts.errors, agent.status_counts.ended),
-            "95 % interval": f"{formats.share(low)} – {formats.share(high)}",
+            "95% interval": f"{formats.share(low)} – {formats.share(high)}",
         }
         for rank, (agent, (low, high)) in enumerate(zip(shown, bounds, strict=True))
     ]
     columns = ["rank", "agent", "agent_id", "share", "low", "high", "reach", "label", "Workspace"]
-    return pd.DataFrame(marks, columns=[*columns, "Failure share", "95 % interval"])
+    return pd.DataFrame(marks, columns=[*columns, "Failure share", "95% interval"])
 
 
 def wilson_interval(part: int, whole: int) -> tuple[float, float]:
-    """Where the true share lies with 95 % confidence; wide when `whole` is small, never outside 0..1."""
+    """Where the true share lies with 95% confidence; wide when `whole` is small, never outside 0..1."""
     share = part / whole
     spread = _Z95**2 / whole
     centre = (share + spread / 2) / (1 + spread)

@@ -108,9 +108,9 @@ def outcomes(frame: pd.DataFrame) -> alt.LayerChart:
 
 
 def failure_share(frame: pd.DataFrame) -> alt.LayerChart:
-    """Failed share per agent from zero, its 95 % interval as a line, `7.0% of 753` at the end."""
+    """Failed share per agent from zero, its 95% interval as a line, `7.0% of 753` at the end."""
     base = alt.Chart(frame).encode(y=agent_axis())
-    tooltip = _tooltip("agent", "Workspace", "Failure share", "95 % interval")
+    tooltip = _tooltip("agent", "Workspace", "Failure share", "95% interval")
     bars = base.mark_bar(size=_BAR, opacity=0.75, cornerRadiusEnd=2).encode(
         x=measure_axis("share", SHARE_AXIS), color=alt.value("red"), tooltip=tooltip
     )

@@ -32,7 +32,7 @@ def comments_card(page: Page, answer: RunPage | ApiError) -> None:
             failure(answer, "comments")
         return
     hidden = subtitle(page.asked.filters)
-    told = ("The newest first, on runs that began in this range", hidden)
+    told = ("Newest first · of runs that started in this range", hidden)
     with card("comments", title, " · ".join(part for part in told if part)):
         if not answer.data:
             not_available("Nobody wrote about a run of this period.", "Publish feedback with a comment.")
@@ -53,7 +53,7 @@ def _table(page: Page, answer: RunPage) -> None:
 
     st.dataframe(
         frame, key="table-comments", hide_index=True, row_height=_ROW_HEIGHT, placeholder=formats.MISSING,
-        height=_ROW_HEIGHT * (len(frame) + 1) + 8, alt="Comments, the newest first",
+        height=_ROW_HEIGHT * (len(frame) + 1) + 8, alt="Comments, newest first",
         column_config={
             "Run": column.ButtonColumn(width=150, pinned=True, alignment="left", type="tertiary", key="open-comments",
                                        on_click=clicked, help="A click opens the run."),

@@ -166,6 +166,6 @@ def _config(frame: pd.DataFrame) -> dict[str, Any]:
     return {
         "Runs with errors": column.ProgressColumn(format="localized", min_value=0, max_value=most, color="red"),
         "Failed": column.NumberColumn(format="localized", help="Of them, failed or timed out."),
-        "First seen": column.DatetimeColumn(format="D MMM, HH:mm"),
-        "Last seen": column.DatetimeColumn(format="D MMM, HH:mm"),
+        "First seen": column.DatetimeColumn(format="D MMM YYYY, HH:mm"),
+        "Last seen": column.DatetimeColumn(format="D MMM YYYY, HH:mm"),
     }

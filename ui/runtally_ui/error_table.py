@@ -64,8 +64,8 @@ def error_table(frame: pd.DataFrame, versus: str, links: list[str | None]) -> No
             "Time to recovery": column.NumberColumn(format="%.2f s", width=110, help="Mean, of those that recovered."),
             "Agents": column.NumberColumn(format="localized", width=64, help="That had it."),
             "Users": column.NumberColumn(format="localized", width=64, help="That met it."),
-            "First seen": column.DatetimeColumn(format="D MMM, HH:mm", width=110, help="In this range."),
-            "Last seen": column.DatetimeColumn(format="D MMM, HH:mm", width=110, help="In this range."),
+            "First seen": column.DatetimeColumn(format="D MMM YYYY, HH:mm", width=140, help="In this range."),
+            "Last seen": column.DatetimeColumn(format="D MMM YYYY, HH:mm", width=140, help="In this range."),
             "Open": column.LinkColumn("Runs behind", display_text="Open runs", width=92),
         },
     )  # fmt: skip

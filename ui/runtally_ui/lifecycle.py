@@ -19,6 +19,7 @@ _SHOWN_ROWS = 10
 _COUNTED = ("workspace_id", "agent_id")
 _NOTHING, _REMEDY = "No agent changed its state in this period.", "Publish transitions: POST /api/v1/lifecycle."
 _UNNAMED = "(new)"
+_COUNTS = ("Transitions", "Agents", "Agents in it", "Stays")
 
 
 class Transitions(Answer):
@@ -50,7 +51,7 @@ def _narrowed(page: Page) -> str:
 
 
 def _transitions(page: Page, answer: QueryAnswer | ApiError) -> None:
-    told = " · ".join(part for part in ("Those that happened most first", _narrowed(page)) if part)
+    told = " · ".join(part for part in ("Most frequent first", _narrowed(page)) if part)
     with query_card("transitions", "State transitions", answer, lambda _: told) as found:
         if found is None:
             return
@@ -95,7 +96,10 @@ def _draw(key: str, frame: pd.DataFrame, shows: str) -> None:
     st.dataframe(
         frame, key=f"table-{key}", hide_index=True, row_height=_ROW_HEIGHT, placeholder=formats.MISSING, alt=shows,
         height=_ROW_HEIGHT * (min(len(frame), _SHOWN_ROWS) + 1) + 4,
-        column_config={name: st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm") for name in times},
+        column_config={
+            **{name: st.column_config.NumberColumn(format="localized") for name in _COUNTS if name in frame},
+            **{name: st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm") for name in times},
+        },
     )  # fmt: skip
 
 

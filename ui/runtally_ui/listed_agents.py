@@ -107,7 +107,7 @@ def list_table(
             "Cost/run": column.NumberColumn(format="$%.4f", width=82, help=explained("cost_per_run_usd")),
             "p50": column.NumberColumn(format="%.2f s", width=78, help=explained("p50_duration_ms")),
             "p95": column.NumberColumn(format="%.2f s", width=82, help=explained("p95_duration_ms")),
-            "Tokens": column.NumberColumn(format="compact", width=74, help=explained("total_tokens")),
+            "Tokens": column.NumberColumn(format="localized", width=96, help=explained("total_tokens")),
             "Last run": column.DatetimeColumn(format="D MMM YYYY, HH:mm", width=140),
             "Id": column.TextColumn(width=110),
         },

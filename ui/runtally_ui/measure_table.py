@@ -14,7 +14,9 @@ from runtally_ui.ranking import NO_VALUE
 
 _ROW_HEIGHT = 36
 _SHOWN_ROWS = 12
-_NUMBER_FORMATS = {"money": "$%.4f", "duration": "%.2f s", "count": "localized", "number": "%.2f"}
+_NUMBER_FORMATS = {"money": "$%.2f", "duration": "%.2f s", "count": "localized", "number": "%.2f"}
+_SMALL_USD = 0.1
+_LEAST_WIDTH, _LETTER_WIDTH = 76, 7
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,12 @@ def measure_table(key: str, frame: pd.DataFrame, columns: Sequence[Column], book
     )
 
 
+def money_format(cells: "pd.Series[float]") -> str:
+    """Cents for a column of dollars; four decimals where a figure under ten cents would lose its digits."""
+    known = cells.dropna()
+    return "$%.4f" if ((known > 0) & (known < _SMALL_USD)).any() else "$%.2f"
+
+
 def _row(
     row: QueryRow,
     names: Sequence[tuple[str, Callable[[QueryRow], str]]],
@@ -75,14 +83,17 @@ def _row(
 def _config(column: Column, frame: pd.DataFrame, book: MeasureBook) -> Any:
     form = book.format(column.measure)
     text = formats.escaped(book.help(column.measure)) or None
+    name = label(column.measure)
+    width = max(_LEAST_WIDTH, _LETTER_WIDTH * len(name) + 16)  # a heading is not cut
     if form == "share":
         return st.column_config.ProgressColumn(
-            format="%.1f%%", min_value=0, max_value=100, color=column.bar or "primary", width="small", help=text
+            format="%.1f%%", min_value=0, max_value=100, color=column.bar or "primary", width=width, help=text
         )
+    number = money_format(frame[name].astype(float)) if form == "money" and name in frame else _NUMBER_FORMATS[form]
     if column.bar:
-        greatest = frame[label(column.measure)].max() if len(frame) else None
+        greatest = frame[name].max() if len(frame) else None
         return st.column_config.ProgressColumn(
-            format=_NUMBER_FORMATS[form], min_value=0, color=column.bar, width="small", help=text,
+            format=number, min_value=0, color=column.bar, width=width, help=text,
             max_value=float(greatest) if greatest and greatest == greatest else 1.0,
         )  # fmt: skip
-    return st.column_config.NumberColumn(format=_NUMBER_FORMATS[form], width="small", help=text)
+    return st.column_config.NumberColumn(format=number, width=width, help=text)

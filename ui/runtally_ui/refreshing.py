@@ -2,10 +2,15 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import Final
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from runtally_ui import formats
+
+REPEATS: Final = "repeats"
+"""The key of what repeats: style keeps it from fading while it is asked for anew."""
 
 
 def run_page(draw: Callable[[bool], None], every_seconds: int | None) -> None:
@@ -24,9 +29,18 @@ def run_page(draw: Callable[[bool], None], every_seconds: int | None) -> None:
         if st.session_state.pop("bar_changed", False) and again:
             st.rerun(scope="app")
         drawn.append(True)
-        draw(again)
+        with st.container(key=REPEATS):
+            draw(again)
 
     st.fragment(body, run_every=every_seconds)()
+
+
+def own_period(place: DeltaGenerator, every_seconds: int | None) -> int | None:
+    """Of a page that repeats by itself: the switch that pauses it, and its period while it is on."""
+    if every_seconds is None:
+        return None
+    text = f"Refresh every {every_seconds} s"
+    return every_seconds if place.toggle(text, value=True, key="own-refresh") else None
 
 
 def updated(now: datetime, timezone: str, every_seconds: int | None) -> str:

@@ -1,4 +1,4 @@
-"""A table of runs, the newest first: a click on a run's id opens its page."""
+"""A table of runs, newest first: a click on a run's id opens its page."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -54,7 +54,7 @@ def run_table(
         row_height=_ROW_HEIGHT,
         height=_ROW_HEIGHT * min(len(frame), shown_rows) + 40,
         placeholder=formats.MISSING,
-        alt=f"{len(frame)} runs, the newest first",
+        alt=f"{len(frame)} runs, newest first",
         column_config={
             "Run": column.ButtonColumn(
                 width=190, pinned=True, alignment="left", type="tertiary", key=f"open-{key}", on_click=clicked,

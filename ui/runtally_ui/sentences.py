@@ -52,10 +52,10 @@ def notes(answer: QueryAnswer, asked: Asked) -> list[str]:
     return sentences
 
 
-def trend_caption(answer: QueryAnswer, asked: Asked, what: str) -> str:
-    """`USD · by day · UTC · the last step is still running and drawn faded`."""
+def trend_caption(answer: QueryAnswer, asked: Asked, what: str, *, fades: bool = True) -> str:
+    """`USD · by day · UTC · the last step is still running and drawn faded`; the latter only of what `fades`."""
     parts = [what, _STEPS.get(answer.meta.granularity, ""), asked.period.timezone.replace("_", " ")]
-    if asked.period.end > asked.now:
+    if fades and asked.period.end > asked.now:
         parts.append("the last step is still running and drawn faded")
     text = " · ".join(part for part in parts if part)
     return text[:1].upper() + text[1:]

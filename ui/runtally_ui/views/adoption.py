@@ -130,7 +130,7 @@ def _users(page: Page, answers: Answers) -> None:
         names = [("User", lambda row: row.text("user_id"))]
         linked = link if drilling.RUNS_PAGE in page.pages else None
         frame = measure_frame(found, names, _USER_COLUMNS, page.measures, link=linked)
-        measure_table("users", frame, _USER_COLUMNS, page.measures, f"{len(frame)} users, the busiest first")
+        measure_table("users", frame, _USER_COLUMNS, page.measures, f"{len(frame)} users, busiest first")
 
 
 def _sessions(page: Page, answers: Answers) -> None:
@@ -141,7 +141,7 @@ def _sessions(page: Page, answers: Answers) -> None:
         return
     at = _place(page.asked)
     hidden = subtitle(page.asked.filters)
-    with card("sessions", title, " · ".join(part for part in ("Those with the most runs first", hidden) if part)):
+    with card("sessions", title, " · ".join(part for part in ("Most runs first", hidden) if part)):
         if not answer.data:
             not_available("No run in this period names its session.", "Publish runs with session_id.")
             return

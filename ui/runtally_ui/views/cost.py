@@ -138,7 +138,7 @@ def _cumulative_card(page: Page, answers: Answers) -> None:
     earlier = before.rows if isinstance(before, QueryAnswer) and is_whole else None
 
     def caption(found: QueryAnswer) -> str:
-        parts = [trend_caption(found, asked, "USD")]
+        parts = [trend_caption(found, asked, "USD", fades=False)]
         if earlier is not None and asked.before is not None:
             parts.append(f"dashed: {formats.day_span(asked.before.first, asked.before.last)}")
         parts.append(subtitle(asked.filters, "the cost"))
@@ -176,7 +176,7 @@ def _group_trend_card(page: Page, answers: Answers, how: Grouping) -> None:
 def _ranking_card(page: Page, answers: Answers, how: Grouping) -> None:
     hidden = subtitle(page.asked.filters, "the cost")
     with query_card("cost-groups", f"Cost by {how.word}", answers.query("groups"),
-                    lambda _: " · ".join(part for part in ("USD, the dearest first", hidden) if part),
+                    lambda _: " · ".join(part for part in ("USD, dearest first", hidden) if part),
                     help_text=page.measures.help("cost_usd")) as found:  # fmt: skip
         if found is None:
             return
@@ -185,7 +185,7 @@ def _ranking_card(page: Page, answers: Answers, how: Grouping) -> None:
         if frame.empty:
             not_available(_NO_COST, _REMEDY, height=_CHART_HEIGHT)
             return
-        _draw_bars(page, "cost-groups", f"Cost by {how.word}, the dearest first", found, frame, series, how, {})
+        _draw_bars(page, "cost-groups", f"Cost by {how.word}, dearest first", found, frame, series, how, {})
 
 
 def _identified(answer: QueryAnswer, how: Grouping) -> QueryAnswer:
@@ -257,7 +257,7 @@ def _changes_card(page: Page, totals: QueryAnswer, answers: Answers, how: Groupi
             not_available(f"{obstacle or 'the cost is the same'}".capitalize() + ".", remedy, height=HEIGHT)
             return
         draw_chart(drawing(changes_chart, changes_frame(found)), key="chart-cost-changes",
-                   shows=f"Change of cost by {how.word}, the greatest first")  # fmt: skip
+                   shows=f"Change of cost by {how.word}, greatest first")  # fmt: skip
         hint(_driver(found, how))
 
 
@@ -305,7 +305,7 @@ def _unknown_card(page: Page, answers: Answers, how: Grouping, unknown: int) -> 
             not_available("Nothing is missing: the cost of every run is known.", height=_CHART_HEIGHT)
             return
         frame = ranking_frame(_identified(found, how), _UNKNOWN, "identity", lambda row: how.name(row, page.palette))
-        shows = f"Runs of no known cost by {how.word}, the most first"
+        shows = f"Runs of no known cost by {how.word}, most runs first"
         _draw_bars(page, "cost-unknown", shows, found, frame, _UNKNOWN, how, {"has_cost": "false"})
         if drilling.RUNS_PAGE in page.pages:
             st.page_link(

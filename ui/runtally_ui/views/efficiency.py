@@ -108,7 +108,7 @@ def _cache_by_model(page: Page, answers: Answers) -> None:
 def _models(page: Page, answers: Answers) -> None:
     def caption(_: QueryAnswer) -> str:
         hidden = subtitle(page.asked.filters, "the cost")
-        return " · ".join(part for part in ("The busiest first", hidden) if part)
+        return " · ".join(part for part in ("Busiest first", hidden) if part)
 
     with query_card("models", "Models compared", answers.query("models"), caption) as found:
         if found is None:

@@ -64,7 +64,7 @@ def draw(page: Page, answers: Answers) -> None:
         return
     draw_tiles(_tiles(page, totals))
     hidden = subtitle(page.asked.filters)
-    told = "Ratings count by when their run began, whenever they were given"
+    told = "Ratings count by when their run started, whenever they were given"
     st.container(key="notes").caption(" · ".join(part for part in (told, hidden) if part))
     left, right = st.columns([3, 2], gap="small")
     with left:
@@ -119,7 +119,7 @@ def _stars(page: Page, totals: QueryAnswer) -> None:
 
 def _groups(page: Page, answers: Answers, how: Grouping) -> None:
     def caption(_: QueryAnswer) -> str:
-        return " · ".join(part for part in ("Those with the most ratings first", subtitle(page.asked.filters)) if part)
+        return " · ".join(part for part in ("Most ratings first", subtitle(page.asked.filters)) if part)
 
     with query_card("rated-groups", f"Ratings by {how.word}", _rated(answers.query("groups")), caption,
                     help_text=page.measures.help("avg_rating")) as found:  # fmt: skip

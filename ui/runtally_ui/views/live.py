@@ -50,7 +50,7 @@ _OF_THE_END = ("Duration", "Cost", "Tokens", "LLM calls", "Error", "Message")
 LISTS = (
     List("failures", "Latest failures", "Of the last 24 hours", "No run of the last 24 hours failed or timed out.",
          ("failed", "timed_out"), ("LLM calls", "Tokens", "Cost")),
-    List("under-way", "Under way", "Running or queued, whenever they began", "Nothing is running or queued.",
+    List("under-way", "Under way", "Running or queued, whenever they started", "Nothing is running or queued.",
          ("running", "queued"), _OF_THE_END),
     List("stalled", "Stalled", "Still running long after their start: nobody said how they ended",
          "No run has stalled.", ("stalled",), _OF_THE_END),
@@ -91,8 +91,8 @@ def draw(page: Page, answers: Answers) -> None:
     st.container(key="notes").caption(" · ".join(part for part in (told, hidden) if part))
     of_hour = replace(page, asked=replace(page.asked, period=_last_hour(page.asked)))
     trend_card(
-        of_hour, "live-runs", "Runs begun, minute by minute", minutes, "runs",
-        TrendOptions(sums=True, switches=False, beside=("errors",), nothing="No run began in the last hour."),
+        of_hour, "live-runs", "Runs started, minute by minute", minutes, "runs",
+        TrendOptions(sums=True, switches=False, beside=("errors",), nothing="No run started in the last hour."),
     )  # fmt: skip
     for shown in LISTS:
         _list(page, answers, shown)
@@ -105,7 +105,7 @@ def _tiles(answer: Realtime) -> list[Tile]:
         _tile("Running", now.number("running"), "under way, not stalled"),
         _tile("Queued", now.number("queued"), "wait to start"),
         _tile("Stalled", now.number("stalled"), "running for too long"),
-        _tile("Begun in five minutes", five.number("runs"), f"{_count(minute.number('runs'))} in the last one"),
+        _tile("Started in five minutes", five.number("runs"), f"{_count(minute.number('runs'))} in the last one"),
         _tile("Failed of these", five.number("errors"),
               "none has ended yet" if rate is None else f"{formats.share(rate)} of the ended ones"),
         _tile("Runs a minute", five.number("runs_per_minute"), "mean of five minutes"),

@@ -232,7 +232,7 @@ def _outcomes_card(page: Page, answer: Analytics) -> None:
 
 def _failure_card(page: Page, answer: Analytics) -> None:
     frame = chart_data.failure_share_frame(answer.agents, page.palette)
-    caption = "Failed share of the runs that ended · line: 95 % interval"
+    caption = "Failed share of the runs that ended · line: 95% interval"
     with card("failure", "Failure share by agent", caption, help_text=page.measures.help("failure_rate")):
         if answer.meta.hides_failures:
             not_available(
@@ -254,7 +254,7 @@ def _failure_card(page: Page, answer: Analytics) -> None:
 
 def _table_card(page: Page, answer: Analytics) -> None:
     told = "A row for each agent of this period that the filters let through. Rates are over known values."
-    with card("agents", "Agents", "All agents of this period, the busiest first", help_text=told):
+    with card("agents", "Agents", "All agents of this period, busiest first", help_text=told):
         agent_table(answer, page.palette, lambda workspace, agent: agent_href(page, workspace, agent))
         _downloads(page, answer)
 

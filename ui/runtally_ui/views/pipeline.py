@@ -167,7 +167,8 @@ def _ledger(found: Integrity) -> None:
         if not drawn.data:
             st.markdown(":green[● No gap]: every offset between the first and the last is accounted for.")
             return
-        st.dataframe(pd.DataFrame(drawn.data), key="table-gaps", hide_index=True, alt="Gaps of the ledger")
+        frame = pd.DataFrame(drawn.data).rename(columns=lambda name: str(name).replace("_", " ").capitalize())
+        st.dataframe(frame, key="table-gaps", hide_index=True, alt="Gaps of the ledger")
         st.caption("`runtally verify` tells what the broker still has of them; `runtally replay` reads it again.")
 
 
@@ -203,7 +204,7 @@ def _split(page: Page, found: Integrity) -> None:
             return
         zone = page.asked.period.timezone
         frame = pd.DataFrame([_split_row(row, zone) for row in drawn.rows])
-        st.dataframe(frame, key="table-split", hide_index=True, alt="Split runs, the newest first")
+        st.dataframe(frame, key="table-split", hide_index=True, alt="Split runs, newest first")
         st.caption("Mend their producer: every snapshot of a run says the same started_at.")
 
 
