@@ -8,7 +8,7 @@ may be. Ends with 0 only when both hold. A cold tab, in a browser that knows not
 `dashboard_cpu_ms` is what Streamlit's process takes a turn, which other work on the machine changes little. `pages`
 of the line `page_switch` has each page's median and worst turn, the slowest page first.
 
-    python tests/benchmarks/bench_ui.py [--runs 30000000] [--turns 20]
+    python tests/benchmarks/bench_ui.py [--runs 30000000] [--turns 20] [--pages Overview,Errors]
 """
 
 import argparse
@@ -20,7 +20,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,7 @@ from benchmarks.query_load import LARGEST
 from benchmarks.rolled_up_store import rolled_up_store
 from integration.stacks import free_ports, start, stop
 from playwright.sync_api import Browser, Page, sync_playwright
-from runtally_ui.navigation import ENTRIES
+from runtally_ui.navigation import ENTRIES, Entry
 from ui.dashboard_process import CHROMIUM, FLAGS, dashboard_over
 
 RANGE = "range=Custom&from=2026-10-23&to=2026-11-21"
@@ -55,7 +55,11 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=30_000_000)
     parser.add_argument("--turns", type=int, default=20)
     parser.add_argument("--memory-mb", type=int, default=8000)
+    titles = [entry.title for entry in ENTRIES]
+    parser.add_argument("--pages", type=lambda told: told.split(","), default=titles, help="titles, by commas; all")
     arguments = parser.parse_args()
+    if unknown := set(arguments.pages) - set(titles):
+        parser.error(f"--pages: no page {', '.join(sorted(unknown))}; there are {', '.join(titles)}")
     with tempfile.TemporaryDirectory(prefix="runtally-bench-") as name, ExitStack() as running:
         folder = Path(name)
         server = NativeClickHouse(folder / "clickhouse", ClickHouseOptions(memory_mb=arguments.memory_mb))
@@ -67,7 +71,8 @@ def main() -> int:
         playwright = running.enter_context(sync_playwright())
         chromium = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
         running.callback(chromium.close)
-        lines = _measured(chromium, url, arguments.turns, arguments.runs)
+        entries = [entry for entry in ENTRIES if entry.title in arguments.pages]
+        lines = _measured(chromium, url, entries, arguments.turns, arguments.runs)
     for line in lines:
         sys.stdout.write(json.dumps(line) + "\n")
     return 0 if all(line["p95_ms"] <= line["target_p95_ms"] for line in lines if "target_p95_ms" in line) else 1
@@ -94,15 +99,15 @@ def _answers(client: httpx.Client) -> bool:
         return False
 
 
-def _measured(chromium: Browser, url: str, turns: int, runs: int) -> list[dict[str, Any]]:
+def _measured(chromium: Browser, url: str, entries: Sequence[Entry], turns: int, runs: int) -> list[dict[str, Any]]:
     clock = CpuClock(url)
     cold = [_cold_tab(chromium, url) for _ in range(COLD_TABS)]
     cpu = {"cold_tab": clock.lap_ms(COLD_TABS)}
     page = _tab(chromium)
     _open(page, url)
-    for entry in ENTRIES:
+    for entry in entries:
         _switch(page, entry.title, entry.path)
-    order = itertools.islice(itertools.cycle(ENTRIES), turns)
+    order = itertools.islice(itertools.cycle(entries), turns)
     clock.lap_ms(1)
     switches = [(entry.title, _timed(_switcher(page, entry))) for entry in order]
     cpu["page_switch"] = clock.lap_ms(turns)

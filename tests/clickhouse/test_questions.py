@@ -54,6 +54,7 @@ OF_INGESTION = {
 }
 # About who may ask, and what they did.
 OF_ACCESS = {
+    "add_nothing",
     "api_key",
     "api_keys_newest_first",
     "audit_newest_first",
