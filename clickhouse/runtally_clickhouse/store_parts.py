@@ -24,14 +24,9 @@ class StoreParts:
         return cls(row["watermark"], row["state_fingerprint"], _bounds(row) if row["run_parts"] else None)
 
 
-def parts_text() -> str:
-    """The question, for a reader that looks at what passes through it."""
-    return query_text("store_parts")
-
-
 def read_parts(reader: Reader) -> StoreParts:
     """What the parts tell. Blocks; raises as `Reader.query`. One that keeps answers may give an earlier fingerprint."""
-    return StoreParts.of(reader.query(parts_text(), {})[0])
+    return StoreParts.of(reader.query(query_text("store_parts"), {})[0])
 
 
 def _bounds(row: Row) -> tuple[datetime, datetime]:

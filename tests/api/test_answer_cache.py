@@ -14,8 +14,9 @@ from api.door import Door, run
 from clickhouse.rolling_up import mark, merge, refresh
 from clickhouse.stores import empty
 from runtally_api.answer_cache import AnswerCache, AnsweringReader, CutOffs
+from runtally_clickhouse.catalogue import query_text
 from runtally_clickhouse.client import Row, Store
-from runtally_clickhouse.store_parts import StoreParts, parts_text, read_parts
+from runtally_clickhouse.store_parts import StoreParts, read_parts
 
 PATHS = ("/api/agents/analytics", "/api/v1/analytics/usage", "/api/v1/analytics/summary", "/api/v1/runs")
 QUERY = {"measures": ["runs", "stalled"], "dimensions": ["agent_id"]}
@@ -137,7 +138,7 @@ def test_a_database_without_any_data_part_has_a_watermark(door: Door) -> None:
     store = door.publisher.store
     store.command("CREATE DATABASE nothing_in_it")
     try:
-        rows = store.query(parts_text().replace("currentDatabase()", "'nothing_in_it'"), {})
+        rows = store.query(query_text("store_parts").replace("currentDatabase()", "'nothing_in_it'"), {})
     finally:
         store.command("DROP DATABASE nothing_in_it")
     assert (rows[0]["watermark"], StoreParts.of(rows[0]).bounds) == ("0", None)

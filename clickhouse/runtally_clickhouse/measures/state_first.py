@@ -30,7 +30,7 @@ from runtally_clickhouse.measures.relations import (
     without_idle_conditions,
     without_unread_tables,
 )
-from runtally_clickhouse.store_parts import StoreParts, parts_text, read_parts
+from runtally_clickhouse.store_parts import read_parts
 
 # The quarter hours of a month and a little: that many fit into parameters. Of more, the statement finds them by itself.
 MOST_BUCKETS = 3_000
@@ -60,11 +60,8 @@ class StateFirst:
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._read: tuple[CleanBuckets, float] | None = None
-        self._seen: tuple[str, float] | None = None
 
     def query(self, sql: str, parameters: Mapping[str, object]) -> list[Row]:
-        if sql == parts_text():
-            return self._look()
         told, bound, oldest = sql, dict(parameters), self._monotonic()
         for prefix in (CHOICE_PREFIX, ""):
             definition = f"(\n{state_text(prefix)}\n) AS {prefix}{STATE},\n"
@@ -108,23 +105,10 @@ class StateFirst:
             if self._kept is None:
                 self._read = read(), began
             else:
-                fingerprint, seen_at = self._fingerprint(began)
-                self._read = self._kept.clean(fingerprint, days, read), seen_at
+                # Not what the request saw of the parts before: it may have been told since how fresh its answer is.
+                fingerprint = read_parts(self._reader).state_fingerprint
+                self._read = self._kept.clean(fingerprint, days, read), began
             return self._read
-
-    def _fingerprint(self, now: float) -> tuple[str, float]:
-        """The state's, and when it was asked for: by the request for a reason of its own, or now."""
-        if self._seen is None or now - self._seen[1] >= self._patience_seconds / 2:
-            self._look()
-        assert self._seen is not None
-        return self._seen
-
-    def _look(self) -> list[Row]:
-        """What the store's parts tell; the newest is noted."""
-        began = self._monotonic()
-        rows = self._reader.query(parts_text(), {})
-        self._seen = StoreParts.of(rows[0]).state_fingerprint, began
-        return rows
 
 
 def _state_parameters(found: BucketsToRead, prefix: str) -> dict[str, object]:

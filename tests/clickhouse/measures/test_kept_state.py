@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from clickhouse.rolling_up import mark, refresh
 from clickhouse.runs import insert, scope, snapshot
-from runtally_clickhouse.catalogue import query_text, unix_ms
+from runtally_clickhouse.catalogue import data_as_of, query_text, unix_ms
 from runtally_clickhouse.client import Row, Store
 from runtally_clickhouse.errors import StoreUnavailable
 from runtally_clickhouse.measures.asking import Answer, ask_question
@@ -110,27 +110,18 @@ def test_each_change_of_the_state_is_seen_by_the_next_request(
     assert rolled_up(answer) == is_rolled_up
 
 
-def test_a_request_looks_at_the_parts_once(store: Store) -> None:
-    """The fingerprint comes with what it asks of them for other reasons."""
-    add_run(store, "a")
-    mark_run(store)
-    reader = Asked(store)
-    request = StateFirst(reader, 60.0, kept=KeptState())
-    read_parts(request)
-    ask_question(request, RUNS, scope(), LIMITS)
-    assert reader.statements.count(query_text("store_parts")) == 1
-
-
-def test_a_look_from_long_ago_is_not_believed(store: Store) -> None:
+def test_what_a_request_saw_before_it_asked_how_fresh_the_store_is_is_not_believed(store: Store) -> None:
+    """Every run acknowledged by `data_as_of` is to be in the answer."""
     add_run(store, "a")
     mark_run(store)
     roll_up(store)
-    kept, now = KeptState(), [0.0]
-    request = StateFirst(store, 60.0, lambda: now[0], kept)
+    kept = KeptState()
+    ask_question(StateFirst(store, 60.0, kept=kept), RUNS, scope(), LIMITS)
+    request = StateFirst(store, 60.0, kept=kept)
     read_parts(request)
-    mark_run(store)
     add_run(store, "b")
-    now[0] = 31.0
+    mark_run(store)
+    data_as_of(request)
     assert ask_question(request, RUNS, scope(), LIMITS).runs == 2
 
 
