@@ -5,7 +5,7 @@ import dataclasses
 import pyarrow as pa
 import pytest
 from consumer.samples import ACTIVITY, FEEDBACK, LIFECYCLE, RUNS, START, StoredRecord, run_value
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from runtally_clickhouse.withdrawals import Subject, Withdrawals, user_hash
 from runtally_consumer.decoding import DECODERS, Decoded
@@ -32,6 +32,10 @@ def decoded(rows: list[tuple[int, str, str]]) -> Decoded:
 
 
 @given(st.lists(runs, max_size=30), st.lists(subjects, max_size=4), st.none() | st.integers(0, 120))
+@example([(0, "ann", "acme"), (0, "ann", "beta")], [Subject(("acme",), user_hash("ann"), START_MS + HOUR_MS)], None)
+@example([(0, "ann", "acme"), (59, "ann", "acme")], [Subject((), user_hash("ann"), START_MS + 60_000)], None)
+@example([(0, "ann", "acme"), (59, "ann", "acme")], [Subject(("acme",), "", START_MS + 60_000)], 0)
+@example([(0, "ann", "acme"), (59, "ann", "acme")], [Subject((), user_hash("ann"), START_MS + HOUR_MS)], 30)
 def test_each_row_is_kept_blank_or_gone_by_itself(
     rows: list[tuple[int, str, str]], erased: list[Subject], horizon: int | None
 ) -> None:

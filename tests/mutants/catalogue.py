@@ -9,6 +9,7 @@ TESTS: Final = "tests/consumer/"
 SIMULATION: Final = TESTS + "simulation/test_simulation.py::test_the_promises_hold_in_a_few_stories"
 PROFILES: Final = "tests/clickhouse/test_profiles.py::"
 ROW_BY_ROW: Final = TESTS + "test_withdrawing.py::test_each_row_is_kept_blank_or_gone_by_itself"
+KEPT_STATE: Final = "tests/clickhouse/measures/test_kept_state.py::"
 RETENTION: Final = "tests/clickhouse/test_retention.py::"
 ONE_BY_ONE: Final = (
     "tests/clickhouse/measures/test_error_runs.py::test_rolled_up_or_one_by_one_the_answer_is_the_same[embedded-0]"
@@ -224,4 +225,20 @@ ERRORS: Final = (
         ONE_BY_ONE,
     ),
 )
-MUTANTS: Final = COMMITTING + WRITING + READING + STORING + WITHDRAWING + ERRORS
+KEEPING: Final = (
+    Mutant(
+        "what is clean is kept whatever is marked",
+        STORE + "queries/store_parts.sql",
+        "        `table` IN ('bucket_changes', 'bucket_rollups',",
+        "        `table` IN ('bucket_rollups',",
+        KEPT_STATE + "test_each_change_of_the_state_is_seen_by_the_next_request[embedded-mark_run-False]",
+    ),
+    Mutant(
+        "the state of an earlier request is not looked at again",
+        STORE + "measures/kept_state.py",
+        "            if fingerprint != self._fingerprint:\n",
+        "            if not self._fingerprint:\n",
+        KEPT_STATE + "test_what_a_request_saw_before_it_asked_how_fresh_the_store_is_is_not_believed" + EMBEDDED,
+    ),
+)
+MUTANTS: Final = COMMITTING + WRITING + READING + STORING + WITHDRAWING + ERRORS + KEEPING
