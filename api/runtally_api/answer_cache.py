@@ -1,7 +1,8 @@
 """What the store answered, kept while its data stay as they are: a statement is asked once, however many want it.
 
 A key is a hash of the statement, its parameters (the instants, cut-offs and workspaces that the question was resolved
-to) and the data's watermark, which was read before the answer: so what is kept is never stale.
+to), the data's watermark and up to when the store had acknowledged. Both were read before the answer: so what is kept
+is never stale, and holds all that whoever is given it is promised.
 """
 
 import hashlib
@@ -22,6 +23,8 @@ AHEAD_MS = 60_000
 MOST_ASKERS = 1_000
 _STALLED = "stalled_before_ms"
 Key = bytes
+# The data's watermark, and what was said of how fresh they are.
+Data = tuple[str, list[Row]]
 
 
 class AnswerCache:
@@ -136,7 +139,7 @@ class AnsweringReader:
         self._asker = asker
         self._cache = cache
         self._lock = threading.Lock()
-        self._watermark: str | None = None
+        self._data: Data | None = None
         self._asked: set[Key] = set()
         self._has_failed = False
 
@@ -147,7 +150,7 @@ class AnsweringReader:
         None when it asked nothing, and when a question failed: what is said without it is not what is there. One that
         was refused for its size does not count: it is asked in another way, or the request is refused with it.
         """
-        if self._watermark is None or self._has_failed:
+        if self._data is None or self._has_failed:
             return None
         return hashlib.sha256(b"".join(sorted(self._asked))).hexdigest()
 
@@ -160,13 +163,21 @@ class AnsweringReader:
 
     def _answer(self, sql: str, parameters: Mapping[str, object]) -> list[Row]:
         with self._lock:
-            if self._watermark is None:
-                self._watermark = read_parts(self._reader).watermark
+            if self._data is None:
+                watermark = read_parts(self._reader).watermark
+                # Before any question, whatever the request asks first.
+                self._data = watermark, self._kept_or_asked((watermark, []), query_text("data_as_of"), {})
+        watermark, acknowledged = self._data
         bound = dict(parameters)
         cut_off = bound.get(_STALLED)
         if isinstance(cut_off, int) and cut_off != NOBODY_STALLED_MS:
-            bound[_STALLED] = self._cache.cut_offs(self._asker).same_as(cut_off, self._watermark, self._next_running)
-        named = json.dumps([self._asker, self._watermark, sql, bound], sort_keys=True, default=str).encode()
+            bound[_STALLED] = self._cache.cut_offs(self._asker).same_as(cut_off, watermark, self._next_running)
+        if sql == query_text("data_as_of"):
+            return [dict(row) for row in acknowledged]
+        return self._kept_or_asked(self._data, sql, bound)
+
+    def _kept_or_asked(self, data: Data, sql: str, bound: Mapping[str, object]) -> list[Row]:
+        named = json.dumps([self._asker, data, sql, bound], sort_keys=True, default=str).encode()
         key = hashlib.sha256(named).digest()
         rows = self._cache.answer(key, lambda: self._reader.query(sql, bound))
         self._asked.add(key)
@@ -175,7 +186,7 @@ class AnsweringReader:
     def _next_running(self, from_ms: int, to_ms: int) -> int | None:
         """The first start of a running run in the range, its end without one; None when the data have changed."""
         rows = self._reader.query(query_text("next_running"), {"from_ms": from_ms, "to_ms": to_ms})
-        if read_parts(self._reader).watermark != self._watermark:
+        if self._data is None or read_parts(self._reader).watermark != self._data[0]:
             return None
         started: int = rows[0]["started_ms"]
         return to_ms if started < 0 else started

@@ -238,7 +238,7 @@ KEEPING: Final = (
         STORE + "measures/kept_state.py",
         "            if fingerprint != self._fingerprint:\n",
         "            if not self._fingerprint:\n",
-        KEPT_STATE + "test_what_a_request_saw_before_it_asked_how_fresh_the_store_is_is_not_believed" + EMBEDDED,
+        KEPT_STATE + "test_what_a_request_saw_before_it_asked_how_fresh_the_store_is_is_not_believed[embedded-False]",
     ),
 )
 MUTANTS: Final = COMMITTING + WRITING + READING + STORING + WITHDRAWING + ERRORS + KEEPING

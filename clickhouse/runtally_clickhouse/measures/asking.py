@@ -127,8 +127,9 @@ def ask_each_key_alone(reader: Reader, question: Question, scope: RunScope, limi
     It is of the whole range, and not compared. Blocks and raises as `ask_question`.
     """
     alone = [replace(question, dimensions=(dimension.name,)) for dimension in question.keys]
+    assert all(len(each.keys) == 1 for each in alone), "an agent's key is of two"
     counts = limits.group_counts
-    if counts is not None and all(counts.may_be_few(each, scope) for each in alone):
+    if counts is not None and counts.may_be_few(question, scope):
         composed = compose(question, scope, limits, most_groups=question.limit, each_key_alone=True)
         try:
             rows = reader.query(composed.sql, composed.parameters)
@@ -139,6 +140,7 @@ def ask_each_key_alone(reader: Reader, question: Question, scope: RunScope, limi
             tables = [_table(each, composed, each.steps, _of_key(rows, place)) for place, each in enumerate(alone)]
             if all(len(table.groups) <= question.limit for table in tables):
                 return [_answer(each, limits, composed, table) for each, table in zip(alone, tables, strict=True)]
+        counts.remember_many(question, scope)
     return [ask_question(reader, each, scope, limits) for each in alone]
 
 

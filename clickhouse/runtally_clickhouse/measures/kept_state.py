@@ -10,15 +10,17 @@ from concurrent.futures import Future
 
 from runtally_clickhouse.measures.clean_buckets import CleanBuckets
 
-MOST_RANGES = 64
+# Of each day there are up to 121 buckets.
+MOST_DAYS = 2_000
+_DAY_S = 86_400
 Days = tuple[int, int]
 
 
 class KeptState:
     """What is clean in some ranges of days, of one moment of the store. For any number of threads."""
 
-    def __init__(self, most: int = MOST_RANGES) -> None:
-        self._most = most
+    def __init__(self, most_days: int = MOST_DAYS) -> None:
+        self._most_days = most_days
         self._lock = threading.Lock()
         self._fingerprint = ""
         self._found: dict[Days, Future[CleanBuckets]] = {}
@@ -34,15 +36,20 @@ class KeptState:
         with self._lock:
             if fingerprint != self._fingerprint:
                 self._fingerprint, self._found = fingerprint, {}
-            found = self._found.get(days)
+            wider = (kept for (first, end), kept in self._found.items() if first <= days[0] and days[1] <= end)
+            found = next(wider, None)
             flight = found or Future[CleanBuckets]()
             if found is None:
-                if len(self._found) >= self._most:
-                    self._found.pop(next(iter(self._found)))
+                self._make_room(days)
                 self._found[days] = flight
         if found is None:
             return self._read(days, flight, read)
         return read() if flight.exception() else flight.result()
+
+    def _make_room(self, days: Days) -> None:
+        """Forget the oldest ranges, until the new one fits in with the others."""
+        while self._found and sum(end - first for first, end in [*self._found, days]) > self._most_days * _DAY_S:
+            self._found.pop(next(iter(self._found)))
 
     def _read(self, days: Days, flight: Future[CleanBuckets], read: Callable[[], CleanBuckets]) -> CleanBuckets:
         try:

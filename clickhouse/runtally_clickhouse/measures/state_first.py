@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-from runtally_clickhouse.catalogue import placeholders
+from runtally_clickhouse.catalogue import placeholders, query_text
 from runtally_clickhouse.client import Reader, Row
 from runtally_clickhouse.measures.clean_buckets import (
     BucketsToRead,
@@ -41,7 +41,8 @@ _PLACE = re.compile(rf"{STATE}\.(\d)\)\)")
 class StateFirst:
     """The reader of one request, over another reader. For any number of threads. Blocks and raises as that one does.
 
-    What was clean when it was first looked holds for all that the request asks: each answer is of then, or later. What
+    What was clean when it was first looked holds for all that the request asks: each answer is of then, or later. It is
+    looked anew after `data_as_of` was asked, which promises more. What
     was current then is kept for longer than a question may run; so when more than `patience_seconds` have gone by since
     (this process stood still, say), an answer is not believed, but asked for in one statement. With `kept`, what other
     requests have read is taken where it still holds.
@@ -62,6 +63,10 @@ class StateFirst:
         self._read: tuple[CleanBuckets, float] | None = None
 
     def query(self, sql: str, parameters: Mapping[str, object]) -> list[Row]:
+        if sql == query_text("data_as_of"):
+            # What is asked from now on holds all that was acknowledged by now.
+            with self._lock:
+                self._read = None
         told, bound, oldest = sql, dict(parameters), self._monotonic()
         for prefix in (CHOICE_PREFIX, ""):
             definition = f"(\n{state_text(prefix)}\n) AS {prefix}{STATE},\n"

@@ -110,7 +110,10 @@ def test_each_change_of_the_state_is_seen_by_the_next_request(
     assert rolled_up(answer) == is_rolled_up
 
 
-def test_what_a_request_saw_before_it_asked_how_fresh_the_store_is_is_not_believed(store: Store) -> None:
+@pytest.mark.parametrize("has_asked", [False, True])
+def test_what_a_request_saw_before_it_asked_how_fresh_the_store_is_is_not_believed(
+    store: Store, *, has_asked: bool
+) -> None:
     """Every run acknowledged by `data_as_of` is to be in the answer."""
     add_run(store, "a")
     mark_run(store)
@@ -119,6 +122,8 @@ def test_what_a_request_saw_before_it_asked_how_fresh_the_store_is_is_not_believ
     ask_question(StateFirst(store, 60.0, kept=kept), RUNS, scope(), LIMITS)
     request = StateFirst(store, 60.0, kept=kept)
     read_parts(request)
+    if has_asked:
+        assert ask_question(request, RUNS, scope(), LIMITS).runs == 1
     add_run(store, "b")
     mark_run(store)
     data_as_of(request)
@@ -157,15 +162,24 @@ def test_of_many_at_once_one_reads() -> None:
     assert len(reads) == 1
 
 
-def test_ranges_are_bounded_and_told_apart() -> None:
-    kept, reads = KeptState(most=2), list[tuple[int, int]]()
+def test_ranges_are_bounded_and_a_wider_one_has_the_narrower() -> None:
+    kept, reads = KeptState(most_days=6), list[tuple[int, int]]()
 
-    def ask(days: tuple[int, int], fingerprint: str = "f") -> None:
+    def ask(first: int, end: int, fingerprint: str = "f") -> None:
+        days = first * 86_400, end * 86_400
         kept.clean(fingerprint, days, partial(nothing_noted, reads, days))
 
-    first, second, third = (0, 1), (0, 2), (0, 3)
-    for days in (first, second, first, second, third, second, first):
-        ask(days)
-    assert reads == [first, second, third, first]
-    ask(second, "g")
-    assert reads[-1] == second
+    def asked() -> list[tuple[int, int]]:
+        return [(first // 86_400, end // 86_400) for first, end in reads]
+
+    for first, end in ((0, 3), (1, 2), (0, 3), (4, 6)):
+        ask(first, end)
+    assert asked() == [(0, 3), (4, 6)]
+    ask(7, 10)
+    ask(5, 6)
+    assert asked() == [(0, 3), (4, 6), (7, 10)]
+    ask(0, 3)
+    assert asked()[3:] == [(0, 3)]
+    ask(0, 3, "g")
+    ask(20, 99, "g")
+    assert asked()[4:] == [(0, 3), (20, 99)]
