@@ -81,7 +81,7 @@ def visit(dashboard: str, browser: Browser) -> Iterator[Callable[..., Page]]:
 def test_a_page_is_silent_named_and_as_wide_as_its_window(visit: Callable[..., Page], entry: Entry) -> None:
     page = visit("/" if entry.is_default else f"/{entry.path}", scheme="dark", width=400)
     expect(page.get_by_role("heading", name=entry.title, exact=True)).to_be_visible()
-    expect(page.locator(_DRAWN).first).to_be_visible()
+    expect(page.locator(_DRAWN).first).to_be_attached()
     keep(page, f"{entry.path}-dark-narrow")
     assert page.evaluate("document.documentElement.scrollWidth") <= 400
     assert page.evaluate(_NAMELESS) == []
