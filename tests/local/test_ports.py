@@ -37,3 +37,9 @@ def test_the_sentence_names_the_port_and_the_way_out(taken: int) -> None:
         ports.require_free(taken, "RUNTALLY_API_PORT")
 
     assert str(refusal.value) == f"port {taken} is in use; set RUNTALLY_API_PORT to another"
+
+
+def test_a_port_that_somebody_is_about_to_use_is_not_picked(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = iter((5000, 5000, 5001))
+    monkeypatch.setattr(socket.socket, "getsockname", lambda _: (ports.LOOPBACK, next(given)))
+    assert ports.pick_free(besides=5000) == 5001

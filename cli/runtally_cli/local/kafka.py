@@ -125,7 +125,7 @@ class KafkaBroker:
 
     def _write_properties(self) -> Path:
         # Nobody outside speaks to the controller, so its port may change from start to start.
-        controller = f"{ports.LOOPBACK}:{ports.pick_free()}"
+        controller = f"{ports.LOOPBACK}:{ports.pick_free(besides=self._port)}"
         settings = {
             "process.roles": "broker,controller",
             "node.id": "1",

@@ -38,9 +38,12 @@ def require_free(port: int, variable: str, host: str = LOOPBACK) -> None:
         raise PortInUse(f"port {port} is in use; set {variable} to another")
 
 
-def pick_free(host: str = LOOPBACK) -> int:
-    """A port that was free a moment ago, for servers whose port nobody needs to know beforehand."""
+def pick_free(host: str = LOOPBACK, *, besides: int = 0) -> int:
+    """A port that was free a moment ago, for servers whose port nobody needs to know beforehand.
+
+    Never `besides`, which somebody is about to use and which is as free as any until then.
+    """
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as candidate:
         candidate.bind((host, 0))
         port: int = candidate.getsockname()[1]
-        return port
+    return pick_free(host, besides=besides) if port == besides else port
