@@ -2,14 +2,15 @@
 
 Each tenant has at most `per_tenant` questions under way, all together `slots`. A slot that becomes free goes to the
 tenant with the fewest under way, among these to the one that has taken the least time of late, and there to whoever
-came first. So a tenant that asks much waits for itself.
+came first. So a tenant that asks much waits for itself; and who takes far more than another that asks as well has one
+question under way at a time, as those under way share the store's cores whoever they are of.
 """
 
 import asyncio
 import math
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Hashable
+from collections.abc import AsyncIterator, Callable, Hashable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Final
@@ -17,6 +18,10 @@ from typing import Final
 # What a tenant took counts half after this.
 HALF_LIFE_SECONDS: Final = 10.0
 _FORGOTTEN_SECONDS: Final = 0.001
+# Who asked so long ago asks as well.
+_RECENT_SECONDS: Final = 2.0
+# Seconds that a tenant may take of late without having taken much: a page of the dashboard.
+_LITTLE_SECONDS: Final = 0.5
 
 
 class QueueFull(Exception):
@@ -28,10 +33,15 @@ class _Tenant:
     running: int = 0
     spent: float = 0.0
     spent_at: float = 0.0
-    waiting: deque[asyncio.Future[None]] = field(default_factory=deque)
+    starts: float = 0.0
+    """The sum of when those that run began."""
+    waiting: deque[asyncio.Future[float]] = field(default_factory=deque)
 
     def spent_by(self, now: float) -> float:
-        """Seconds that its questions took, what is long ago counting less."""
+        """Seconds that its questions took, those under way too; of the others, what is long ago counts less."""
+        return self.ended_by(now) + self.running * now - self.starts
+
+    def ended_by(self, now: float) -> float:
         return self.spent * math.exp2((self.spent_at - now) / HALF_LIFE_SECONDS)
 
 
@@ -51,12 +61,11 @@ class Turns:
     @asynccontextmanager
     async def turn(self, tenant: Hashable) -> AsyncIterator[None]:
         """Waits for the tenant's turn, which lasts as long as the block. Raises `QueueFull`."""
-        await self._enter(tenant)
-        began = self._monotonic()
+        began = await self._enter(tenant)
         try:
             yield
         finally:
-            self._leave(tenant, self._monotonic() - began)
+            self._leave(tenant, began)
 
     def is_ahead(self, tenant: Hashable) -> bool:
         """Whether another tenant has taken more than twice as much of late: this one's questions then go first."""
@@ -68,6 +77,25 @@ class Turns:
             for other in tenants.values()
         )
 
+    def is_over(self, tenant: Hashable) -> bool:
+        """Whether it has taken much of late, and more than twice as much as another that asks as well."""
+        tenants = dict(self._tenants)
+        return tenant in tenants and self._takes_more(tenants[tenant], tenants.values(), self._monotonic())
+
+    @staticmethod
+    def _takes_more(tenant: _Tenant, tenants: Iterable[_Tenant], now: float) -> bool:
+        own = tenant.spent_by(now)
+        return own > _LITTLE_SECONDS and any(
+            other is not tenant
+            and (other.running or other.waiting or now - other.spent_at < _RECENT_SECONDS)
+            and own > 2 * other.spent_by(now)
+            for other in tenants
+        )
+
+    def _has_room(self, tenant: _Tenant, now: float) -> bool:
+        most = 1 if self._takes_more(tenant, self._tenants.values(), now) else self._per_tenant
+        return tenant.running < most
+
     def is_shared(self, tenant: Hashable) -> bool:
         """Whether others have asked of late."""
         now = self._monotonic()
@@ -76,32 +104,35 @@ class Turns:
             for name, other in dict(self._tenants).items()
         )
 
-    async def _enter(self, name: Hashable) -> None:
-        tenant = self._tenants.setdefault(name, _Tenant())
-        if not tenant.waiting and tenant.running < self._per_tenant and self._running < self._slots:
-            self._start(tenant)
-            return
+    async def _enter(self, name: Hashable) -> float:
+        """Returns when the turn began."""
+        tenant, now = self._tenants.setdefault(name, _Tenant()), self._monotonic()
+        if not tenant.waiting and self._has_room(tenant, now) and self._running < self._slots:
+            self._start(tenant, now)
+            return now
         if len(tenant.waiting) >= self._most_waiting:
             raise QueueFull
-        place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        place: asyncio.Future[float] = asyncio.get_running_loop().create_future()
         tenant.waiting.append(place)
         try:
-            await place
+            return await place
         except asyncio.CancelledError:
             if place.done() and not place.cancelled():
-                self._leave(name, 0.0)  # its turn had come
+                self._leave(name, place.result())  # its turn had come
             elif place in tenant.waiting:
                 tenant.waiting.remove(place)
             raise
 
-    def _start(self, tenant: _Tenant) -> None:
+    def _start(self, tenant: _Tenant, now: float) -> None:
         tenant.running += 1
+        tenant.starts += now
         self._running += 1
 
-    def _leave(self, name: Hashable, seconds: float) -> None:
+    def _leave(self, name: Hashable, began: float) -> None:
         tenant, now = self._tenants[name], self._monotonic()
-        tenant.spent, tenant.spent_at = tenant.spent_by(now) + seconds, now
+        tenant.spent, tenant.spent_at = tenant.ended_by(now) + now - began, now
         tenant.running -= 1
+        tenant.starts -= began
         self._running -= 1
         self._wake(now)
         for idle in [name for name, one in self._tenants.items() if self._is_forgotten(one, now)]:
@@ -109,14 +140,14 @@ class Turns:
 
     def _wake(self, now: float) -> None:
         while self._running < self._slots:
-            ready = [one for one in self._tenants.values() if one.waiting and one.running < self._per_tenant]
+            ready = [one for one in self._tenants.values() if one.waiting and self._has_room(one, now)]
             if not ready:
                 return
             turn = min(ready, key=lambda one: (one.running, one.spent_by(now)))
             place = turn.waiting.popleft()
             if not place.cancelled():
-                self._start(turn)
-                place.set_result(None)
+                self._start(turn, now)
+                place.set_result(now)
 
     @staticmethod
     def _is_forgotten(tenant: _Tenant, now: float) -> bool:

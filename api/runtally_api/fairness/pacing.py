@@ -29,6 +29,8 @@ class PacedReader:
         if self._turns.is_ahead(self._tenant):
             return {"priority": FIRST}
         settings: Settings = {"priority": USUAL, "low_priority_query_wait_time_ms": PAUSE_MS}
-        if self._threads and self._turns.is_shared(self._tenant):
+        if self._turns.is_over(self._tenant):
+            settings["max_threads"] = 1
+        elif self._threads and self._turns.is_shared(self._tenant):
             settings["max_threads"] = self._threads
         return settings

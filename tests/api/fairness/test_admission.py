@@ -167,3 +167,59 @@ def test_who_took_less_of_late_goes_first_for_a_while() -> None:
         assert not asker.turns.is_shared("third"), "who has not asked for long is forgotten"
 
     asyncio.run(story())
+
+
+def test_who_takes_far_more_than_another_has_one_question_at_a_time_while_that_one_asks() -> None:
+    async def story() -> None:
+        clock = Clock()
+        asker = Asker(Turns(8, 4, 10, clock))
+        asker.ask("heavy", "h0")
+        await settle()
+        clock.now += 5
+        await asker.end("h0")
+        asker.ask("heavy", "h1")
+        asker.ask("heavy", "h2")
+        await settle()
+        assert asker.began == ["h0", "h1", "h2"], "nobody else asks"
+        assert not asker.turns.is_over("heavy")
+        asker.ask("quiet", "q0")
+        await settle()
+        asker.ask("heavy", "h3")
+        asker.ask("quiet", "q1")
+        await settle()
+        assert asker.began[3:] == ["q0", "q1"]
+        assert asker.turns.is_over("heavy")
+        assert not asker.turns.is_over("quiet")
+        assert not asker.turns.is_over("nobody")
+        await asker.end("h1")
+        assert "h3" not in asker.began, "h2 is under way"
+        await asker.end("h2")
+        assert "h3" in asker.began
+        await asker.end("q0")
+        await asker.end("q1")
+        clock.now += 3
+        asker.ask("heavy", "h4")
+        await settle()
+        assert "h4" in asker.began, "the other asks no more"
+        assert not asker.turns.is_over("heavy")
+        await asker.end_all()
+
+    asyncio.run(story())
+
+
+def test_who_took_little_is_not_held_back_by_who_took_less() -> None:
+    async def story() -> None:
+        clock = Clock()
+        asker = Asker(Turns(8, 4, 10, clock))
+        asker.ask("one", "a")
+        await settle()
+        clock.now += 0.5
+        await asker.end("a")
+        for name in ("b", "c", "d"):
+            asker.ask("one", name)
+        asker.ask("other", "x")
+        await settle()
+        assert {"b", "c", "d", "x"} <= set(asker.began)
+        await asker.end_all()
+
+    asyncio.run(story())
