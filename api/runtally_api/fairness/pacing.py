@@ -11,6 +11,8 @@ from runtally_api.fairness.admission import Turns
 FIRST, USUAL = 1, 2
 # For at most so long at a block, so that nobody starves.
 PAUSE_MS = 200
+# Of who is over their share: so that pauses come soon.
+SMALL_BLOCK_ROWS = 8192
 
 
 class PacedReader:
@@ -30,7 +32,7 @@ class PacedReader:
             return {"priority": FIRST}
         settings: Settings = {"priority": USUAL, "low_priority_query_wait_time_ms": PAUSE_MS}
         if self._turns.is_over(self._tenant):
-            settings["max_threads"] = 1
+            settings |= {"max_threads": 1, "max_block_size": SMALL_BLOCK_ROWS}
         elif self._threads and self._turns.is_shared(self._tenant):
             settings["max_threads"] = self._threads
         return settings
