@@ -10,7 +10,7 @@ import pandas as pd
 from runtally_ui import formats
 from runtally_ui.answers import QueryAnswer, QueryRow
 from runtally_ui.chart_data import Palette
-from runtally_ui.chart_theme import COUNT_AXIS, day_axis, styled
+from runtally_ui.chart_theme import COUNT_AXIS, day_axis, hiding_legend, styled
 from runtally_ui.trend_data import BAR_SHARE, Step, rolling_mean, steps, two_sigma
 from runtally_ui.trends import FADED
 
@@ -67,11 +67,7 @@ def runs_by_agent(
 
 
 def _stacked_bars(frame: pd.DataFrame, domain: Sequence[str], shown: Sequence[str]) -> alt.Chart:
-    hidden = alt.selection_point(name="hidden", fields=["series"], bind="legend", toggle="true", empty=False)
-    legend = alt.Legend(
-        values=list(shown), symbolOpacity=1, offset=12, padding=0, labelLimit=170,
-        columns=alt.ExprRef("max(2, floor(width / 135))"),
-    )  # fmt: skip
+    hidden, legend = hiding_legend(shown)
     chart: alt.Chart = (
         alt.Chart(frame)
         .transform_filter(~hidden)

@@ -3,6 +3,7 @@
 `alt.theme.enable` is process-wide and would leak between sessions, so this is attached per chart.
 """
 
+from collections.abc import Sequence
 from typing import TypeVar
 
 import altair as alt
@@ -45,6 +46,16 @@ DAY_AXIS = (
     "hours(datum.value) === 0 && minutes(datum.value) === 0 ? timeFormat(datum.value, '%-d %b')"
     " : domain('x')[1] - domain('x')[0] < 3 * 864e5 ? timeFormat(datum.value, '%H:%M') : ''"
 )
+
+
+def hiding_legend(shown: Sequence[str]) -> tuple[alt.Parameter, alt.Legend]:
+    """A legend that lists the series in `shown`, and the selection of those that a click on it hides."""
+    hidden = alt.selection_point(name="hidden", fields=["series"], bind="legend", toggle="true", empty=False)
+    legend = alt.Legend(
+        values=list(shown), symbolOpacity=1, offset=12, padding=0, labelLimit=170,
+        columns=alt.ExprRef("max(2, floor(width / 135))"),
+    )  # fmt: skip
+    return hidden, legend
 
 
 def styled(chart: ChartT, height: int) -> ChartT:

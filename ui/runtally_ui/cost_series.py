@@ -13,7 +13,7 @@ import pandas as pd
 from runtally_ui import formats
 from runtally_ui.answers import QueryAnswer, QueryRow
 from runtally_ui.chart_data import Palette
-from runtally_ui.chart_theme import MONEY_AXIS, day_axis, styled
+from runtally_ui.chart_theme import MONEY_AXIS, day_axis, hiding_legend, styled
 from runtally_ui.colours import OTHER, SLOTS, series_domain
 from runtally_ui.groupings import Grouping
 from runtally_ui.trend_data import BAR_SHARE, Step, steps
@@ -75,11 +75,7 @@ def cost_series_chart(
     frame: pd.DataFrame, domain: Sequence[str], shown: Sequence[str], height: int = HEIGHT
 ) -> alt.Chart:
     """`domain` has nine entries; the legend lists those in `shown`, and a click on one hides its group."""
-    hidden = alt.selection_point(name="hidden", fields=["series"], bind="legend", toggle="true", empty=False)
-    legend = alt.Legend(
-        values=list(shown), symbolOpacity=1, offset=12, padding=0, labelLimit=170,
-        columns=alt.ExprRef("max(2, floor(width / 135))"),
-    )  # fmt: skip
+    hidden, legend = hiding_legend(shown)
     bars: alt.Chart = (
         alt.Chart(frame)
         .transform_filter(~hidden)

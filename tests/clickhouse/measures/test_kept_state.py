@@ -2,17 +2,18 @@
 
 import random
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from zoneinfo import ZoneInfo
 
 import pytest
+from clickhouse.measures.test_state_first import Asked
 from clickhouse.rolling_up import mark, refresh
 from clickhouse.runs import insert, scope, snapshot
 from runtally_clickhouse.catalogue import data_as_of, query_text, unix_ms
-from runtally_clickhouse.client import Row, Store
+from runtally_clickhouse.client import Store
 from runtally_clickhouse.errors import StoreUnavailable
 from runtally_clickhouse.measures.asking import Answer, ask_question
 from runtally_clickhouse.measures.clean_buckets import CleanBuckets
@@ -30,16 +31,8 @@ RUNS = Question(("runs",), make_steps(DAY, DAY + timedelta(days=2), ZoneInfo("UT
 NOTHING = CleanBuckets(0, 86_400, {level: {} for level in LEVELS})
 
 
-class Asked:
-    """A reader that notes what it is asked."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self.statements: list[str] = []
-
-    def query(self, sql: str, parameters: Mapping[str, object]) -> list[Row]:
-        self.statements.append(sql)
-        return self._store.query(sql, parameters)
+class AskedForState(Asked):
+    """Tells how often the state was read."""
 
     @property
     def state_reads(self) -> int:
@@ -82,7 +75,7 @@ def test_requests_share_what_one_has_read(store: Store) -> None:
     add_run(store, "a")
     mark_run(store)
     roll_up(store)
-    kept, reader = KeptState(), Asked(store)
+    kept, reader = KeptState(), AskedForState(store)
     for _ in range(3):
         answer = ask_question(StateFirst(reader, 60.0, kept=kept), RUNS, scope(), LIMITS)
         assert (answer.runs, rolled_up(answer)) == (1, True)
