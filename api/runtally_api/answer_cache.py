@@ -130,12 +130,14 @@ class CutOffs:
 class AnsweringReader:
     """The reader of one request: it answers out of the cache, as the data were when the request first asked.
 
+    What is not kept is asked of `reader`, which may hold what it saw; the watermark of `beneath`, which may not.
     For any number of threads: the request's questions may go out together. `asker` names what may be seen: an answer is
     for the same asker alone, also where a fault would leave it out of the question.
     """
 
-    def __init__(self, reader: Reader, cache: AnswerCache, asker: str = "") -> None:
+    def __init__(self, reader: Reader, cache: AnswerCache, asker: str = "", *, beneath: Reader) -> None:
         self._reader = reader
+        self._beneath = beneath
         self._asker = asker
         self._cache = cache
         self._lock = threading.Lock()
@@ -164,7 +166,7 @@ class AnsweringReader:
     def _answer(self, sql: str, parameters: Mapping[str, object]) -> list[Row]:
         with self._lock:
             if self._data is None:
-                watermark = read_parts(self._reader).watermark
+                watermark = read_parts(self._beneath).watermark
                 # Before any question, whatever the request asks first.
                 self._data = watermark, self._kept_or_asked((watermark, []), query_text("data_as_of"), {})
         watermark, acknowledged = self._data
@@ -186,7 +188,7 @@ class AnsweringReader:
     def _next_running(self, from_ms: int, to_ms: int) -> int | None:
         """The first start of a running run in the range, its end without one; None when the data have changed."""
         rows = self._reader.query(query_text("next_running"), {"from_ms": from_ms, "to_ms": to_ms})
-        if self._data is None or read_parts(self._reader).watermark != self._data[0]:
+        if self._data is None or read_parts(self._beneath).watermark != self._data[0]:
             return None
         started: int = rows[0]["started_ms"]
         return to_ms if started < 0 else started

@@ -100,10 +100,11 @@ def _parts(request: Request, caller: RequestCaller) -> ApiParts:
     times: RequestTimes = request.state.times
     bound = parts.store.bound_to(caller.workspaces)
     paced = bound if parts.authenticator.is_open else _paced(request, bound, caller)
-    reader = StateFirst(TimedReader(paced, times), parts.settings.max_query_seconds, kept=parts.kept_state)
+    timed = TimedReader(paced, times)
+    reader = StateFirst(timed, parts.settings.max_query_seconds, kept=parts.kept_state)
     if parts.cache is None:
         return replace(parts, bound=bound, asking=reader, times=times)
-    answers = AnsweringReader(reader, parts.cache, row_bounds.written(caller.workspaces))
+    answers = AnsweringReader(reader, parts.cache, row_bounds.written(caller.workspaces), beneath=timed)
     request.state.answers = answers
     return replace(parts, bound=bound, asking=answers, times=times)
 

@@ -89,7 +89,7 @@ OF_THE_CATALOGUE: dict[str, list[str]] = {
     "bucket_state": [],
     "clean_of_each_width": [],
     "next_running": ["agent_runs"],
-    "store_parts": ["agent_runs"],
+    "store_parts": [],
     "ratings_by_run": [],
     "duration_histogram": [],
     "queue_histogram": [],

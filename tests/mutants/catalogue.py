@@ -228,9 +228,9 @@ ERRORS: Final = (
 KEEPING: Final = (
     Mutant(
         "what is clean is kept whatever is marked",
-        STORE + "queries/store_parts.sql",
-        "        `table` IN ('bucket_changes', 'bucket_rollups',",
-        "        `table` IN ('bucket_rollups',",
+        STORE + "store_parts.py",
+        'frozenset({"bucket_changes", "bucket_rollups", "hour_',
+        'frozenset({"bucket_rollups", "hour_',
         KEPT_STATE + "test_each_change_of_the_state_is_seen_by_the_next_request[embedded-mark_run-False]",
     ),
     Mutant(
@@ -238,6 +238,13 @@ KEEPING: Final = (
         STORE + "measures/kept_state.py",
         "            if fingerprint != self._fingerprint:\n",
         "            if not self._fingerprint:\n",
+        KEPT_STATE + "test_what_a_request_saw_before_it_asked_how_fresh_the_store_is_is_not_believed[embedded-False]",
+    ),
+    Mutant(
+        "what the parts told before is held when the freshness is asked",
+        STORE + "measures/state_first.py",
+        "                self._read = self._told = None\n",
+        "                self._read = None\n",
         KEPT_STATE + "test_what_a_request_saw_before_it_asked_how_fresh_the_store_is_is_not_believed[embedded-False]",
     ),
 )

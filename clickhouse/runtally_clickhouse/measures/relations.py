@@ -5,7 +5,7 @@ The engine would leave the unused columns out by itself, but it takes longer to 
 
 import re
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 
 from runtally_clickhouse.catalogue import query_text
 from runtally_clickhouse.rollup_levels import QUARTER_HOUR, RollupLevel
@@ -15,6 +15,8 @@ STATE = "state"
 UNION = "\nUNION ALL\n"
 # By which state_first.py finds them again.
 END_OF_FACTS = " /* run_facts */"
+# Values are parameters, so the texts of most questions are few. Working one out takes a millisecond or two.
+_MOST_TEXTS = 1_000
 ERROR_RUNS = "merged_error_runs"
 _LAYERS = ("run_facts", "run_cells", ERROR_RUNS, "merged_runs")
 _WORD = re.compile(r"[A-Za-z_]\w*")
@@ -87,6 +89,7 @@ def state_text(prefix: str) -> str:
     return _for_choice(text) if prefix else text
 
 
+@lru_cache(maxsize=_MOST_TEXTS)
 def without_unread_tables(sql: str) -> str:
     """The statement without the layers that nothing in it reads."""
     for prefix in (CHOICE_PREFIX, ""):
@@ -151,6 +154,7 @@ def _items(text: str) -> dict[str, str]:
     return {item.rpartition(" AS ")[2].strip("`"): item for item in items}
 
 
+@lru_cache(maxsize=_MOST_TEXTS)
 def _pruned(text: str, reading: str) -> str:
     """The same SELECT with the columns that are read, and those that these are made of; of a union, each the same."""
     selects = text.split(UNION)

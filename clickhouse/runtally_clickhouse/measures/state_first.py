@@ -30,7 +30,7 @@ from runtally_clickhouse.measures.relations import (
     without_idle_conditions,
     without_unread_tables,
 )
-from runtally_clickhouse.store_parts import read_parts
+from runtally_clickhouse.store_parts import StoreParts
 
 # The quarter hours of a month and a little: that many fit into parameters. Of more, the statement finds them by itself.
 MOST_BUCKETS = 3_000
@@ -46,6 +46,8 @@ class StateFirst:
     was current then is kept for longer than a question may run; so when more than `patience_seconds` have gone by since
     (this process stood still, say), an answer is not believed, but asked for in one statement. With `kept`, what other
     requests have read is taken where it still holds.
+
+    What the parts told is held in the same way: whoever must know of changes since then asks beneath this reader.
     """
 
     def __init__(
@@ -61,12 +63,16 @@ class StateFirst:
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._read: tuple[CleanBuckets, float] | None = None
+        self._parts_lock = threading.Lock()
+        self._told: tuple[list[Row], float] | None = None
 
     def query(self, sql: str, parameters: Mapping[str, object]) -> list[Row]:
         if sql == query_text("data_as_of"):
             # What is asked from now on holds all that was acknowledged by now.
-            with self._lock:
-                self._read = None
+            with self._lock, self._parts_lock:
+                self._read = self._told = None
+        if sql == query_text("store_parts"):
+            return [dict(row) for row in self._parts()[0]]
         told, bound, oldest = sql, dict(parameters), self._monotonic()
         for prefix in (CHOICE_PREFIX, ""):
             definition = f"(\n{state_text(prefix)}\n) AS {prefix}{STATE},\n"
@@ -92,7 +98,7 @@ class StateFirst:
 
     def _of_stored(self, found: BucketsToRead) -> BucketsToRead:
         """Without what lies before and after all runs, such as most of a period before the first one."""
-        bounds = read_parts(self._reader).bounds
+        bounds = StoreParts.of(self._parts()[0]).bounds
         first_s, end_s = (int(bound.timestamp()) for bound in bounds) if bounds else (0, 0)
         return BucketsToRead(found.rolled_up, [start for start in found.raw if first_s <= start < end_s])
 
@@ -110,10 +116,17 @@ class StateFirst:
             if self._kept is None:
                 self._read = read(), began
             else:
-                # Not what the request saw of the parts before: it may have been told since how fresh its answer is.
-                fingerprint = read_parts(self._reader).state_fingerprint
-                self._read = self._kept.clean(fingerprint, days, read), began
+                parts, told_at = self._parts()
+                self._read = self._kept.clean(StoreParts.of(parts).state_fingerprint, days, read), told_at
             return self._read
+
+    def _parts(self) -> tuple[list[Row], float]:
+        """What the parts told since the request last asked how fresh its answer is, and when they were asked."""
+        with self._parts_lock:
+            began = self._monotonic()
+            if self._told is None or began - self._told[1] >= self._patience_seconds / 2:
+                self._told = self._reader.query(query_text("store_parts"), {}), began
+            return self._told
 
 
 def _state_parameters(found: BucketsToRead, prefix: str) -> dict[str, object]:

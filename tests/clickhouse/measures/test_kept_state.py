@@ -123,6 +123,37 @@ def test_what_a_request_saw_before_it_asked_how_fresh_the_store_is_is_not_believ
     assert ask_question(request, RUNS, scope(), LIMITS).runs == 2
 
 
+def test_a_request_looks_at_the_parts_once_after_it_asked_how_fresh_the_store_is(store: Store) -> None:
+    add_run(store, "a")
+    reader = AskedForState(store)
+    request = StateFirst(reader, 60.0, kept=KeptState())
+    read_parts(request)
+    data_as_of(request)
+    with ThreadPoolExecutor(2) as pool:
+        bounds = pool.submit(lambda: read_parts(request).bounds)
+        assert ask_question(request, RUNS, scope(), LIMITS).runs == 1
+        assert bounds.result(20) is not None
+    assert reader.statements.count(query_text("store_parts")) == 2
+    add_run(store, "b")
+    assert read_parts(request).watermark != read_parts(store).watermark
+
+
+def test_an_answer_is_as_old_as_the_look_at_the_parts_that_it_believed(store: Store) -> None:
+    """Else what those named may have been dropped, however lately the request took them up."""
+    add_run(store, "a")
+    mark_run(store)
+    roll_up(store)
+    kept, reader = KeptState(), AskedForState(store)
+    ask_question(StateFirst(store, 60.0, kept=kept), RUNS, scope(), LIMITS)
+    # The parts at 0, the question at 14, its answer at 31: 17 after it began, and 31 after the parts.
+    times = iter([0.0, 14.0, 14.0, 14.0, 31.0])
+    request = StateFirst(reader, 30.0, lambda: next(times), kept)
+    read_parts(request)
+    answer = ask_question(request, RUNS, scope(), LIMITS)
+    assert (answer.runs, rolled_up(answer)) == (1, True)
+    assert "numbers(" in reader.statements[-1]
+
+
 def test_a_failure_is_not_kept_and_nobody_elses() -> None:
     kept, began, failing = KeptState(), threading.Event(), threading.Event()
 
