@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from runtally_clickhouse.catalogue import EPOCH, RunScope
 from runtally_clickhouse.client import Reader, Row
-from runtally_clickhouse.errors import StoreRefused
+from runtally_clickhouse.errors import StoreRefused, StoreUnavailable
 from runtally_clickhouse.measures.choosing import MOST_GROUPS, can_choose_here, choose, fold_rows
 from runtally_clickhouse.measures.composition import (
     ENDS,
@@ -28,6 +28,7 @@ Key = tuple[str | int, ...]
 Source = Literal["rollup", "raw", "mixed"]
 Values = dict[str, Value]
 _CHANGE_PLACES = 6
+_MOST_ATTEMPTS = 3
 RAW = "raw"
 
 
@@ -101,6 +102,7 @@ class _Table:
     buckets: dict[str, int] = field(default_factory=dict)
     known: dict[str, int] = field(default_factory=dict)
     groups: dict[Group, Values] = field(default_factory=dict)
+    chosen: frozenset[Key] = frozenset()
     sizes: dict[Group, int] = field(default_factory=dict)
     cells: dict[tuple[int, Group], Values] = field(default_factory=dict)
 
@@ -111,14 +113,22 @@ def ask_question(reader: Reader, question: Question, scope: RunScope, limits: Li
     Blocks; raises as `Reader.query`, and `TooManyRows`.
     Each chosen group has a row for every step of time, dates ascending and groups in order within them.
     """
-    composed, now = _asked(reader, question, scope, limits)
-    compared, then = None, None
-    if question.compare:
-        compared = earlier(question.steps, question.compare)
+    if question.compare is None:
+        return _answer(question, limits, *_asked(reader, question, scope, limits))
+    compared = earlier(question.steps, question.compare)
+    for attempt in range(_MOST_ATTEMPTS):
+        composed, now = _asked(reader, question, scope, limits, attempt)
         composed_then = compose(question, scope, limits, compared)
-        rows = reader.query(composed_then.sql, composed_then.parameters)
+        rows = reader.query(_again(composed_then.sql, attempt), composed_then.parameters)
         then = _table(question, composed_then, compared, rows)
-    return _answer(question, limits, composed, now, compared, then)
+        if not question.keys or then.chosen == {group.key for group in now.groups} - {None}:
+            return _answer(question, limits, composed, now, compared, then)
+    raise StoreUnavailable("runs came in between the two periods' answers that changed which groups are compared")
+
+
+def _again(sql: str, attempt: int) -> str:
+    """The statement as another text for each attempt, to a reader that keeps answers."""
+    return f"{sql}\n-- attempt {attempt + 1}" if attempt else sql
 
 
 def ask_each_key_alone(reader: Reader, question: Question, scope: RunScope, limits: Limits) -> list[Answer]:
@@ -174,7 +184,9 @@ def _answer(
     )
 
 
-def _asked(reader: Reader, question: Question, scope: RunScope, limits: Limits) -> tuple[Composed, _Table]:
+def _asked(
+    reader: Reader, question: Question, scope: RunScope, limits: Limits, attempt: int = 0
+) -> tuple[Composed, _Table]:
     """The question's statement and what it gave: all groups, where there are few enough of them."""
     counts = limits.group_counts if question.keys and question.after is None else None
     if counts is not None and counts.may_be_few(question, scope):
@@ -182,7 +194,7 @@ def _asked(reader: Reader, question: Question, scope: RunScope, limits: Limits) 
         most = max(question.limit, MOST_GROUPS) if chooses_here else question.limit
         composed = compose(question, scope, limits, most_groups=most)
         try:
-            rows = reader.query(composed.sql, composed.parameters)
+            rows = reader.query(_again(composed.sql, attempt), composed.parameters)
             rows = choose(question, composed.part_names, rows) if chooses_here else rows
             table = _table(question, composed, question.steps, rows)
             if chooses_here or len(table.groups) <= question.limit:
@@ -192,7 +204,8 @@ def _asked(reader: Reader, question: Question, scope: RunScope, limits: Limits) 
                 raise
         counts.remember_many(question, scope)
     composed = compose(question, scope, limits)
-    return composed, _table(question, composed, question.steps, reader.query(composed.sql, composed.parameters))
+    rows = reader.query(_again(composed.sql, attempt), composed.parameters)
+    return composed, _table(question, composed, question.steps, rows)
 
 
 def _table(question: Question, composed: Composed, steps: TimeSteps, rows: Iterable[Row]) -> _Table:
@@ -204,6 +217,7 @@ def _table(question: Question, composed: Composed, steps: TimeSteps, rows: Itera
         if composed.relation is not Relation.SINGLE_RUNS:
             table.buckets = {name: int(row[f"{name}_buckets"]) for name in STATE_PLACES}
         if row["is_total"]:
+            table.chosen = frozenset(_key(key) for key in row.get("chosen_groups", ()))
             table.totals = _finished(question, composed, row, steps.minutes(None))
             table.runs = int(row[composed.part_names[RUNS_COUNT]])
             table.began = _began(composed, row) if table.runs else None
@@ -227,6 +241,11 @@ def _table(question: Question, composed: Composed, steps: TimeSteps, rows: Itera
     if not keys:
         table.groups.setdefault(Group(()), table.totals)
     return table
+
+
+def _key(found: Any) -> Key:
+    """As groups have it: the store has no tuple of one."""
+    return found if isinstance(found, tuple) else (found,)
 
 
 def _began(composed: Composed, row: Row) -> tuple[datetime, datetime]:

@@ -76,7 +76,8 @@ class Limits:
 @dataclass(frozen=True, slots=True)
 class Composed:
     """A statement. Its columns: `is_total`, `is_whole_range`, `is_other`, `key_0`..., `step_ms`, and one for each of
-    `parts`, by the names that `part_names` gives them. With `folds_steps` it leaves out the groups over the whole
+    `parts`, by the names that `part_names` gives them; over another range also `chosen_groups`, the keys of those that it
+    told apart, in the row of the total. With `folds_steps` it leaves out the groups over the whole
     range: every part of theirs is made of those of their steps.
     """
 
@@ -120,6 +121,8 @@ def compose(
         columns += [f"length({STATE}.{place}) AS {name}_buckets" for name, place in STATE_PLACES.items()]
     source = f"SELECT {', '.join(inner)} FROM {_source(question, relation)}{_where(question)}"
     compares = compared is not None
+    if compares and keys:
+        columns.append(f"if(is_total = 1, {_CHOSEN}, []) AS chosen_groups")
     choice = _choice(question, relation, CHOICE_PREFIX if compares else "") if keys and chooses else None
     statement = f"SELECT {', '.join([*columns, *parts])}\nFROM ({source})\nGROUP BY GROUPING SETS ({', '.join(groups)})"
     sql = (

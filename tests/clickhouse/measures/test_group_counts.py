@@ -6,8 +6,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from clickhouse.runs import NOW, insert, scope, snapshot
-from runtally_clickhouse.client import Row, Store
-from runtally_clickhouse.errors import StoreRefused
+from runtally_clickhouse.client import Reader, Row, Store
+from runtally_clickhouse.errors import StoreRefused, StoreUnavailable
 from runtally_clickhouse.measures.asking import ask_question
 from runtally_clickhouse.measures.composition import Limits
 from runtally_clickhouse.measures.group_counts import GroupCounts
@@ -80,6 +80,54 @@ def test_the_answer_is_that_of_a_choice(ten_runs: Store, granularity: str) -> No
             counts = GroupCounts()
             for _ in range(2):
                 assert ask_question(StateFirst(ten_runs, 30), question, scope(), _limits(counts)) == chosen
+
+
+class Overtaken(Listening):
+    """Before each of the first statements of the other period a batch makes another model the busiest."""
+
+    def __init__(self, store: Store, models: list[str]) -> None:
+        super().__init__(store)
+        self._models = models
+
+    def query(self, sql: str, parameters: Mapping[str, object]) -> list[Row]:
+        if "chosen_groups" in sql and self._models:
+            model = self._models.pop()
+            insert(self._store, *(snapshot(f"{model}{place}", model=model) for place in range(10 - len(self._models))))
+        return super().query(sql, parameters)
+
+
+class Kept:
+    """A reader that keeps what each statement gave."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._given: dict[str, list[Row]] = {}
+
+    def query(self, sql: str, parameters: Mapping[str, object]) -> list[Row]:
+        if sql not in self._given:
+            self._given[sql] = self._reader.query(sql, parameters)
+        return self._given[sql]
+
+
+@pytest.mark.parametrize("limits", [PLAIN, Limits(2**30, 10_000, group_counts=GroupCounts())])
+@pytest.mark.parametrize("dimensions", [("model",), ("agent_id", "model")])
+def test_the_groups_compared_are_the_same_in_both_periods(
+    ten_runs: Store, dimensions: tuple[str, ...], limits: Limits
+) -> None:
+    """Else one that came into the first ones between the two answers has the other's past, or none."""
+    then = (NOW - timedelta(days=7, hours=1)).isoformat()
+    insert(ten_runs, *(snapshot(f"then-{model}", model=model, started_at=then) for model in ("m1", "m9")))
+    question = Question(("runs",), STEPS["day"], dimensions, limit=1, compare="previous_week")
+    answer = ask_question(Kept(Overtaken(ten_runs, ["m9"])), question, scope(), limits)
+    first = [row for row in answer.rows if row.group.key and row.group.key[-1] == "m9"]
+    assert sum(int(str(row.values["runs"])) for row in first) == 10
+    assert sum(int(str(row.then["runs"])) for row in first if row.then) == 1
+
+
+def test_groups_that_change_each_time_are_not_compared(ten_runs: Store) -> None:
+    question = Question(("runs",), STEPS["day"], ("model",), limit=1, compare="previous_week")
+    with pytest.raises(StoreUnavailable, match="which groups are compared"):
+        ask_question(Overtaken(ten_runs, ["m9", "m8", "m7"]), question, scope(), PLAIN)
 
 
 def test_few_groups_are_not_chosen_and_many_only_at_first(ten_runs: Store) -> None:
