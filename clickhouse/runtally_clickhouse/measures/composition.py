@@ -76,9 +76,9 @@ class Limits:
 @dataclass(frozen=True, slots=True)
 class Composed:
     """A statement. Its columns: `is_total`, `is_whole_range`, `is_other`, `key_0`..., `step_ms`, and one for each of
-    `parts`, by the names that `part_names` gives them; over another range also `chosen_groups`, the keys of those that it
-    told apart, in the row of the total. With `folds_steps` it leaves out the groups over the whole
-    range: every part of theirs is made of those of their steps.
+    `parts`, by the names that `part_names` gives them; over another range `chosen_groups`, in the row of the total:
+    the keys of those that it told apart. With `folds_steps` it leaves out the groups over the whole range: every part
+    of theirs is made of those of their steps.
     """
 
     sql: str
