@@ -50,6 +50,9 @@ class DeadLetters(Answer):
     reasons: Annotated[list[LettersByReason], Field(description="Of all pages; the most frequent first.")]
     next_cursor: str | None
     has_more: bool
+    replay_refused_because: Annotated[
+        str | None, Field(description="Why this caller cannot replay letters by this process; null when they can.")
+    ]
     meta: EventsMeta
 
 
@@ -118,7 +121,7 @@ def letter_answer(row: Row, *, with_values: bool, redact: re.Pattern[str] | None
     named = ("stream", "topic", "partition", "offset", "reason", "field", "value_bytes")
     return {
         **{name: row[name] for name in named},
-        "message": _redacted(row["message"], redact),
+        "message": redacted(row["message"], redact),
         "recorded_at": _of_us(row["recorded_us"]),
         "key": _readable(row["key_base64"], redact) if with_values else None,
         "value": _readable(row["value_base64"], redact) if with_values else None,
@@ -129,7 +132,7 @@ def reason_answer(row: Row, redact: re.Pattern[str] | None) -> dict[str, Any]:
     """One of `DeadLetters.reasons`."""
     named = ("topic", "field", "letters")
     times = {"first_at": _of_us(row["first_us"]), "last_at": _of_us(row["last_us"])}
-    return {**{name: row[name] for name in named}, "example": _redacted(row["example"], redact), **times}
+    return {**{name: row[name] for name in named}, "example": redacted(row["example"], redact), **times}
 
 
 def minute_answer(row: Row) -> dict[str, Any]:
@@ -145,10 +148,11 @@ def minute_answer(row: Row) -> dict[str, Any]:
 
 def _readable(packed: str, redact: re.Pattern[str] | None) -> str:
     """As text, what is none in escapes; cut only after redaction, so nothing of a match is left over."""
-    return _redacted(base64.b64decode(packed).decode("utf-8", "backslashreplace"), redact)[:SHOWN_CHARACTERS]
+    return redacted(base64.b64decode(packed).decode("utf-8", "backslashreplace"), redact)[:SHOWN_CHARACTERS]
 
 
-def _redacted(text: str, redact: re.Pattern[str] | None) -> str:
+def redacted(text: str, redact: re.Pattern[str] | None) -> str:
+    """What may be seen of a text that a sender may have written."""
     return text if redact is None else redact.sub(REDACTED, text)
 
 
@@ -174,6 +178,7 @@ LETTERS_EXAMPLE: Final[dict[str, Any]] = {
     ],
     "next_cursor": None,
     "has_more": False,
+    "replay_refused_because": None,
     "meta": EXAMPLE_META,
 }  # fmt: skip
 LAG_EXAMPLE: Final[dict[str, Any]] = {

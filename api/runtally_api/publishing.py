@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -17,6 +17,7 @@ from runtally.streams import Streams, ask_streams
 RECONNECT_SECONDS = 1.0
 # A topic that was made anew is another stream; asking who it is costs a round trip.
 STREAMS_SECONDS = 5.0
+ONLY_ANSWERS = "this process only answers questions and knows no broker (RUNTALLY_API_ROUTES=read)"
 _TOPICS = tuple(event.topic for event in EVENTS)
 log = structlog.get_logger(__name__)
 
@@ -34,14 +35,31 @@ class Published:
     offsets: Mapping[int, Sequence[int]]
 
 
-class Publisher(Protocol):
-    """Publishes events of one topic, at least one.
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A record as its sender made it. Key or value is there."""
 
-    `publish` returns once the brokers have acknowledged all of them, which does not promise that they can be
-    queried yet. None when the brokers did not say where they lie. Raises `PublishFailed`.
+    topic: str
+    key: bytes | None
+    value: bytes | None
+
+
+class Publisher(Protocol):
+    """Publishes events of one topic, at least one, and records of any topic as they are.
+
+    `signs` says whether what is published bears this process's signature; `closed_because` why nothing ever is, None
+    where something is. `publish` and `republish` return once the brokers have acknowledged all of them, which does not
+    promise that they can be queried yet. None when the brokers did not say where they lie. Raise `PublishFailed`.
     """
 
+    @property
+    def signs(self) -> bool: ...
+
     async def publish(self, events: Sequence[Event]) -> Published | None: ...
+
+    async def republish(self, records: Sequence[Record]) -> None: ...
+
+    def closed_because(self) -> str | None: ...
 
     def not_ready_reason(self) -> str | None: ...
 
@@ -49,11 +67,19 @@ class Publisher(Protocol):
 class NoPublisher:
     """Of a process that takes nothing in: it needs no broker."""
 
+    signs = False
+
     async def start(self) -> None:
         """There is nothing to connect to."""
 
     async def publish(self, events: Sequence[Event]) -> Published | None:
-        raise PublishFailed("this process only answers questions")
+        raise PublishFailed(ONLY_ANSWERS)
+
+    async def republish(self, records: Sequence[Record]) -> None:
+        raise PublishFailed(ONLY_ANSWERS)
+
+    def closed_because(self) -> str | None:
+        return ONLY_ANSWERS
 
     def not_ready_reason(self) -> str | None:
         return None
@@ -73,6 +99,10 @@ class KafkaPublisher:
         self._streams_asked = 0.0
         self._connecting: asyncio.Task[None] | None = None
 
+    @property
+    def signs(self) -> bool:
+        return bool(self._connection.signing_key)
+
     async def start(self) -> None:
         """Begin to connect; returns at once."""
         self._connecting = asyncio.create_task(self._connect())
@@ -91,27 +121,34 @@ class KafkaPublisher:
     def not_ready_reason(self) -> str | None:
         return None if self._producer else f"no Kafka broker answers at {self._connection.bootstrap}"
 
+    def closed_because(self) -> str | None:
+        return None
+
     async def publish(self, events: Sequence[Event]) -> Published | None:
-        if self._producer is None:
-            raise PublishFailed(self.not_ready_reason())
-        try:
-            async with asyncio.timeout(self._timeout_seconds):
-                sent = [
-                    await self._producer.send(
-                        event.topic, value=event.message_value(), key=event.message_key.encode("utf-8")
-                    )
-                    for event in events
-                ]
-                acknowledged = await asyncio.gather(*sent)
-                streams = await self._present_streams(self._producer.client)
-        except (KafkaError, OSError, TimeoutError) as error:
-            raise PublishFailed(f"{type(error).__name__}: {error}") from error
+        records = [Record(event.topic, event.message_key.encode("utf-8"), event.message_value()) for event in events]
+        async with self._in_time() as producer:
+            acknowledged = await _acknowledged(producer, records)
+            streams = await self._present_streams(producer.client)
         offsets: dict[int, list[int]] = {}
         for record in acknowledged:
             if record is None or record.offset < 0:  # a repeated send that the broker already had
                 return None
             offsets.setdefault(record.partition, []).append(record.offset)
         return Published(streams.of(events[0].topic), events[0].topic, offsets)
+
+    async def republish(self, records: Sequence[Record]) -> None:
+        async with self._in_time() as producer:
+            await _acknowledged(producer, records)
+
+    @contextlib.asynccontextmanager
+    async def _in_time(self) -> AsyncIterator[AIOKafkaProducer]:
+        if self._producer is None:
+            raise PublishFailed(self.not_ready_reason())
+        try:
+            async with asyncio.timeout(self._timeout_seconds):
+                yield self._producer
+        except (KafkaError, OSError, TimeoutError) as error:
+            raise PublishFailed(f"{type(error).__name__}: {error}") from error
 
     async def _present_streams(self, client: Any) -> Streams:
         now = asyncio.get_running_loop().time()
@@ -128,3 +165,9 @@ class KafkaPublisher:
                 await self._connecting
         if self._producer is not None:
             await self._producer.stop()
+
+
+async def _acknowledged(producer: AIOKafkaProducer, records: Sequence[Record]) -> list[Any]:
+    """What the brokers say of each, once they have all of them."""
+    sent = [await producer.send(record.topic, value=record.value, key=record.key) for record in records]
+    return list(await asyncio.gather(*sent))

@@ -26,6 +26,7 @@ class Act(StrEnum):
     KEY_REVOKE = "key_revoke"
     USER_CHANGE = "user_change"
     ERASE = "erase"
+    REPLAY = "replay"
     RETENTION = "retention"
     RULE_CHANGE = "rule_change"
 

@@ -9,6 +9,7 @@ from enum import Enum
 import pyarrow as pa
 from runtally.events import EVENTS
 from runtally.violations import Violation
+from runtally_clickhouse.kept_letters import REFUSED_BY_STORE
 
 from runtally_consumer.records import Partition, Record
 
@@ -154,7 +155,7 @@ def mirror_rows(
 
 
 def _reason(letter: DeadLetter) -> str:
-    return "refused by the store" if letter.refused_by is RefusedBy.STORE else f"invalid {letter.fault}"
+    return REFUSED_BY_STORE if letter.refused_by is RefusedBy.STORE else f"invalid {letter.fault}"
 
 
 def _text(text: str) -> str:

@@ -13,7 +13,14 @@ import numpy as np
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from runtally.connection import SHORTEST_SECRET
-from runtally.signing import KEY_HEADER, SIGNATURE_HEADER, signature
+from runtally.signing import (
+    KEY_HEADER,
+    NOT_BY_A_KEY,
+    NOT_ITS_WORKSPACE,
+    NOT_SIGNED,
+    SIGNATURE_HEADER,
+    signature,
+)
 from runtally.violations import Violation
 
 from runtally_consumer.decoding import Decoded, Rejected
@@ -21,8 +28,8 @@ from runtally_consumer.records import Record
 
 EVERY_WORKSPACE = "*"
 _SIGN = "let the producer sign, by RUNTALLY_KAFKA_SIGNING_KEY and RUNTALLY_KAFKA_SIGNING_SECRET"
-UNSIGNED = Violation("", f"is not signed by exactly one {KEY_HEADER} and {SIGNATURE_HEADER}", _SIGN)
-MISSIGNED = Violation("", "is not signed by a known key, or not with its secret", _SIGN)
+UNSIGNED = Violation("", NOT_SIGNED, _SIGN)
+MISSIGNED = Violation("", NOT_BY_A_KEY, _SIGN)
 
 
 class InvalidKeys(RuntimeError):
@@ -91,5 +98,5 @@ class ProducerKeys:
             return MISSIGNED
         if workspace_id not in key.workspaces and EVERY_WORKSPACE not in key.workspaces:
             remedy = "write to a workspace of the key, or let whoever runs the consumers add this one to it"
-            return Violation("workspace_id", f"is not a workspace of the key '{key_id}'", remedy)
+            return Violation("workspace_id", f"{NOT_ITS_WORKSPACE} '{key_id}'", remedy)
         return None

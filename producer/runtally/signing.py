@@ -10,12 +10,21 @@ from hashlib import sha256
 from aiokafka import AIOKafkaProducer
 
 KEY_HEADER, SIGNATURE_HEADER = "runtally-key", "runtally-signature"
+# What a record that is refused for its signature is told.
+NOT_SIGNED = f"is not signed by exactly one {KEY_HEADER} and {SIGNATURE_HEADER}"
+NOT_BY_A_KEY = "is not signed by a known key, or not with its secret"
+NOT_ITS_WORKSPACE = "is not a workspace of the key"
 Headers = Sequence[tuple[str, bytes | None]]
 
 
 def signature(secret: str, value: bytes) -> str:
     """What `runtally-signature` must hold."""
     return hmac.new(secret.encode(), value, sha256).hexdigest()
+
+
+def is_about_signature(told: str) -> bool:
+    """Whether a dead letter's message says that nobody vouched for the record: it may be forged."""
+    return told.startswith((NOT_SIGNED, NOT_BY_A_KEY, f"workspace_id {NOT_ITS_WORKSPACE} '"))
 
 
 class SigningProducer(AIOKafkaProducer):  # type: ignore[misc] # aiokafka has no types

@@ -18,7 +18,7 @@ from runtally_api.dependencies import ApiParts
 from runtally_api.identity.access_parts import AccessParts, make_access
 from runtally_api.identity.authentication import Authenticator, OpenDoor
 from runtally_api.identity.settings import IdentitySettings
-from runtally_api.publishing import Published, Publisher, PublishFailed
+from runtally_api.publishing import Published, Publisher, PublishFailed, Record
 from runtally_api.settings import ApiSettings
 from runtally_clickhouse.client import Store
 from runtally_consumer.decoding import DECODERS
@@ -35,7 +35,10 @@ class StoringPublisher:
     lost: bool = False
     late: bool = False
     not_ready: str | None = None
+    closed: str | None = None
+    signs: bool = False
     published: list[Event] = field(default_factory=list)
+    republished: list[Record] = field(default_factory=list)
 
     async def publish(self, events: Sequence[Event]) -> Published | None:
         if self.lost:
@@ -49,6 +52,18 @@ class StoringPublisher:
             self.store.insert(decoder.table, decoded.table)
             self.acknowledge(topic, first, len(self.published) - 1)
         return Published(STREAM, topic, {0: range(first, len(self.published))})
+
+    async def republish(self, records: Sequence[Record]) -> None:
+        if self.lost:
+            raise PublishFailed("KafkaTimeoutError: no broker")
+        self.republished += records
+        for topic in sorted({record.topic for record in records}):
+            decoded = DECODERS[topic].decode([record.value for record in records if record.topic == topic])
+            assert not decoded.rejected, "the door let a bad record through"
+            self.store.insert(DECODERS[topic].table, decoded.table)
+
+    def closed_because(self) -> str | None:
+        return self.closed
 
     def not_ready_reason(self) -> str | None:
         return self.not_ready
@@ -82,7 +97,9 @@ class Door:
     def reset(self) -> "Door":
         self.now, self.publisher.not_ready = NOW, None
         self.publisher.lost = self.publisher.late = False
+        self.publisher.closed, self.publisher.signs = None, False
         self.publisher.published.clear()
+        self.publisher.republished.clear()
         return self
 
     def post(self, *runs: dict[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ UNBOUND: Final = {
     "stored_versions": "replaying compares keys and versions before it writes",
     "differing_buckets": "the consumer compares rollups with their runs",
     "dead_letters_newest_first": "`runtally dlq`, for the operator",
-    "dead_letter_values": "`runtally dlq`, for the operator",
+    "dead_letter_values": "replays, for the operator and for callers who may see all workspaces",
     "next_running": "whether a kept answer still holds: the row filters bind it, no answer shows it",
     "rolled_up_cells": "the consumer rolls up",
     "mark_buckets": "the consumer marks",

@@ -55,6 +55,7 @@ class StubApi:
     workspaces: Sequence[str] = "*"
     shape_broken: bool = False
     faulty: bool | None = False
+    replay_refused_because: str | None = None
     how_known: dict[str, bool] = field(default_factory=dict)
     may_answer: threading.Event = field(default_factory=lambda: _set(threading.Event()))
     asked: list[tuple[str, Query]] = field(default_factory=list)
@@ -100,7 +101,9 @@ class StubApi:
         if path == "/api/v1/lifecycle/transitions":
             return 200, stub_feedback.transitions(self._shown(query))
         if path == "/api/v1/dead-letters":
-            return 200, stub_pipeline.dead_letters(self.today, self.faulty, query)
+            return 200, stub_pipeline.dead_letters(self.today, self.faulty, query, self.replay_refused_because)
+        if path == "/api/v1/dead-letters/replay":
+            return 200, stub_pipeline.replayed(self.queries[-1])
         if path.startswith("/api/v1/ingestion/"):
             return 200, stub_pipeline.ingestion(path, self.today, self.faulty)
         if path == "/api/v1/integrity":

@@ -41,7 +41,9 @@ def _ledger(faults: int) -> dict[str, Any]:
     return {"streams": 1, "partitions": 12, "missing_offsets": 4 * faults, "gaps": [_GAP] * faults}
 
 
-def dead_letters(today: date, faulty: bool | None, query: dict[str, list[str]]) -> dict[str, Any]:
+def dead_letters(
+    today: date, faulty: bool | None, query: dict[str, list[str]], replay_refused_because: str | None
+) -> dict[str, Any]:
     """`GET /api/v1/dead-letters`: thirty letters of one reason, where there are faults."""
     number = 30 if faulty else 0
     limit, start = int(query["limit"][0]), int(query.get("cursor", ["0"])[0])
@@ -56,7 +58,15 @@ def dead_letters(today: date, faulty: bool | None, query: dict[str, list[str]]) 
               "last_at": f"{today}T09:31:07Z", "example": "workspace_id must be a string, got 42"}  # fmt: skip
     more = number > start + limit
     return {"data": letters[start : start + limit], "reasons": [reason] if number else [], "has_more": more,
-            "next_cursor": str(start + limit) if more else None, "meta": {}}  # fmt: skip
+            "next_cursor": str(start + limit) if more else None, "meta": {},
+            "replay_refused_because": replay_refused_because}  # fmt: skip
+
+
+def replayed(body: dict[str, Any]) -> dict[str, Any]:
+    """`POST /api/v1/dead-letters/replay`: three of the thirty would be refused again."""
+    left = {"topic": body["topic"], "because": "contract", "field": "workspace_id", "message": "is required",
+            "remedy": "add the field", "letters": 3}  # fmt: skip
+    return {"dry_run": body["dry_run"], "letters": 30, "published": 27, "left": [left]}
 
 
 def ingestion(path: str, today: date, faulty: bool | None) -> dict[str, Any]:

@@ -5,9 +5,11 @@ from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import pytest
 from runtally_ui.answers import QueryAnswer
 from runtally_ui.consumer_lag import Lag, PartitionLag, lag_sentence
 from runtally_ui.periods import Period
+from runtally_ui.replaying import Replayed, sentence
 from runtally_ui.throughput import minutes_frame
 from streamlit.testing.v1 import AppTest
 from ui.fleet import fleet
@@ -133,3 +135,72 @@ def test_one_failing_part_leaves_the_others(open_page: OpenPage) -> None:
     app = open_at(open_page, StubApi(fleet(TODAY), TODAY, failing_paths=failing), "pipeline")
     assert not app.exception
     assert texts(app).count("This part is broken") == 4
+
+
+def pressed(app: AppTest, key: str) -> AppTest:
+    return app.button(key=key).click().run()
+
+
+def keys(app: AppTest) -> set[str]:
+    return {str(button.key) for button in app.button if str(button.key).startswith("replay")}
+
+
+def test_a_replay_is_looked_at_before_it_is_confirmed(open_page: OpenPage) -> None:
+    api = StubApi(fleet(TODAY), TODAY, faulty=True)
+    app = open_at(open_page, api, "pipeline")
+    assert keys(app) == {"replay-look"}
+    app = pressed(app, "replay-look")
+    assert not app.exception
+    assert "**27 records** would be published again. 3 letters stay where they are." in texts(app)
+    left = next(frame.value for frame in app.dataframe if "Stays because" in frame.value.columns)
+    assert list(left["Letters"]) == [3]
+    assert list(left["Remedy"]) == ["add the field"]
+    assert keys(app) == {"replay-look", "replay-publish", "replay-cancel"}
+    app = pressed(app, "replay-publish")
+    assert "● 27 records published again." in texts(app)
+    assert keys(app) == {"replay-look", "replay-done"}
+    looked, confirmed = [body for body in api.queries if "dry_run" in body]
+    assert confirmed == {**looked, "dry_run": False}
+    assert (looked["topic"], looked["field"], looked["dry_run"]) == ("agent-runs.v1", "workspace_id", True)
+    assert looked["to"] == "2026-11-21T09:30:00+00:00", "no letter that came after the look"
+    assert "published again" not in texts(pressed(app, "replay-done"))
+
+
+def test_a_replay_that_is_not_wanted_publishes_nothing(open_page: OpenPage) -> None:
+    api = StubApi(fleet(TODAY), TODAY, faulty=True)
+    app = pressed(pressed(open_at(open_page, api, "pipeline"), "replay-look"), "replay-cancel")
+    assert keys(app) == {"replay-look"}
+    assert [body["dry_run"] for body in api.queries if "dry_run" in body] == [True]
+
+
+def test_a_replay_that_fails_says_why_and_that_it_may_be_repeated(open_page: OpenPage) -> None:
+    api = StubApi(fleet(TODAY), TODAY, faulty=True)
+    app = pressed(open_at(open_page, api, "pipeline"), "replay-look")
+    api.failing_paths = ["/api/v1/dead-letters/replay"]
+    app = pressed(app, "replay-publish")
+    assert not app.exception
+    assert "This part is broken" in texts(app)
+    assert "To replay them once more is safe" in texts(app)
+    api.failing_paths = []
+    assert "would be published again" in texts(pressed(app, "replay-look"))
+
+
+def test_where_nobody_can_replay_the_page_says_why(open_page: OpenPage) -> None:
+    because = "this process only answers questions and knows no broker (RUNTALLY_API_ROUTES=read)"
+    app = open_at(open_page, StubApi(fleet(TODAY), TODAY, faulty=True, replay_refused_because=because), "pipeline")
+    assert because in texts(app)
+    assert not keys(app)
+    assert any("dlq replay" in code.value for code in app.code)
+
+
+@pytest.mark.parametrize(
+    ("letters", "published", "dry_run", "told"),
+    [
+        (0, 0, True, "No letter of this reason"),
+        (3, 0, True, "None passes]: 3 letters"),
+        (4, 3, True, "**3 records** would be published again. 1 letter stays where it is."),
+        (1, 1, False, "1 record published again.] Answers hold"),
+    ],
+)
+def test_what_became_of_letters_in_words(letters: int, published: int, dry_run: bool, told: str) -> None:
+    assert told in sentence(Replayed(dry_run=dry_run, letters=letters, published=published))

@@ -72,6 +72,12 @@ def test_values_of_dead_letters_are_for_those_who_may_export(open_page: OpenPage
     assert api.refused == []
 
 
+def test_replay_is_for_those_who_may_ingest(open_page: OpenPage) -> None:
+    app = open_at(open_page, StubApi(fleet(TODAY), TODAY, permissions=MEMBER, faulty=True), "pipeline")
+    assert not [one for one in app.button if str(one.key).startswith("replay")]
+    assert any("dlq replay" in code.value for code in app.code)
+
+
 def test_who_is_bound_to_workspaces_is_not_shown_frames_of_what_is_of_all(open_page: OpenPage) -> None:
     api = StubApi(fleet(TODAY), TODAY, workspaces=["acme"], faulty=None)
     app = open_at(open_page, api, "pipeline")

@@ -1,4 +1,4 @@
-"""What was refused and why: counted by reason, listed page by page, with the command that publishes it again."""
+"""What was refused and why: counted by reason, listed page by page, with what publishes it again."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 from pydantic import Field
 
-from runtally_ui import formats, own_fields, rights
+from runtally_ui import formats, own_fields, replaying, rights
 from runtally_ui.answers import QueryAnswer, QueryRow, RunPage
 from runtally_ui.api_client import LETTERS_PATH, ApiError
 from runtally_ui.cards import card, downloads, failure, query_card
@@ -24,6 +24,7 @@ class LetterPage(RunPage):
     """`GET /api/v1/dead-letters`."""
 
     reasons: list[dict[str, Any]] = Field(default_factory=list)
+    replay_refused_because: str | None = None
 
 
 def question(asked: Asked) -> Get:
@@ -42,6 +43,8 @@ def letters_cards(page: Page, answer: LetterPage | ApiError) -> None:
             st.markdown(":green[● None]: no record of this range was refused, or none that you may see.")
         elif found is not None:
             _reasons(page, found)
+            if not isinstance(answer, ApiError):
+                replaying.replay_part(page, found.rows, answer.replay_refused_because)
     _letters(page, answer)
 
 

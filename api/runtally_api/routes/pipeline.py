@@ -36,6 +36,7 @@ from runtally_api.pipeline_answers import (
     reason_answer,
 )
 from runtally_api.problems import FieldError, Forbidden, InvalidRequest
+from runtally_api.routes.dead_letter_replay import why_not_here
 from runtally_api.saved_questions import ask_together
 from runtally_api.timing import TimedRoute
 
@@ -83,6 +84,7 @@ def dead_letters(
         "reasons": [reason_answer(row, redact) for row in reasons],
         "next_cursor": sealed(query, LetterCursor.after(rows[limit - 1]).encode()) if has_more else None,
         "has_more": has_more,
+        "replay_refused_because": why_not_here(parts, caller),
         "meta": events_meta(query, told.freshness, truncated=has_more),
     }
 

@@ -13,9 +13,10 @@ from aiokafka.errors import KafkaError
 from runtally.connection import KafkaConnection
 from runtally.kafka_producer import start_producer
 from runtally.streams import present_streams
+from runtally_clickhouse.kept_letters import Kept, Place, kept_of
 from runtally_consumer.topics import EVENT_TOPICS
 
-from runtally_cli.dlq.letters import Kept, Letter, Place, kept_of, letter_of, violations_today
+from runtally_cli.dlq.letters import Letter, letter_of, violations_today
 from runtally_cli.dlq.operations import MOST_LETTERS
 from runtally_cli.dlq.replaying import CHUNK, Replayed, replay
 from runtally_cli.dlq.topic_search import find_letters

@@ -10,7 +10,9 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
-from runtally_cli.dlq.letters import Kept, Letter, Place, kept_of, place_of, violations_today
+from runtally_clickhouse.kept_letters import Kept, Place, kept_of, place_of
+
+from runtally_cli.dlq.letters import Letter, violations_today
 from runtally_cli.dlq.topic_search import own_headers
 
 CHUNK: Final = 200

@@ -8,9 +8,8 @@ from typing import Any, Final
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from runtally.connection import KafkaConnection
+from runtally_clickhouse.kept_letters import Kept, Place
 from runtally_consumer.dead_letters import DEAD_LETTER_SUFFIX, STREAM_HEADER
-
-from runtally_cli.dlq.letters import Kept, Place
 
 # The local broker tells ends short, so the end is where nothing more comes.
 QUIET_SECONDS: Final = 2.0

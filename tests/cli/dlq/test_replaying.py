@@ -9,9 +9,10 @@ from typing import Any
 
 from consumer.samples import NOT_JSON, RUNS, StoredRecord, run_value
 from runtally.violations import Violation
-from runtally_cli.dlq.letters import Kept, Letter, Place, kept_of
+from runtally_cli.dlq.letters import Letter
 from runtally_cli.dlq.replaying import CHUNK, Replayed, replay
 from runtally_cli.dlq.topic_search import origin
+from runtally_clickhouse.kept_letters import Kept, Place, kept_of
 from runtally_consumer.dead_letters import STREAM_HEADER, DeadLetter
 from runtally_consumer.records import Partition
 

@@ -95,6 +95,11 @@ def test_a_local_stack_then_nobody_then_the_next_start(tmp_path: Path) -> None:
         for _ in range(2):
             assert "published 1, left" in _run(stack.environment, "replay").stdout
 
+        with stack.client() as client:
+            done = client.post("/api/v1/dead-letters/replay", json={"topic": RUNS}).json()
+        assert (done["letters"], done["published"]) == (4, 1), done
+        assert {one["because"] for one in done["left"]} == {"contract", "incomplete"}
+
         def runs() -> int:
             with stack.client() as client:
                 scope = {"workspace_id": "returned", "from": "2026-08-01", "to": "2026-08-02"}
