@@ -196,6 +196,17 @@ def test_bars_by_agent_lead_to_the_agents_runs(visit: Callable[..., Page], dashb
     )
 
 
+def test_cost_over_time_leads_to_the_runs_of_a_group_and_a_day(visit: Callable[..., Page]) -> None:
+    page = visit("/cost?by=By+model")
+    card = page.locator(".st-key-card-cost-over-time")
+    card.locator("svg.marks path[aria-label*='gpt-5-mini']").nth(4).click(force=True)
+    drill = page.locator(".st-key-drill-model-cost-over-time")
+    expect(drill).to_contain_text("gpt-5-mini")
+    drill.get_by_role("link", name="Open the runs behind it").click()
+    expect(page).to_have_url(re.compile(r"/runs\?range=Custom&from=(\d{4}-\d\d-\d\d)&to=\1.*model=gpt-5-mini"))
+    expect(page.locator(".st-key-count")).to_contain_text("newest first")
+
+
 def test_a_drag_over_a_chart_is_the_new_range(visit: Callable[..., Page], dashboard: tuple[StubApi, str]) -> None:
     stub, _ = dashboard
     page = visit("/efficiency")

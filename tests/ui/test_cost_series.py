@@ -76,6 +76,25 @@ def test_a_model_that_is_called_as_the_others_together_is_told_apart() -> None:
     assert segments(frame) == [("20", "model Other", 0, 2.0), ("20", OTHER, 8, 1.0)]
 
 
+def test_a_part_of_a_bar_is_the_runs_of_its_group() -> None:
+    how = GROUPINGS["By model"]
+    found = answer(of_model(20, "large", "2"), of_model(20, "", "1.5"), of_model(20, None, "1"))
+    series = series_of(found, how, NOBODY)
+    large, unnamed = series.only("large"), series.only("(no model)")
+    assert large is not None
+    assert unnamed is not None
+    assert (how.of_runs(large), how.of_runs(unnamed)) == ({"model": "large"}, {"model": ""})
+    assert series.only(OTHER) is None
+
+
+def test_groups_that_are_written_alike_are_no_part_of_their_own() -> None:
+    long = "a" * 80
+    found = answer(of_model(20, long + "1", "2"), of_model(20, long + "2", "1"))
+    series = series_of(found, GROUPINGS["By model"], NOBODY)
+    (name,) = {row["series"] for row in cost_series_frame(found, series, NOW).to_dict("records")}
+    assert series.only(name) is None
+
+
 @pytest.mark.parametrize("by", ["By agent", "By model"])
 def test_the_page_draws_every_known_cost_once(open_page: OpenPage, by: str) -> None:
     api = StubApi(fleet(TODAY), TODAY)
@@ -83,6 +102,7 @@ def test_the_page_draws_every_known_cost_once(open_page: OpenPage, by: str) -> N
     assert not app.exception
     (spec,) = [one for one in chart_specs(app) if "All groups" in str(one.get("encoding", ""))]
     assert spec["encoding"]["color"]["scale"]["domain"][-1] == OTHER
+    assert {"hidden", "step", "zoom"} <= {param["name"] for param in spec["params"]}
     (asked,) = [one for one in api.queries if one.get("order") and one["time"]["granularity"] != "none"]
     assert asked["other"] is True
     found = QueryAnswer.model_validate(api.query(asked))

@@ -7,9 +7,12 @@ from decimal import Decimal
 
 import pytest
 from runtally_ui.answers import QueryAnswer, QueryRow
+from runtally_ui.chart_data import Palette
 from runtally_ui.cost_changes import Change, changes_chart, changes_frame
+from runtally_ui.cost_series import cost_series_chart, cost_series_frame, series_of, shown_in
 from runtally_ui.cumulative import cumulative_chart, cumulative_frame
 from runtally_ui.drawing import Drawing, drawing
+from runtally_ui.groupings import GROUPINGS
 from runtally_ui.periods import Period
 from runtally_ui.ranking import ranked_bars, ranking_frame
 from runtally_ui.ratings import SERIES as STARS
@@ -40,6 +43,14 @@ def cost_so_far() -> Drawing:
 
 def cost_by_model() -> Drawing:
     return drawing(ranked_bars, ranking_frame(ask(["cost_usd"], ("model",)), COST, "model"), COST, height=320)
+
+
+def cost_over_time() -> Drawing:
+    """By model, dearest first, as the page Cost draws it; the day that runs is faded."""
+    answer = ask(["cost_usd"], ("model",), step="day")
+    series = series_of(answer, GROUPINGS["By model"], Palette({}, {}))
+    frame = cost_series_frame(answer, series, NOW)
+    return drawing(cost_series_chart, frame, tuple(series.domain), tuple(shown_in(frame, series.domain)))
 
 
 def cost_changes() -> Drawing:
@@ -90,7 +101,10 @@ class Case:
         return f"{self.draw.__name__}-{self.scheme}"
 
 
-DRAWN = (cost_so_far, cost_by_model, cost_changes, active_users, ratings_over_time, ratings_by_stars, throughput)
+DRAWN = (
+    cost_so_far, cost_by_model, cost_over_time, cost_changes, active_users, ratings_over_time,
+    ratings_by_stars, throughput,
+)  # fmt: skip
 CASES = [Case(draw, scheme) for draw in DRAWN for scheme in ("light", "dark")]
 
 

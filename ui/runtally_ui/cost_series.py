@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
@@ -25,10 +25,16 @@ _TOLD: Final = ("Step", "Group", "Cost", "Runs", "All groups")
 
 @dataclass(frozen=True)
 class CostSeries:
-    """Which series a row belongs to, and the nine entries of the colour scale."""
+    """Which series a row belongs to, the nine entries of the colour scale, and rows of the groups by their series."""
 
     of: Callable[[QueryRow], tuple[int, str]]
     domain: Sequence[str]
+    groups: Mapping[str, Sequence[QueryRow]] = field(default_factory=dict)
+
+    def only(self, series: str) -> QueryRow | None:
+        """A row of the one group that is drawn as this series; None where several are. Agents tell by their colours."""
+        found = self.groups.get(series, ())
+        return found[0] if len(found) == 1 else None
 
 
 def series_of(answer: QueryAnswer, how: Grouping, palette: Palette) -> CostSeries:
@@ -49,7 +55,10 @@ def series_of(answer: QueryAnswer, how: Grouping, palette: Palette) -> CostSerie
         return slots.get(identity, SLOTS), names.get(identity, OTHER)
 
     free = [f"\u200b{slot}" for slot in range(len(names), SLOTS)]
-    return CostSeries(group, [*names.values(), *free, OTHER])
+    groups: dict[str, list[QueryRow]] = defaultdict(list)
+    for identity, name in names.items():
+        groups[name].append(ranked[identity])
+    return CostSeries(group, [*names.values(), *free, OTHER], groups)
 
 
 def cost_series_frame(answer: QueryAnswer, series: CostSeries, now: datetime) -> pd.DataFrame:
@@ -74,7 +83,10 @@ def cost_series_frame(answer: QueryAnswer, series: CostSeries, now: datetime) ->
 def cost_series_chart(
     frame: pd.DataFrame, domain: Sequence[str], shown: Sequence[str], height: int = HEIGHT
 ) -> alt.Chart:
-    """`domain` has nine entries; the legend lists those in `shown`, and a click on one hides its group."""
+    """`domain` has nine entries; the legend lists those in `shown`, and a click on one hides its group.
+
+    The page reads the selections `step` and `zoom` back, as those of the trends.
+    """
     hidden, legend = hiding_legend(shown)
     bars: alt.Chart = (
         alt.Chart(frame)
@@ -91,9 +103,14 @@ def cost_series_chart(
             opacity=alt.Opacity("done:Q", scale=alt.Scale(domain=[0, 1], range=[FADED, 1]), legend=None),
             tooltip=[alt.Tooltip(f"{name}:N", title=name) for name in _TOLD],
         )
-        .add_params(hidden)
+        .add_params(
+            hidden,
+            alt.selection_point(name="step", fields=["key", "series"]),
+            alt.selection_interval(name="zoom", encodings=["x"]),
+        )
     )
-    return styled(bars, height)
+    # Altair would name the view after its data; every filter would then rebuild the chart.
+    return styled(bars.properties(name="marks"), height)
 
 
 def shown_in(frame: pd.DataFrame, domain: Sequence[str]) -> list[str]:

@@ -1,6 +1,6 @@
 """A trend in its frame: caption, switches, drawing, clicks and drags, downloads."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -49,6 +49,14 @@ class TrendOptions:
     of_runs: Mapping[str, drilling.Values] = field(default_factory=dict)
     beside: tuple[str, ...] = ()
     versions: Sequence[Sight] | None = None
+
+
+@dataclass(frozen=True)
+class Part:
+    """Whose part of a stacked bar was clicked: what it is called, and what its runs are narrowed by."""
+
+    name: str = ""
+    narrowed: Mapping[str, drilling.Values] | None = None
 
 
 def trend_card(
@@ -101,8 +109,12 @@ def draw_selectable(
     drawn: Drawing,
     answer: QueryAnswer,
     of_runs: Mapping[str, drilling.Values],
+    whose: Callable[[Mapping[str, Any]], Part] | None = None,
 ) -> None:
-    """A chart over time with the selections `step` and `zoom`; under it, what was clicked, and the way to its runs."""
+    """A chart over time with the selections `step` and `zoom`; under it, what was clicked, and the way to its runs.
+
+    `whose` says whose part of a bar a clicked mark is, where its series are no agents.
+    """
     times = steps(answer.rows, answer.meta.granularity, page.asked.now)
     # A zoom is over when its range is asked for: the next chart has no brush left over.
     chart_key = f"chart-{key}-{st.session_state.get('zooms', 0)}"
@@ -116,13 +128,21 @@ def draw_selectable(
     if mark is None or period is None:
         return
     clicked = next(step for step in times if step.start.isoformat() == mark["key"])
-    agent = clicked_agent(page, mark)
-    title = clicked.text if "series" not in mark else f"{clicked.text} · {page.palette.name(*agent)}"
-    if "series" in mark and not any(agent):
-        title = f"{clicked.text} · all agents"
-    narrowed = dict(zip(("workspace_id", "agent_id"), agent, strict=True)) if any(agent) else None
+    part = whose(mark) if whose else agent_part(page, mark)
+    title = f"{clicked.text} · {part.name}" if part.name else clicked.text
+    within = period.within(page.asked.period)
     with slot:
-        drilling.runs_behind(page, key, title, period.within(page.asked.period), narrowed=narrowed, of_runs=of_runs)
+        drilling.runs_behind(page, key, title, within, narrowed=part.narrowed, of_runs=of_runs)
+
+
+def agent_part(page: Page, mark: Mapping[str, Any]) -> Part:
+    """Whose part it is where the series are agents; of nobody where the bars are not stacked."""
+    if "series" not in mark:
+        return Part()
+    agent = clicked_agent(page, mark)
+    if not any(agent):
+        return Part("all agents")
+    return Part(page.palette.name(*agent), dict(zip(("workspace_id", "agent_id"), agent, strict=True)))
 
 
 def clicked_agent(page: Page, mark: Mapping[str, Any]) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -24,7 +25,7 @@ from runtally_ui.cost_changes import (
     signed_money,
     unpriced_rows,
 )
-from runtally_ui.cost_series import cost_series_chart, cost_series_frame, series_of, shown_in
+from runtally_ui.cost_series import CostSeries, cost_series_chart, cost_series_frame, series_of, shown_in
 from runtally_ui.cumulative import cumulative_chart, cumulative_frame
 from runtally_ui.drawing import draw_chart, drawing
 from runtally_ui.groupings import Grouping
@@ -35,7 +36,7 @@ from runtally_ui.questions import Answers, Query, Question
 from runtally_ui.ranking import ranked_bars, ranking_frame
 from runtally_ui.sentences import notes, subtitle, trend_caption
 from runtally_ui.tiles import draw_tiles, measure_tile, no_comparison
-from runtally_ui.trend_card import TrendOptions, trend_card
+from runtally_ui.trend_card import Part, TrendOptions, agent_part, draw_selectable, trend_card
 from runtally_ui.trend_data import Series, steps
 
 _TILES = ("cost_usd", "cost_per_run_usd", "cost_per_success_usd", "cost_coverage", "total_tokens", "runs")
@@ -152,7 +153,8 @@ def _cumulative_card(page: Page, answers: Answers) -> None:
             not_available(_NO_COST, _REMEDY)
             return
         frame = cumulative_frame(found.rows, steps(found.rows, found.meta.granularity, asked.now), earlier)
-        draw_chart(drawing(cumulative_chart, frame), key="chart-cost-so-far", shows="Cost so far, step by step")
+        drawn = drawing(cumulative_chart, frame)
+        draw_selectable(page, "cost-so-far", "Cost so far, step by step", drawn, found, {})
 
 
 def _group_trend_card(page: Page, answers: Answers, how: Grouping) -> None:
@@ -170,7 +172,18 @@ def _group_trend_card(page: Page, answers: Answers, how: Grouping) -> None:
             not_available(_NO_COST, _REMEDY)
             return
         drawn = drawing(cost_series_chart, frame, tuple(series.domain), tuple(shown_in(frame, series.domain)))
-        draw_chart(drawn, key="chart-cost-over-time", shows=f"Cost over time, stacked by {how.word}")
+        shows = f"Cost over time, stacked by {how.word}"
+        # Of its own for each dimension: what was clicked in another one is no part of this.
+        key = f"{how.word}-cost-over-time"
+        draw_selectable(page, key, shows, drawn, found, {}, lambda mark: _part(page, how, series, mark))
+
+
+def _part(page: Page, how: Grouping, series: CostSeries, mark: Mapping[str, Any]) -> Part:
+    """Whose part of a bar was clicked."""
+    if "agent_id" in how.dimensions:
+        return agent_part(page, mark)
+    row = series.only(str(mark.get("series")))
+    return Part(how.name(row, page.palette), how.of_runs(row)) if row else Part(f"all {how.word}s")
 
 
 def _ranking_card(page: Page, answers: Answers, how: Grouping) -> None:
