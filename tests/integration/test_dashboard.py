@@ -30,8 +30,8 @@ no runs, so that a figure asked for before midnight and one after are the same.
 RATED = 5
 MESSAGE = "The tool did not answer. " * 30
 LABELS = {
-    "runs": "Executions", "success_rate": "Success rate", "cost_usd": "Total cost", "cost_per_run_usd": "Cost per run",
-    "total_tokens": "Tokens", "avg_duration_ms": "Avg duration",
+    "runs": "Runs", "success_rate": "Success rate", "cost_usd": "Total cost", "cost_per_run_usd": "Cost per run",
+    "total_tokens": "Tokens", "avg_duration_ms": "Mean duration",
 }  # fmt: skip
 FORMS = {"success_rate": "share", "cost_usd": "money", "cost_per_run_usd": "money", "avg_duration_ms": "duration"}
 
@@ -163,7 +163,7 @@ def test_from_the_list_to_an_agent_by_a_shared_link_to_the_runs_behind_it(
     expect(page.get_by_role("heading", name="Odd one")).to_be_visible()
     expect(page).to_have_url(re.compile(r"/agents\?.*profile=a%2Fb\+100%25\+\.\.%F0%9F%A4%96"))
     row = asked_week(running)
-    expect(tile(page, "Executions")).to_contain_text(figure(row, "runs"))
+    expect(tile(page, "Runs")).to_contain_text(figure(row, "runs"))
     expect(tile(page, "Total cost")).to_contain_text(figure(row, "cost_usd"))
     page.get_by_role("button", name="Share").click()
     links = page.get_by_test_id("stCode")
@@ -174,7 +174,7 @@ def test_from_the_list_to_an_agent_by_a_shared_link_to_the_runs_behind_it(
     for link in (relative, fixed):
         other = visit(f"/{link.split('/', 3)[3]}")
         expect(other.get_by_role("heading", name="Odd one")).to_be_visible()
-        expect(tile(other, "Executions")).to_contain_text(figure(row, "runs"))
+        expect(tile(other, "Runs")).to_contain_text(figure(row, "runs"))
     keep(other, "agent")
     other.locator(".st-key-card-agent-models svg.marks .mark-rect path").first.click()
     other.get_by_role("link", name="Open the runs behind it").click()

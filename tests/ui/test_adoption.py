@@ -37,7 +37,7 @@ def test_a_fleet(open_page: OpenPage) -> None:
     assert "21 Nov, so far" in texts(app)
     assert not shown["Daily active users"][1], "a day that is not over is compared with none"
     assert len(chart_specs(app)) == 4
-    assert list(table(app, "Sessions")["Executions"]) == sorted(table(app, "Sessions")["Executions"], reverse=True)
+    assert list(table(app, "Sessions")["Runs"]) == sorted(table(app, "Sessions")["Runs"], reverse=True)
     assert len(table(app, "Lifespan")) == 20
     assert "session_id=" in table(app, "Lifespan")["Open"].iloc[0]
 

@@ -58,7 +58,7 @@ def test_a_comparison_has_words_for_all_it_knows_and_none_for_what_it_does_not()
     rows = frame.where(frame.notna(), None).to_dict("records")
     assert list(rows[0].values()) == ["Cost per run", "$0.20", "$0.10", "2 of 3", 50, "$0.40", "50% cheaper"]
     assert list(rows[1].values()) == ["Success rate", "0%", "50.0%", "3 of 3", 0, "–", None]
-    assert list(rows[2].values()) == ["Tokens", "N/A", "12.3k", None, None, "–", None]
+    assert list(rows[2].values()) == ["Tokens", "–", "12.3k", None, None, "–", None]
 
 
 def test_ratings_are_five_rows_or_none() -> None:

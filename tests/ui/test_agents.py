@@ -105,7 +105,7 @@ def test_an_agent_has_all_its_parts(open_page: OpenPage) -> None:
     app = open_at(open_page, api, "agents", profile="code-review")
     assert not app.exception
     totals = api.analytics({**DAYS, "agent_id": ["code-review"]})["totals"]
-    assert metrics(app)["Executions"][0] == f"{totals['runs']:,}"
+    assert metrics(app)["Runs"][0] == f"{totals['runs']:,}"
     assert metrics(app)["Total cost"][0] == f"${float(totals['cost_usd']):,.2f}"
     assert len(chart_specs(app)) == 9
     said = texts(app)
@@ -113,9 +113,9 @@ def test_an_agent_has_all_its_parts(open_page: OpenPage) -> None:
                   "Errors by type", "Errors over time", "Users", "Ratings"):  # fmt: skip
         assert f"##### {title}" in said
     compared = app.dataframe[0].value.set_index("Measure")
-    assert compared.loc["Executions", "This agent"] == f"{totals['runs']:,}"
-    assert compared.loc["Executions", "Rank"] == "3 of 6"
-    assert compared.loc["Executions", "Not behind"] == pytest.approx(60)
+    assert compared.loc["Runs", "This agent"] == f"{totals['runs']:,}"
+    assert compared.loc["Runs", "Rank"] == "3 of 6"
+    assert compared.loc["Runs", "Not behind"] == pytest.approx(60)
     assert "of 5 on average" in said
     assert "failed or timed out" in said
 
@@ -127,7 +127,7 @@ def test_the_comparison_follows_the_bar(open_page: OpenPage) -> None:
         app = open_at(open_page, api, "agents", profile="code-review", range="90d", compare=words)
         asked = [query for path, query in api.asked if path.startswith("/api/v1/agents/")][-1]
         assert asked["compare"] == [name]
-        found[name] = str(app.dataframe[0].value.set_index("Measure").loc["Executions", "Before"])
+        found[name] = str(app.dataframe[0].value.set_index("Measure").loc["Runs", "Before"])
     assert "17 Aug – 14 Nov" in texts(app)
     assert found["previous_period"] != found["previous_week"]
     app = open_at(open_page, api, "agents", profile="code-review", compare="no comparison")
@@ -150,7 +150,7 @@ def test_any_id_opens(open_page: OpenPage) -> None:
     for agent_id in HOSTILE:
         app.text_input(key="profile").set_value(agent_id).run()
         assert not app.exception
-        assert "Executions" in metrics(app), texts(app)
+        assert "Runs" in metrics(app), texts(app)
     assert "No such agent" not in texts(app)
 
 
@@ -166,7 +166,7 @@ def test_one_failing_part_leaves_the_others(open_page: OpenPage) -> None:
     app = open_at(open_page, stub(failing_paths=[path]), "agents", profile="code-review")
     assert not app.exception
     assert len(chart_specs(app)) == 6
-    assert "Executions" in metrics(app)
+    assert "Runs" in metrics(app)
 
 
 def test_an_id_of_two_workspaces_asks_which(open_page: OpenPage) -> None:
@@ -176,7 +176,7 @@ def test_an_id_of_two_workspaces_asks_which(open_page: OpenPage) -> None:
     button = next(one for one in app.button if one.label == "In globex")
     button.click().run()
     assert app.multiselect(key="workspace_id").value == ["globex"]
-    assert "Executions" in metrics(app)
+    assert "Runs" in metrics(app)
 
 
 def test_an_unknown_agent_and_the_way_back(open_page: OpenPage) -> None:
@@ -192,7 +192,7 @@ def test_an_agent_without_runs_in_the_range_says_where_they_are(open_page: OpenP
     assert not app.exception
     assert "Widen the **range**" in texts(app)
     app.button(key="newest-days").click().run()
-    assert "Executions" in metrics(app)
+    assert "Runs" in metrics(app)
     assert app.text_input(key="profile").value == "qa-smoke"
 
 
@@ -223,7 +223,7 @@ def test_unknown_costs(open_page: OpenPage) -> None:
     assert not app.exception
     assert metrics(app)["Total cost"][0] == "N/A"
     assert texts(app).count("No run in this period has a known cost.") == 2
-    assert app.dataframe[0].value.set_index("Measure").loc["Total cost", "This agent"] == "N/A"
+    assert app.dataframe[0].value.set_index("Measure").loc["Total cost", "This agent"] == "–"
 
 
 def test_long_and_hostile_names(open_page: OpenPage) -> None:

@@ -18,7 +18,7 @@ def test_both_addresses_show_the_overview(visit: Callable[..., Page], dashboard:
     runs = f"{stub.analytics({})['totals']['runs']:,}"
     for path in ("/", "/analytics"):
         page = visit(path)
-        expect(tile(page, "Executions")).to_contain_text(runs)
+        expect(tile(page, "Runs")).to_contain_text(runs)
         expect(page.locator(CHART)).to_have_count(8)
         keep(page, f"overview{path.replace('/', '-').rstrip('-')}")
 
@@ -32,10 +32,10 @@ def test_a_filter_lands_in_the_address_and_the_address_in_another_browser(
     page.get_by_role("combobox", name="Agent").press("Enter")
     expect(page).to_have_url(re.compile(r"[?&]agent_id=qa-smoke"))
     runs = f"{stub.analytics({'agent_id': ['qa-smoke']})['totals']['runs']:,}"
-    expect(tile(page, "Executions")).to_contain_text(runs)
+    expect(tile(page, "Runs")).to_contain_text(runs)
     shown = tile(page, "Total cost").inner_text()
     other = visit(page.url.removeprefix(url))
-    expect(tile(other, "Executions")).to_contain_text(runs)
+    expect(tile(other, "Runs")).to_contain_text(runs)
     expect(tile(other, "Total cost")).to_have_text(shown, use_inner_text=True)
     # The open list of options hides the rest of the page from everybody else.
     page.keyboard.press("Escape")
@@ -76,7 +76,7 @@ def test_an_old_link_opens_under_the_present_names(visit: Callable[..., Page], d
     expect(page).not_to_have_url(re.compile("[?&](agent|workspace|tz)="))
     first = (stub.today - timedelta(days=6)).isoformat()
     query = {"agent_id": ["etl-guard"], "from": [first], "to": [stub.today.isoformat()]}
-    expect(tile(page, "Executions")).to_contain_text(f"{stub.analytics(query)['totals']['runs']:,}")
+    expect(tile(page, "Runs")).to_contain_text(f"{stub.analytics(query)['totals']['runs']:,}")
 
 
 def test_filters_stay_from_page_to_page(visit: Callable[..., Page]) -> None:
@@ -130,7 +130,7 @@ def test_going_back_goes_back_to_the_filters_of_then(
 ) -> None:
     stub, _ = dashboard
     page = visit("/")
-    expect(tile(page, "Executions")).to_be_visible()
+    expect(tile(page, "Runs")).to_be_visible()
     page.get_by_role("link", name="Efficiency").click()
     expect(page.get_by_role("heading", name="Efficiency")).to_be_visible()
     page.get_by_role("combobox", name="Workspace").fill("globex")
@@ -139,7 +139,7 @@ def test_going_back_goes_back_to_the_filters_of_then(
     page.keyboard.press("Escape")  # the open list hides the rest of the page from everybody else
     page.go_back()
     expect(page.get_by_role("heading", name="Overview")).to_be_visible()
-    expect(tile(page, "Executions")).to_contain_text(f"{stub.analytics({})['totals']['runs']:,}")
+    expect(tile(page, "Runs")).to_contain_text(f"{stub.analytics({})['totals']['runs']:,}")
     expect(page).not_to_have_url(re.compile("workspace_id="))
 
 
@@ -241,7 +241,7 @@ def test_a_page_that_refreshes_says_when(visit: Callable[..., Page]) -> None:
 
 def test_dark_and_narrow(visit: Callable[..., Page]) -> None:
     dark = visit("/", scheme="dark")
-    expect(tile(dark, "Executions")).to_be_visible()
+    expect(tile(dark, "Runs")).to_be_visible()
     background = dark.locator(".stApp").evaluate("node => getComputedStyle(node).backgroundColor")
     assert background == "rgb(18, 22, 29)"
     keep(dark, "overview-dark")
@@ -263,7 +263,7 @@ def test_states_have_their_pictures(visit: Callable[..., Page], dashboard: tuple
     keep(page, "failing")
     stub.failure = None
     page.get_by_role("button", name="Retry").click()
-    expect(tile(page, "Executions")).to_be_visible()
+    expect(tile(page, "Runs")).to_be_visible()
     cells, stub.cells = stub.cells, []
     page = visit("/")
     expect(page.get_by_text("No runs yet")).to_be_visible()

@@ -28,10 +28,10 @@ def runs_of(stub: StubApi, *agents: str) -> str:
 def test_who_picks_an_agents_name_hands_its_id_on(visit: Visit, dashboard: Dashboard) -> None:
     stub, url = dashboard
     page = visit("/")
-    expect(tile(page, "Executions")).to_be_visible()
+    expect(tile(page, "Runs")).to_be_visible()
     pick(page, "Agent", "Onboarding guide")
     expect(page).to_have_url(re.compile(r"[?&]agent_id=onboarding$"))
-    expect(tile(page, "Executions")).to_contain_text(runs_of(stub, "onboarding"))
+    expect(tile(page, "Runs")).to_contain_text(runs_of(stub, "onboarding"))
     page.keyboard.press("Escape")
     expect(page.locator(TAGS)).to_have_text(["Onboarding guide · onboarding"])
     page.get_by_role("link", name="Efficiency").click()

@@ -25,7 +25,7 @@ def test_a_fleet(open_page: OpenPage) -> None:
     assert len(chart_specs(app)) == 5
     models = app.dataframe[0].value
     assert list(models["Model"])[:2] == ["gpt-5-mini", "claude-haiku-4-5"]
-    assert models["Executions"].is_monotonic_decreasing
+    assert models["Runs"].is_monotonic_decreasing
     assert "40% target" in texts(app)
 
 

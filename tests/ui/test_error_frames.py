@@ -16,7 +16,7 @@ from runtally_ui.trend_data import Series
 from runtally_ui.week_hours import greatest_hour, week_hours_chart, week_hours_frame
 
 FAILED = Series("errors", "count", "Failed runs")
-RUNS = Series("runs", "count", "Executions")
+RUNS = Series("runs", "count", "Runs")
 
 
 def answer(*rows: dict[str, Any]) -> QueryAnswer:
@@ -74,7 +74,7 @@ def test_data_changes_data_and_nothing_else(few: Any, many: Any) -> None:
     specs = []
     for frame in (few, many):
         chart = error_bars(frame, height=200) if "said" in frame and "rank" in frame else None
-        body = named_spec(chart or week_hours_chart(frame, ("Failed runs", "Executions")))
+        body = named_spec(chart or week_hours_chart(frame, ("Failed runs", "Runs")))
         del body["datasets"]
         specs.append(body)
     assert specs[0] == specs[1]

@@ -42,7 +42,7 @@ def test_a_fleet(open_page: OpenPage) -> None:
     assert not app.exception
     totals = api.analytics({})["totals"]
     shown = metrics(app)
-    assert shown["Executions"][0] == f"{totals['runs']:,}"
+    assert shown["Runs"][0] == f"{totals['runs']:,}"
     assert shown["Success rate"][0] == f"{totals['success_rate']:.1%}"
     assert shown["Total cost"][0] == f"${float(totals['cost_usd']):,.2f}"
     assert all(delta for _, delta in shown.values())
@@ -105,10 +105,10 @@ def test_choosing_a_filter_asks_again(open_page: OpenPage) -> None:
     api = stub()
     app = open_page(api)
     app.multiselect(key="workspace_id").select("globex").run()
-    assert metrics(app)["Executions"][0] == f"{api.analytics({'workspace_id': ['globex']})['totals']['runs']:,}"
+    assert metrics(app)["Runs"][0] == f"{api.analytics({'workspace_id': ['globex']})['totals']['runs']:,}"
     next(button for button in app.button if button.label == "Clear").click().run()
     assert app.multiselect(key="workspace_id").value == []
-    assert metrics(app)["Executions"][0] == f"{api.analytics({})['totals']['runs']:,}"
+    assert metrics(app)["Runs"][0] == f"{api.analytics({})['totals']['runs']:,}"
 
 
 def test_custom_days_live_in_the_address(open_page: OpenPage) -> None:
@@ -128,7 +128,7 @@ def test_a_link_of_an_earlier_version_opens(open_page: OpenPage) -> None:
     assert app.multiselect(key="agent_id").value == ["qa-smoke"]
     assert app.selectbox(key="timezone").value == "Europe/Berlin"
     wanted = {"agent_id": ["qa-smoke"], "from": old[:1], "to": old[1:]}
-    assert metrics(app)["Executions"][0] == f"{stub().analytics(wanted)['totals']['runs']:,}"
+    assert metrics(app)["Runs"][0] == f"{stub().analytics(wanted)['totals']['runs']:,}"
 
 
 def test_an_empty_store_says_how_to_publish(open_page: OpenPage) -> None:
@@ -145,7 +145,7 @@ def test_an_empty_filter_says_which_one_to_widen(open_page: OpenPage) -> None:
     assert "Widen **agent**" in texts(app)
     assert {"Clear agent", "Clear model", "Clear all filters"} <= set(buttons(app))
     app.button(key="widen-model").click().run()
-    assert metrics(app)["Executions"][0] != "0"
+    assert metrics(app)["Runs"][0] != "0"
     assert app.multiselect(key="agent_id").value == ["qa-smoke"]
 
 
@@ -156,7 +156,7 @@ def test_an_empty_range_offers_the_newest_days_with_runs(open_page: OpenPage) ->
     app.button(key="newest-days").click().run()
     assert app.date_input(key="dates").value == (date(2026, 9, 11), date(2026, 10, 10))
     assert app.multiselect(key="workspace_id").value == ["acme"]
-    assert metrics(app)["Executions"][0] != "0"
+    assert metrics(app)["Runs"][0] != "0"
     # Agents of the past have colours too, although the last thirty days rank nobody.
     series = chart_specs(app)[0]["encoding"]["color"]["scale"]["domain"]
     assert "Triage bot" in series

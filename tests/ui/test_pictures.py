@@ -36,10 +36,10 @@ COST = Series("cost_usd", "money", "Total cost")
 PER_RUN = Series("cost_per_run_usd", "money", "Cost per run")
 RATE = Series("success_rate", "share", "Success rate")
 CACHE = Series("cache_hit_rate", "share", "Cache hit rate")
-MEAN = Series("avg_duration_ms", "duration", "Avg duration")
+MEAN = Series("avg_duration_ms", "duration", "Mean duration")
 FAILURES = Series("failure_rate", "share", "Failure rate")
 FAILED = Series("errors", "count", "Failed runs")
-RUNS = Series("runs", "count", "Executions")
+RUNS = Series("runs", "count", "Runs")
 P95 = Series("p95_duration_ms", "duration", "p95 duration")
 
 

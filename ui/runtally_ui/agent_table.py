@@ -53,7 +53,7 @@ def agent_table(answer: Analytics, palette: Palette, link: Link) -> None:
             "Failed": column.NumberColumn(format="localized", help="Failed or timed out.", width="small"),
             "Cost": column.NumberColumn(format="$%.2f", width="small", help="Known costs only."),
             "Cost/run": column.NumberColumn(format="$%.4f", width="small", help="Over priced runs."),
-            "Avg response": column.NumberColumn(format="%.2f s", width="small", help="Over timed runs."),
+            "Mean duration": column.NumberColumn(format="%.2f s", width=110, help="Over timed runs."),
             "Tokens": column.NumberColumn(format="localized", width="small"),
             "Page": column.LinkColumn("Its page", display_text="Open agent", width="small"),
         },
@@ -72,7 +72,7 @@ def _row(agent: Agent, palette: Palette, daily: list[int], link: Link) -> dict[s
         "Failed": agent.status_counts.errors,
         "Cost": None if agent.cost_usd is None else float(agent.cost_usd),
         "Cost/run": None if per_run is None else float(per_run),
-        "Avg response": None if agent.avg_duration_ms is None else agent.avg_duration_ms / 1000,
+        "Mean duration": None if agent.avg_duration_ms is None else agent.avg_duration_ms / 1000,
         "Tokens": agent.total_tokens,
         "Page": link(agent.workspace_id, agent.agent_id) if agent.workspace_id and agent.agent_id else None,
     }

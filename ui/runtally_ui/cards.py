@@ -11,6 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 from runtally_ui import exports, formats, rights
 from runtally_ui.answers import Answer, QueryAnswer
 from runtally_ui.api_client import ApiError, Forbidden, Refused
+from runtally_ui.tiles import NOT_AVAILABLE
 
 AnswerT = TypeVar("AnswerT", bound=Answer)
 HEIGHT = 220
@@ -67,7 +68,7 @@ def failure(error: ApiError, key: str) -> None:
 def not_available(reason: str, remedy: str = "", height: int = HEIGHT) -> None:
     """In place of a drawing of what cannot be computed."""
     with st.container(height=height, border=False, vertical_alignment="center"):
-        st.markdown(f"**N/A** · {formats.escaped(reason)}", text_alignment="center")
+        st.markdown(f"**{NOT_AVAILABLE}** · {formats.escaped(reason)}", text_alignment="center")
         if remedy:
             st.caption(formats.escaped(remedy), text_alignment="center")
 

@@ -27,13 +27,12 @@ class Catalogue(Answer):
 
 
 _LABELS = {
-    "runs": "Executions",
     "cost_usd": "Total cost",
     "cost_per_run_usd": "Cost per run",
     "cost_per_success_usd": "Cost per success",
     "cost_coverage": "Cost known",
     "total_tokens": "Tokens",
-    "avg_duration_ms": "Avg duration",
+    "avg_duration_ms": "Mean duration",
     "llm_calls": "LLM calls",
     "avg_files_modified": "Files modified per run",
     "success_rate_all": "Success rate, all runs",

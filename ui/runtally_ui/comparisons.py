@@ -9,7 +9,7 @@ import streamlit as st
 from runtally_ui import formats
 from runtally_ui.agent_answers import Comparison
 from runtally_ui.catalogue import MeasureBook, label
-from runtally_ui.tiles import NOT_AVAILABLE, change_text
+from runtally_ui.tiles import change_text
 
 _ROW_HEIGHT = 36
 _WHOLE_FROM = 100
@@ -66,7 +66,7 @@ def _row(entry: Comparison, book: MeasureBook) -> dict[str, object]:
     changed = None if now is None or then is None else change_text(entry.measure, form, now, then)
     return {
         "Measure": label(entry.measure),
-        "This agent": NOT_AVAILABLE if now is None else figures["value"],
+        "This agent": figures["value"],
         "Workspace": figures["workspace_average"],
         "Rank": None if entry.rank is None else f"{entry.rank} of {entry.ranked_agents}",
         "Not behind": None if entry.percentile is None else entry.percentile * 100,

@@ -14,6 +14,7 @@ from runtally_ui.catalogue import MeasureBook, change_words, judgement, label
 from runtally_ui.page import Asked
 
 NOT_AVAILABLE = "N/A"
+"""Always beside the reason. Where there is no room for one (cells, ends of bars, sentences) it is `formats.MISSING`."""
 ENOUGH_RUNS = 20
 """Below this many runs in either period a change would be noise."""
 

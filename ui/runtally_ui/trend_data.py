@@ -83,8 +83,8 @@ def trend_frame(
     ]
     numbers = ["value", "second", "rolling", "low", "high", "outlier", "top"]
     texts = ["Step", *(one.title for one in told), "Runs", "7-day mean"]
-    columns = ["key", "start", "end", "bar_end", "middle", "done", *numbers, *texts]
-    frame = pd.DataFrame(marks, columns=columns)
+    columns = dict.fromkeys(["key", "start", "end", "bar_end", "middle", "done", *numbers, *texts])
+    frame = pd.DataFrame(marks, columns=list(columns))
     frame[numbers] = frame[numbers].astype(float)
     return frame
 
