@@ -72,10 +72,16 @@ def test_another_filter_begins_at_the_first_page(open_page: OpenPage) -> None:
     assert {status for (status,) in app.dataframe[0].value["Status"]} == {"● Succeeded"}
 
 
-def test_the_last_page_leads_no_further(open_page: OpenPage) -> None:
-    app = open_at(open_page, StubApi(fleet(TODAY), TODAY), "runs", agent_id=["lead-score"], status=["failed"])
-    assert app.button(key="forth-runs").disabled
+def test_the_last_page_leads_no_further_and_a_single_one_nowhere(open_page: OpenPage) -> None:
+    api = StubApi(fleet(TODAY), TODAY)
+    app = open_at(open_page, api, "runs")
     assert app.button(key="back-runs").disabled
+    while not app.button(key="forth-runs").disabled:
+        app.button(key="forth-runs").click().run()
+    assert not app.button(key="back-runs").disabled
+    app = open_at(open_page, api, "runs", agent_id=["lead-score"], status=["failed"])
+    assert len(app.dataframe[0].value) < PAGE_SIZE
+    assert not [button for button in app.button if button.key in ("first-runs", "back-runs", "forth-runs")]
 
 
 def test_own_fields_narrow_the_list_and_its_count(open_page: OpenPage) -> None:

@@ -116,7 +116,7 @@ def _parts(page: Page, answers: Answers, agent: AgentAnalytics | ApiError) -> No
         trend_card(
             page, "agent-cost", "Cost and cost per run", trend, "cost_usd",
             TrendOptions(sums=True, second="cost_per_run_usd", note="line: per run of known cost", hides="the cost",
-                         nothing="No run in this period has a known cost."),
+                         nothing="No run in this period has a known cost.", height=agent_parts.HEIGHT),
         )  # fmt: skip
     with right:
         agent_parts.models_card(page, agent)
@@ -124,8 +124,10 @@ def _parts(page: Page, answers: Answers, agent: AgentAnalytics | ApiError) -> No
     with left:
         agent_parts.errors_card(page, agent)
     with right:
-        trend_card(page, "agent-errors", "Errors over time", trend, "errors",
-                   TrendOptions(sums=True, colour="red", note="failed or timed out"))  # fmt: skip
+        trend_card(
+            page, "agent-errors", "Errors over time", trend, "errors",
+            TrendOptions(sums=True, colour="red", note="failed or timed out", height=agent_parts.HEIGHT),
+        )  # fmt: skip
     left, right = st.columns(2, gap="small")
     with left:
         agent_parts.users_card(page, agent)

@@ -21,7 +21,7 @@ from runtally_ui.ratings import SERIES, ratings_frame, ratings_rows
 from runtally_ui.sentences import subtitle
 from runtally_ui.trend_data import Series
 
-_HEIGHT = 256
+HEIGHT = 256
 _RATINGS_HEIGHT = 340
 _USER_COLUMNS = (Column("runs", "gray"), Column("errors"), Column("total_tokens"), Column("cost_usd", "primary"))
 Agent = AgentAnalytics | ApiError
@@ -95,7 +95,7 @@ def models_card(page: Page, agent: Agent) -> None:
             not_available("No run in this period has a known cost.", "Publish runs with cost_usd.")
             return
         key = "chart-agent-models"
-        draw_chart(drawing(ranked_bars, frame, series, height=_HEIGHT), key=key, selections=["group"],
+        draw_chart(drawing(ranked_bars, frame, series, height=HEIGHT), key=key, selections=["group"],
                    shows="Cost by model, dearest first")  # fmt: skip
         slot = st.container()
         mark = drilling.clicked(key, "group")
@@ -121,7 +121,7 @@ def errors_card(page: Page, agent: Agent) -> None:
             not_available("The filters leave failed or timed-out runs out." if hidden else reason)
             return
         key = "chart-agent-errors"
-        chart = drawing(ranked_bars, frame, series, colour="red", height=_HEIGHT, beside=series.title)
+        chart = drawing(ranked_bars, frame, series, colour="red", height=HEIGHT, beside=series.title)
         draw_chart(chart, key=key,
                    selections=["group"], shows="Runs by error type, the most frequent first")  # fmt: skip
         slot = st.container()

@@ -89,15 +89,15 @@ def list_table(
         column_config={
             "Colour": column.ImageColumn("", width=34, pinned=True, help="The agent's colour in all charts."),
             "Agent": column.ButtonColumn(
-                width=168, pinned=True, alignment="left", type="tertiary", key="open-agents", on_click=clicked,
+                width=160, pinned=True, alignment="left", type="tertiary", key="open-agents", on_click=clicked,
                 help="A click opens the agent's page.",
             ),
             "Workspace": column.TextColumn(width=92),
             "Runs": column.ProgressColumn(
-                format="localized", min_value=0, max_value=max(busiest, 1.0), color="gray", width=128,
+                format="localized", min_value=0, max_value=max(busiest, 1.0), color="gray", width=120,
                 help=explained("runs"),
             ),
-            "Over time": column.BarChartColumn(f"Runs per {step}", y_min=0, width=150, color="primary")
+            "Over time": column.BarChartColumn(f"Runs per {step}", y_min=0, width=138, color="primary")
             if has_sparklines else None,
             "Success": column.ProgressColumn(
                 format="%.1f%%", min_value=0, max_value=100, color="green", width=124, help=explained("success_rate"),
@@ -109,7 +109,7 @@ def list_table(
             "p95": column.NumberColumn(format="%.2f s", width=82, help=explained("p95_duration_ms")),
             "Tokens": column.NumberColumn(format="localized", width=96, help=explained("total_tokens")),
             "Last run": column.DatetimeColumn(format="D MMM YYYY, HH:mm", width=140),
-            "Id": column.TextColumn(width=110),
+            "Id": column.TextColumn(width=128),
         },
     )  # fmt: skip
 

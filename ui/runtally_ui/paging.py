@@ -32,7 +32,11 @@ def place(key: str, asked: Hashable) -> Place:
 
 
 def page_buttons(at: Place, next_cursor: str | None, forth: str = "Next", back: str = "Previous") -> None:
-    """To the page after and the page before; both always drawn, so that neither moves under the pointer."""
+    """To the page after and the page before; nothing where the list is one page. Else all of them are always drawn, so
+    that none moves under the pointer.
+    """
+    if at.number == 1 and next_cursor is None:
+        return
     with st.container(horizontal=True, vertical_alignment="center", width="content", gap="xsmall"):
         st.button(
             "First", key=f"first-{at.key}", icon=":material/first_page:", type="tertiary", disabled=at.number == 1,

@@ -57,7 +57,7 @@ def run_table(
         alt=f"{len(frame)} runs, newest first",
         column_config={
             "Run": column.ButtonColumn(
-                width=190, pinned=True, alignment="left", type="tertiary", key=f"open-{key}", on_click=clicked,
+                width=172, pinned=True, alignment="left", type="tertiary", key=f"open-{key}", on_click=clicked,
                 help="A click opens the run.",
             ),
             "Status": column.MultiselectColumn(
@@ -69,9 +69,9 @@ def run_table(
             "Duration": column.NumberColumn(format="%.2f s", width="small"),
             "Model": column.TextColumn(width=140),
             "Cost": column.NumberColumn(format="$%.4f", width="small", help="Its own, without its sub-runs'."),
-            "Tokens": column.NumberColumn(format="localized", width="small"),
-            "LLM calls": column.NumberColumn(format="localized", width="small"),
-            "Error": column.TextColumn(width=120),
+            "Tokens": column.NumberColumn(format="localized", width=72),
+            "LLM calls": column.NumberColumn("Calls", format="localized", width=58, help="Calls of language models."),
+            "Error": column.TextColumn(width=150),
             "Message": column.TextColumn(width="large", help="The first 100 characters; the run's page has all."),
         },
     )  # fmt: skip

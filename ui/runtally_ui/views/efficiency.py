@@ -15,6 +15,7 @@ from runtally_ui.measure_table import Column, measure_frame, measure_table
 from runtally_ui.page import Asked, Page
 from runtally_ui.questions import Answers, Get, Question
 from runtally_ui.ranking import ranked_bars, ranking_frame
+from runtally_ui.scatter import HEIGHT as SCATTER_HEIGHT
 from runtally_ui.scatter import call_cost_chart, call_cost_frame
 from runtally_ui.sentences import notes, subtitle
 from runtally_ui.tiles import draw_tiles, measure_tile
@@ -29,6 +30,7 @@ _MODEL_COLUMNS = (
     Column("cache_hit_rate", "primary"), Column("total_tokens", "gray"),
 )  # fmt: skip
 SAMPLE = 1000
+_BARS_HEIGHT = 256
 
 
 def questions(asked: Asked) -> Mapping[str, Question]:
@@ -56,7 +58,8 @@ def draw(page: Page, answers: Answers) -> None:
     with left:
         trend_card(
             page, "cache", "Cache hit rate", answers.query("trend"), "cache_hit_rate",
-            TrendOptions(target=CACHE_TARGET, note="dotted: the 40% target", nothing="No run reports cached tokens."),
+            TrendOptions(target=CACHE_TARGET, note="dotted: the 40% target", height=_BARS_HEIGHT,
+                         nothing="No run reports cached tokens."),
         )  # fmt: skip
     with right:
         _cache_by_model(page, answers)
@@ -68,7 +71,7 @@ def draw(page: Page, answers: Answers) -> None:
         trend_card(
             page, "files", "Files modified", answers.query("files"), "avg_files_modified",
             TrendOptions(
-                note="mean of successful runs only", switches=True,
+                note="mean of successful runs only", height=SCATTER_HEIGHT,
                 nothing="No successful run in this period says how many files it modified.",
                 of_runs={"status": "succeeded"},
             ),
@@ -93,10 +96,8 @@ def _cache_by_model(page: Page, answers: Answers) -> None:
             not_available("No run in this period reports cached tokens.", "Publish runs with cache_read_tokens.")
             return
         key = "chart-cache-models"
-        draw_chart(
-            drawing(ranked_bars, frame, series, target=CACHE_TARGET, height=256), key=key, selections=["group"],
-            shows="Cache hit rate by model, highest first",
-        )  # fmt: skip
+        chart = drawing(ranked_bars, frame, series, target=CACHE_TARGET, height=_BARS_HEIGHT)
+        draw_chart(chart, key=key, selections=["group"], shows="Cache hit rate by model, highest first")
         slot = st.container()
         mark = drilling.clicked(key, "group")
         if mark:
