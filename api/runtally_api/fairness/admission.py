@@ -100,7 +100,7 @@ class Turns:
         """Whether others have asked of late."""
         now = self._monotonic()
         return any(
-            name != tenant and (other.running or other.spent_by(now) > _FORGOTTEN_SECONDS)
+            name != tenant and (other.running or other.waiting or other.spent_by(now) > _FORGOTTEN_SECONDS)
             for name, other in dict(self._tenants).items()
         )
 

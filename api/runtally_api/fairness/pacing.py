@@ -11,7 +11,7 @@ from runtally_api.fairness.admission import Turns
 FIRST, USUAL = 1, 2
 # For at most so long at a block, so that nobody starves.
 PAUSE_MS = 200
-# Of who is over their share: so that pauses come soon.
+# Where others ask as well: so that pauses come soon, also in what began while they were silent for a moment.
 SMALL_BLOCK_ROWS = 8192
 
 
@@ -31,8 +31,8 @@ class PacedReader:
         if self._turns.is_ahead(self._tenant):
             return {"priority": FIRST}
         settings: Settings = {"priority": USUAL, "low_priority_query_wait_time_ms": PAUSE_MS}
-        if self._turns.is_over(self._tenant):
-            settings |= {"max_threads": 1, "max_block_size": SMALL_BLOCK_ROWS}
-        elif self._threads and self._turns.is_shared(self._tenant):
-            settings["max_threads"] = self._threads
-        return settings
+        if not self._turns.is_shared(self._tenant):
+            return settings
+        settings["max_block_size"] = SMALL_BLOCK_ROWS
+        threads = 1 if self._turns.is_over(self._tenant) else self._threads
+        return settings | ({"max_threads": threads} if threads else {})
