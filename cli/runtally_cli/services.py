@@ -3,7 +3,8 @@
 import asyncio
 import os
 import signal
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
+from types import FrameType
 from typing import TYPE_CHECKING, Final
 
 from runtally.connection import KafkaConnection
@@ -87,8 +88,7 @@ async def serve_consumer() -> None:
         check_writes_count_twice(store)
         async with compose_consumer(KafkaConnection.from_environment(), store, settings) as parts:
             health = make_server(health_app(parts.consumer, parts.metrics), settings.host, settings.consumer_port)
-            for number in (signal.SIGINT, signal.SIGTERM):
-                asyncio.get_running_loop().add_signal_handler(number, parts.consumer.stop)
+            stop_on_signals(parts.consumer.stop)
             serving = asyncio.create_task(health.serve())
             try:
                 await parts.consumer.run()
@@ -97,6 +97,20 @@ async def serve_consumer() -> None:
                 await serving
     finally:
         store.close()
+
+
+def stop_on_signals(stop: Callable[[], None]) -> None:
+    """Call it in this loop at SIGINT and SIGTERM. The loop's own handlers would end with it, and a second signal then
+    kill the process on its way out, as if it had not drained.
+    """
+    loop = asyncio.get_running_loop()
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(stop)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, handle)
 
 
 def run_service(service: Awaitable[None]) -> None:

@@ -68,7 +68,7 @@ def visitors(browser: Browser, url: str) -> Iterator[Visitors]:
     found = Visitors(browser, url)
     yield found
     found.leave()
-    assert found.errors == []
+    assert not found.errors, found.errors  # this is no module whose assertions pytest explains
 
 
 def tile(page: Page, label: str) -> Locator:
