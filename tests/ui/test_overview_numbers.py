@@ -81,7 +81,7 @@ def test_charts_and_table_of_agents(open_page: OpenPage, filters: dict[str, list
         assert (row["Workspace"], row["Runs"], row["Tokens"]) == (key[0], agent["runs"], agent["total_tokens"])
         assert list(row["Runs per day"]) == days
         assert row["Failed"] == agent["status_counts"]["failed"] + agent["status_counts"]["timed_out"]
-        figures = [row["Success"] / 100, row["Cost"], row["Cost/run"], row["Avg response"] * 1000]
+        figures = [row["Success"] / 100, row["Cost"], row["Cost/run"], row["Mean duration"] * 1000]
         cost = float(agent["cost_usd"])
         assert figures == pytest.approx(
             [agent["success_rate"], cost, cost / agent["coverage"]["cost"], agent["avg_duration_ms"]]
