@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 from ui.dashboard_process import CHROMIUM, FLAGS
 
 DOCS: Final = Path(__file__).resolve().parents[2] / "docs"
-MOST_BYTES: Final = 300_000
+MOST_BYTES: Final = 250_000
 _WIDTH, _MOST_HEIGHT, _COLOURS = 1440, 1400, 128
 _CHART = "[data-testid=stVegaLiteChart] svg.marks"
 

@@ -36,6 +36,8 @@ def test_all_is_well(open_page: OpenPage) -> None:
         "Rollups that drifted": "● Well", "Last batch acknowledged": "○ A number, no fault",
     }  # fmt: skip
     assert "14,400 comparisons" in texts(app)
+    checks: Any = next(frame.value for frame in app.dataframe if "Check" in frame.value.columns)
+    assert list(checks["Found"]) == ["0", "17", "0", "0", "800 ms"]
     assert any("runtally verify" in code.value for code in app.code)
 
 

@@ -45,6 +45,7 @@ def letters_cards(page: Page, answer: LetterPage | ApiError) -> None:
             _reasons(page, found)
             if not isinstance(answer, ApiError):
                 replaying.replay_part(page, found.rows, answer.replay_refused_because)
+            _by_hand(found)
     _letters(page, answer)
 
 
@@ -65,6 +66,9 @@ def _reasons(page: Page, found: QueryAnswer) -> None:
         for row in found.rows
     ])  # fmt: skip
     _draw("reasons", frame, ("First", "Last"), "Dead letters by reason")
+
+
+def _by_hand(found: QueryAnswer) -> None:
     st.caption("Mended the sender, or deployed a consumer that accepts them? This tells what would pass; without "
                "`--dry-run` it publishes them again, oldest first. Repeating it changes no answer.")  # fmt: skip
     st.code("\n".join(replay_command(row) for row in found.rows[:3]), language="bash")

@@ -26,12 +26,12 @@ _TITLES = {
 }
 _WELL, _FAULT, _TOLD, _UNKNOWN = "● Well", "▲ Fault", "○ A number, no fault", "– Not known"
 _FOR_ALL = "told to who may see all workspaces"
-_COMMANDS = """runtally status            # what runs, where, how far behind
-runtally verify            # every committed offset accounted for, against the broker
-runtally rollup status     # which rollups are up to date; all else is read run by run
-runtally dlq list          # what was refused, and why
+_COMMANDS = """runtally status                 # what runs, where, how far behind
+runtally verify                 # every committed offset accounted for, against the broker
+runtally rollup status          # which rollups are up to date; all else is read run by run
+runtally dlq list               # what was refused, and why
 runtally dlq replay --dry-run   # what would be accepted now; without --dry-run it is published again
-runtally doctor            # settings, broker, topics, store, lag and memory, with remedies"""
+runtally doctor                 # settings, broker, topics, store, lag and memory, with remedies"""
 _ROW_HEIGHT = 36
 
 
@@ -128,8 +128,8 @@ def _checks(found: Integrity) -> None:
         if drawn is None:
             return
         rows = [
-            {"Check": _TITLES.get(check.name, check.name), "Result": [_result(check)], "Found": check.value,
-             "Meaning": check.meaning}
+            {"Check": _TITLES.get(check.name, check.name), "Result": [_result(check)], "Found": _found(check),
+             "Meaning": check.meaning.replace("`", "")}
             for check in found.checks
         ]  # fmt: skip
         column = st.column_config
@@ -141,7 +141,7 @@ def _checks(found: Integrity) -> None:
                 "Result": column.MultiselectColumn(
                     options=[_WELL, _FAULT, _TOLD, _UNKNOWN], color=["green", "red", "gray", "gray"], width=170
                 ),
-                "Found": column.NumberColumn(format="localized", width=90),
+                "Found": column.TextColumn(width=90, alignment="right"),
                 "Meaning": column.TextColumn(width="large"),
             },
         )  # fmt: skip
@@ -151,6 +151,12 @@ def _result(check: Check) -> str:
     if check.ok is not None:
         return _WELL if check.ok else _FAULT
     return _UNKNOWN if check.value is None else _TOLD
+
+
+def _found(check: Check) -> str:
+    if check.value is not None and check.name.endswith("_seconds"):
+        return formats.duration(check.value * 1000)
+    return formats.full_figure(check.value, "count")
 
 
 def _ledger(found: Integrity) -> None:
