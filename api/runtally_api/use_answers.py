@@ -35,10 +35,11 @@ MODELS_ANSWER: Final = shape(
     meta=NamedMeta,
 )
 _SESSION: Any = measured("Session", SESSION_MEASURES, workspace_id=str, session_id=str)
+_SESSION_TOTALS: Any = measured("SessionsTotals", SESSION_TOTALS, "Over all runs, those of no session too.")
 SESSIONS_ANSWER: Final = shape(
     "Sessions",
     data=list[_SESSION],
-    totals=measured("SessionsTotals", SESSION_TOTALS, "Over all runs, those of no session too."),
+    totals=_SESSION_TOTALS | None,
     next_cursor=str | None,
     has_more=bool,
     meta=NamedMeta,

@@ -35,6 +35,7 @@ DIMENSIONS = ("agent_id", "model", "status", "error_type", "is_root", "has_error
 GRANULARITIES = ("none", "none", "day", "hour", "week", "month", "quarter_hour")
 COUNTS = (None, 0, 1, 7, 1000, 2**40, 2**53 - 1)
 COSTS = (None, "0", "0.0000000005", "0.000000001", "1.005", "0.3", "999999999.999999999")
+OF_RATINGS = ["avg_rating", "ratings", "ratings_1", "ratings_5"]
 CELLS = [name for name, measure in MEASURES.items() if not measure.of_single_runs]
 
 
@@ -185,12 +186,13 @@ def assert_same(found: dict[str, Any], expected: dict[str, Any]) -> None:
 
 def questions(draw: random.Random) -> Iterator[tuple[str, str, str, list[str]]]:
     """A dimension, a zone, a granularity and measures: all of them, those of cells by what cells hold, and few of
-    these, so that cells of hours and days may hold them.
+    these, so that cells of hours and days may hold them, ratings too, which are counted beside cells.
     """
     yield draw.choice(DIMENSIONS), draw.choice(ZONES), draw.choice(GRANULARITIES), list(MEASURES)
     of_cells = DIMENSIONS[: -len(OF_SINGLE_RUNS)]
     yield draw.choice(of_cells), draw.choice(ZONES), draw.choice(GRANULARITIES), CELLS
-    yield draw.choice(of_cells), draw.choice(ZONES), draw.choice(GRANULARITIES[:4]), draw.sample(CELLS, 3)
+    few = draw.sample(CELLS, 3) + draw.sample(OF_RATINGS, draw.randint(0, 2))
+    yield draw.choice(of_cells), draw.choice(ZONES), draw.choice(GRANULARITIES[:4]), few
 
 
 @pytest.mark.parametrize("seed", range(SEQUENCES // BATCH))

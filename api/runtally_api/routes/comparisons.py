@@ -67,6 +67,9 @@ def sessions(
     query: RangedQuery,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     cursor: Annotated[str | None, Query(description="next_cursor of the page before; its range counts.")] = None,
+    totals: Annotated[
+        bool, Query(description="false leaves them null: of many sessions they take the longest.")
+    ] = True,
 ) -> dict[str, Any]:
     """Sessions of runs, those with the most runs first, page by page; and what all of them come to."""
     place = GroupCursor.decode(opened(query, cursor), 2, parts.settings.max_range) if cursor else None
@@ -79,14 +82,14 @@ def sessions(
         limit=limit + 1,
         other=False,
     )
-    question = replace(question, after=place.after if place else None)
-    told = ask_together(parts, query, make_question(query, answers.SESSION_TOTALS), question)
-    totals, answer = told.answers
+    question = replace(question, after=place.after if place else None, alone=True)
+    told = ask_together(parts, query, make_question(query, answers.SESSION_TOTALS if totals else ()), question)
+    of_all, answer = told.answers
     groups, following = page(answer, query, limit)
     listed = rows(replace(answer, rows=list(groups)), answers.SESSION_MEASURES)
     return {
         "data": [{name: value for name, value in row.items() if name != "other"} for row in listed],
-        "totals": shown(totals.totals, answers.SESSION_TOTALS),
+        "totals": shown(of_all.totals, answers.SESSION_TOTALS) if totals else None,
         **following,
         "meta": named_meta(query, told),
     }

@@ -18,6 +18,7 @@ from runtally_clickhouse.measures.composition import (
     Limits,
     Relation,
     compose,
+    must_choose,
 )
 from runtally_clickhouse.measures.forms import Value
 from runtally_clickhouse.measures.question import TIME, Question
@@ -138,7 +139,7 @@ def ask_each_key_alone(reader: Reader, question: Question, scope: RunScope, limi
     """
     alone = [replace(question, dimensions=(dimension.name,)) for dimension in question.keys]
     assert all(len(each.keys) == 1 for each in alone), "an agent's key is of two"
-    counts = limits.group_counts
+    counts = None if must_choose(question) else limits.group_counts
     if counts is not None and counts.may_be_few(question, scope):
         composed = compose(question, scope, limits, most_groups=question.limit, each_key_alone=True)
         try:
@@ -188,7 +189,7 @@ def _asked(
     reader: Reader, question: Question, scope: RunScope, limits: Limits, attempt: int = 0
 ) -> tuple[Composed, _Table]:
     """The question's statement and what it gave: all groups, where there are few enough of them."""
-    counts = limits.group_counts if question.keys and question.after is None else None
+    counts = limits.group_counts if question.keys and not must_choose(question) else None
     if counts is not None and counts.may_be_few(question, scope):
         chooses_here = can_choose_here(question)
         most = max(question.limit, MOST_GROUPS) if chooses_here else question.limit

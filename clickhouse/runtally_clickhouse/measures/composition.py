@@ -7,7 +7,7 @@ cells where they hold all it needs, else single runs.
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Context, Decimal
@@ -15,10 +15,12 @@ from enum import StrEnum
 from typing import Any
 
 from runtally_clickhouse.catalogue import RunScope, unix_ms
+from runtally_clickhouse.measures.beside import Beside, SingleRuns, beside_of, with_parts_beside
 from runtally_clickhouse.measures.definitions import Measure
 from runtally_clickhouse.measures.dimensions import Dimension
 from runtally_clickhouse.measures.error_runs import error_runs_answer
 from runtally_clickhouse.measures.group_counts import GroupCounts
+from runtally_clickhouse.measures.grouping import Grouping, grouping_of, grouping_of_each_key
 from runtally_clickhouse.measures.question import TIME, Filter, Order, Question
 from runtally_clickhouse.measures.relations import CHOICE_PREFIX, STATE, STATE_PLACES, relation_tables
 from runtally_clickhouse.measures.time_steps import CELL_MS, TimeSteps, zone_offsets
@@ -111,20 +113,19 @@ def compose(
     wide = wide_levels(reading, unix_ms(steps.start), unix_ms(steps.end)) if relation is Relation.CELLS else ()
     part_names = _part_names(question.asked, *ENDS)
     folds_steps = bool(question.keys and steps.starts_ms) and all(find_fold(part) for part in part_names)
-    parts = [f"{sql} AS {name}" for sql, name in part_names.items()]
     keys = [f"key_{place}" for place in range(len(question.keys))]
-    inner = ["*", *_group_keys(question, chooses=chooses), *([_STEP] if steps.starts_ms else [])]
-    groups, columns = _grouping_sets(keys, has_steps=bool(steps.starts_ms), folds_steps=folds_steps)
+    grouping = grouping_of(keys, has_steps=bool(steps.starts_ms), folds_steps=folds_steps, alone=question.alone)
     if each_key_alone:
-        groups, columns = _sets_of_one_key(keys)
-    if relation is not Relation.SINGLE_RUNS:
-        columns += [f"length({STATE}.{place}) AS {name}_buckets" for name, place in STATE_PLACES.items()]
-    source = f"SELECT {', '.join(inner)} FROM {_source(question, relation)}{_where(question)}"
+        grouping = grouping_of_each_key(keys)
+    conditions = (*_conditions(question), *(_chosen_alone(question) if question.alone else ()))
+    columns = (*_group_keys(question, chooses=chooses), *([_STEP] if steps.starts_ms else []))
+    runs = SingleRuns(columns, conditions, grouping)
     compares = compared is not None
+    more = _bucket_counts(relation)
     if compares and keys:
-        columns.append(f"if(is_total = 1, {_CHOSEN}, []) AS chosen_groups")
+        more[f"if(is_total = 1, {_CHOSEN}, [])"] = "chosen_groups"
+    statement = _of_relation(relation, part_names, runs, more)
     choice = _choice(question, relation, CHOICE_PREFIX if compares else "") if keys and chooses else None
-    statement = f"SELECT {', '.join([*columns, *parts])}\nFROM ({source})\nGROUP BY GROUPING SETS ({', '.join(groups)})"
     sql = (
         f"WITH {_with(relation, statement, choice, wide, compares=compares)}\n{statement}\n"
         f"SETTINGS {_settings(limits, steps, most_groups)}"
@@ -135,9 +136,37 @@ def compose(
     return Composed(sql, parameters, relation, part_names, folds_steps)
 
 
+def _of_relation(
+    relation: Relation, part_names: Mapping[str, str], runs: SingleRuns, more: Mapping[str, str] | None = None
+) -> str:
+    """What is counted of the relation, by groups, and beside it; `more` columns are of each row."""
+    own = {**(more or {}), **{sql: name for sql, name in part_names.items() if beside_of(sql) is None}}
+    columns = [*runs.grouping.labels, *(f"{sql} AS {name}" for sql, name in own.items())]
+    source = runs.select(f"{runs.prefix}{relation.table}")
+    statement = f"SELECT {', '.join(columns)}\nFROM ({source})\nGROUP BY {runs.grouping.sql()}"
+    return with_parts_beside(statement, [*runs.grouping.names, *own.values()], part_names, runs)
+
+
+def _bucket_counts(relation: Relation) -> dict[str, str]:
+    """How many buckets of each width were read, where the statement knows of them."""
+    if relation is Relation.SINGLE_RUNS:
+        return {}
+    return {f"length({STATE}.{place})": f"{name}_buckets" for name, place in STATE_PLACES.items()}
+
+
+def must_choose(question: Question) -> bool:
+    """Whether the groups that are told apart have to be chosen before the others are left out: where sessions are
+    grouped first, the engine cannot tell too many groups from many sessions.
+    """
+    of_sessions = any(beside_of(part) is Beside.SESSIONS for measure in question.asked for part in measure.form.parts)
+    return question.alone or question.after is not None or of_sessions
+
+
 def find_fold(part: str) -> Callable[[Any, Any], Any] | None:
-    """What makes the part of a whole out of those of its steps; None where that cannot be done."""
-    return _FOLDS.get(part.partition("(")[0])
+    """What makes the part of a whole out of those of its steps; None where that cannot be done: a session may have runs
+    in several.
+    """
+    return None if beside_of(part) is Beside.SESSIONS else _FOLDS.get(part.partition("(")[0])
 
 
 def _add(one: Any, other: Any) -> Any:
@@ -149,28 +178,10 @@ _EXACT = Context(prec=76)
 _FOLDS: dict[str, Callable[[Any, Any], Any]] = {"sum": _add, "sumIf": _add, "min": min, "max": max}
 
 
-def _grouping_sets(keys: Sequence[str], *, has_steps: bool, folds_steps: bool) -> tuple[list[str], list[str]]:
-    """The sets that a statement groups by, and the columns that tell its rows apart."""
-    other = ["is_other", *keys] if keys else []
-    whole = [f"({', '.join(other)})"] if keys and not folds_steps else []
-    if not has_steps:
-        total = "grouping(is_other)" if keys else "1"
-        step = ["toInt64(0) AS step_ms"]
-        return ["()", *whole], [f"{total} AS is_total", "1 AS is_whole_range", *(other or ["0 AS is_other"]), *step]
-    total = "grouping(is_other)" if keys else "grouping(step_ms)"
-    columns = [f"{total} AS is_total", "grouping(step_ms) AS is_whole_range", *(other or ["0 AS is_other"]), "step_ms"]
-    return ["()", *whole, f"({', '.join([*other, 'step_ms'])})"], columns
-
-
-def _sets_of_one_key(keys: Sequence[str]) -> tuple[list[str], list[str]]:
-    """As `_grouping_sets`, for groups that differ in one key each."""
-    _, columns = _grouping_sets(keys, has_steps=False, folds_steps=False)
-    without = [f"grouping({key}) AS without_{place}" for place, key in enumerate(keys)]
-    return ["()", *(f"(is_other, {key})" for key in keys)], [*columns, *without]
-
-
 def _settings(limits: Limits, steps: TimeSteps, most_groups: int | None) -> str:
     settings = f"max_memory_usage = {limits.max_memory_bytes:d}, max_result_rows = {limits.max_rows:d}"
+    # Sessions and users may be many: a slow answer is better than none.
+    settings += f", max_bytes_before_external_group_by = {limits.max_memory_bytes // 4:d}"
     if most_groups is None:
         return settings
     return f"{settings}, max_rows_to_group_by = {(most_groups + 1) * max(1, len(steps.starts_ms)):d}"
@@ -186,11 +197,16 @@ def cells_relation(question: Question, scope: RunScope, steps: TimeSteps) -> Rel
     dimensions = [*question.keys, *(dimension for dimension, _ in question.filtered)]
     local = any(dimension.is_local_time for dimension in dimensions)
     hold = all(dimension.in_cells for dimension in dimensions) and steps.fits_cells
-    hold &= not any(measure.of_single_runs for measure in question.asked) and not scope.filters.user_id
+    hold &= not any(_needs_single_runs(measure) for measure in question.asked) and not scope.filters.user_id
     hold &= not local or all(start % CELL_MS == 0 for start in zone_offsets(steps.zone)[0])
     if hold:
         return Relation.CELLS
     return Relation.ERROR_RUNS if error_runs_answer(question, scope) else Relation.SINGLE_RUNS
+
+
+def _needs_single_runs(measure: Measure) -> bool:
+    """Ratings are counted beside the cells."""
+    return measure.of_single_runs and any(beside_of(part) is not Beside.RATINGS for part in measure.form.parts)
 
 
 def _reading(question: Question, scope: RunScope, steps: TimeSteps) -> Reading:
@@ -233,29 +249,20 @@ def _with(
     return ",\n".join(tables)
 
 
-def _source(question: Question, relation: Relation, prefix: str = "") -> str:
-    if not any("ratings_" in part for measure in question.asked for part in measure.form.parts):
-        return f"{prefix}{relation.table}"
-    return f"{prefix}{relation.table} LEFT JOIN ratings_by_run USING (workspace_id, external_id)"
-
-
 def _choice(question: Question, relation: Relation, prefix: str) -> str:
     """The groups that are told apart: the first of the order over the whole range, then by their names. One scalar:
     the engine would work a table out once more for each column that it says something about.
     """
     ordering = {order.by for order in question.order}
     part_names = _part_names(measure for measure in question.asked if measure.name in ordering)
-    keys = [f"{dimension.sql} AS key_{place}" for place, dimension in enumerate(question.keys)]
-    parts = [
-        f"{sql.replace('FROM followed_handoffs', f'FROM {prefix}followed_handoffs')} AS {name}"
-        for sql, name in part_names.items()
-    ]
-    names = [f"key_{place}" for place in range(len(keys))]
+    keys = tuple(f"{dimension.sql} AS key_{place}" for place, dimension in enumerate(question.keys))
+    names = tuple(f"key_{place}" for place in range(len(keys)))
+    parts = {sql.replace("FROM followed_handoffs", f"FROM {prefix}followed_handoffs"): name
+             for sql, name in part_names.items()}  # fmt: skip
     orders = [_order(question, entry, part_names) for entry in question.order if entry.by != TIME]
     orders += [f"{part_names[RUNS_COUNT]} DESC"] if not orders else []
-    source = f"SELECT *, {', '.join(keys)} FROM {_source(question, relation, prefix)}{_where(question)}"
-    grouped = f"SELECT {', '.join([*names, *parts])} FROM ({source}) GROUP BY {', '.join(names)}"
-    grouped = f"({grouped}){_after(question, part_names[RUNS_COUNT])}"
+    runs = SingleRuns(keys, tuple(_conditions(question)), Grouping((names,), names), prefix)
+    grouped = f"({_of_relation(relation, parts, runs)}){_after(question, part_names[RUNS_COUNT])}"
     first = f"SELECT {', '.join(names)} FROM {grouped} ORDER BY {', '.join([*orders, *names])} LIMIT {{limit:UInt32}}"
     return f"SELECT groupArray({_tuple(names)}) FROM ({first})"
 
@@ -303,9 +310,16 @@ def _is_number(dimension: Dimension) -> bool:
     return dimension.type != "string"
 
 
-def _where(question: Question) -> str:
-    conditions = [_condition(dimension, entry, place) for place, (dimension, entry) in enumerate(question.filtered)]
-    return f" WHERE {' AND '.join(conditions)}" if conditions else ""
+def _conditions(question: Question) -> list[str]:
+    return [_condition(dimension, entry, place) for place, (dimension, entry) in enumerate(question.filtered)]
+
+
+def _chosen_alone(question: Question) -> list[str]:
+    """Of the chosen groups; each key by itself, too, so that the indexes are asked."""
+    keys = question.keys
+    own = _tuple([dimension.sql for dimension in keys])
+    each = [f"{key.sql} IN (SELECT arrayJoin({_CHOSEN}.{place}))" for place, key in enumerate(keys, 1)]
+    return [f"{own} IN (SELECT arrayJoin({_CHOSEN}))", *(each if len(keys) > 1 else [])]
 
 
 def _condition(dimension: Dimension, entry: Filter, place: int) -> str:

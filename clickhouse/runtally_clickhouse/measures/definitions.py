@@ -195,19 +195,7 @@ _WORK = [
 ]
 _USERS = "uniqExactIf(user_id, user_id != '')"
 _SESSIONS = "uniqExactIf(session_id, session_id != '')"
-# Names of any characters, told apart by the length of the first.
-_SESSION_KEY = "concat(toString(length(workspace_id)), ':', workspace_id, session_id)"
 _IN_SESSION = "session_id != ''"
-
-
-def _by_session(function: str, value: str) -> str:
-    """The sum over sessions of an aggregate over each session's runs."""
-    entry = f"map({_SESSION_KEY}, toInt64({value}))"
-    return f"arraySum(mapValues({function}MapIf({entry}, {_IN_SESSION})))"
-
-
-_RUN_END = "greatest(at_ms, ifNull(toUnixTimestamp64Milli(finished_at), at_ms + toInt64(ifNull(duration_ms, 0))))"
-_LIFESPANS = f"{_by_session('max', _RUN_END)} - {_by_session('min', 'at_ms')}"
 _PEOPLE = [
     _count("active_users", "Distinct users; exact.", _USERS, "user", "distinct"),
     Measure(
@@ -245,7 +233,7 @@ _PEOPLE = [
         "duration",
         "average",
         "number",
-        Ratio(_LIFESPANS, f"uniqExactIf((workspace_id, session_id), {_IN_SESSION})"),
+        Ratio("sum(lifespan_ms)", "count(lifespan_ms)"),
     ),
     Measure(
         "active_ms_per_session",
@@ -254,10 +242,7 @@ _PEOPLE = [
         "duration",
         "average",
         "number",
-        Ratio(
-            f"sumIf(duration_ms_sum, {_IN_SESSION})",
-            f"uniqExactIf((workspace_id, session_id), {_IN_SESSION} AND duration_ms_known > 0)",
-        ),
+        Ratio(f"sumIf(duration_ms_sum, {_IN_SESSION})", "sum(has_duration)"),
     ),
 ]
 _HANDOFFS = f"countIf(isNotNull(handed_off_at) AND {_IN_SESSION})"

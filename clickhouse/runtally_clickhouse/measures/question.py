@@ -46,6 +46,7 @@ class Question:
 
     The `limit` first groups over the whole range are told apart, and the rest is one group when `other` is set.
     Without an order these are the busiest; then `after` tells which of them come next, and all others are the rest.
+    With `alone` nothing is read but the runs of these groups: no totals are told, nor whether there are others.
     """
 
     measures: tuple[str, ...]
@@ -55,6 +56,7 @@ class Question:
     order: tuple[Order, ...] = ()
     limit: int = 100
     other: bool = True
+    alone: bool = False
     compare: Comparison | None = None
     after: After | None = None
 

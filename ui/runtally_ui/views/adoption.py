@@ -37,14 +37,14 @@ PAGE_SIZE = 20
 def questions(asked: Asked) -> Mapping[str, Question]:
     """All of the page, asked together."""
     measures = tuple(column.measure for column in _USER_COLUMNS if column.measure != "runs")
-    sessions = (*asked.period.params(), *asked.filters.params(), ("limit", str(PAGE_SIZE)), *_place(asked).params)
+    page = (("limit", str(PAGE_SIZE)), ("totals", "false"), *_place(asked).params)
     return {
         **active_users.questions(asked),
         "totals": asked.totals(*_USE, "sessions", "active_users"),
         "named": replace(asked.totals(), more=_NAMED, compare=None),
         "trend": asked.trend("active_users", *_USE, "active_ms_per_session"),
         "users": replace(asked.groups(("user_id",), *measures), more=_NAMED),
-        "sessions": Get(SESSIONS_PATH, sessions, RunPage),
+        "sessions": Get(SESSIONS_PATH, (*asked.period.params(), *asked.filters.params(), *page), RunPage),
     }
 
 
