@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Page, expect
 from ui.browsing import CHART, keep, tile
 from ui.stub_api import StubApi
@@ -232,6 +233,19 @@ def test_a_part_can_be_taken_along_as_a_file(visit: Callable[..., Page]) -> None
     text = Path(download.value.path()).read_text(encoding="utf-8")
     assert text.startswith("model,other,runs,success_rate")
     assert "claude-haiku-4-5" in text
+
+
+@pytest.mark.parametrize(("scheme", "background"), [("light", (255, 255, 255)), ("dark", (18, 22, 29))])
+def test_the_picture_of_a_chart_has_its_themes_background(
+    visit: Callable[..., Page], scheme: str, background: tuple[int, int, int]
+) -> None:
+    page = visit("/", scheme=scheme)
+    page.locator(".st-key-card-runs svg.marks").hover()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download as PNG: Runs over time").click()
+    picture = Image.open(download.value.path())
+    assert picture.width > 1000
+    assert picture.convert("RGBA").getpixel((1, 1)) == (*background, 255)
 
 
 def test_a_page_that_refreshes_says_when(visit: Callable[..., Page]) -> None:

@@ -51,6 +51,8 @@ def draw_chart(
     called first.
     """
     spec = {**json.loads(drawn.spec), "datasets": {DATA_NAME: drawn.frame}}
+    # Then Streamlit takes its theme's: a picture saved from the dark one would else be light text on nothing.
+    spec.get("config", {}).pop("background", None)
     if not selections:
         st.vega_lite_chart(None, spec, key=key, alt=shows, width="stretch")
         return
