@@ -35,6 +35,7 @@ from runtally_clickhouse.rollup_levels import RollupLevel
 
 RUNS_COUNT = "sum(runs)"
 _CHOSEN = "chosen"
+_CHOSEN_GROUPS = f"if(is_total = 1, {_CHOSEN}, [])"
 # When the first and the last of the runs began.
 ENDS = ("min(first_at_ms)", "max(last_at_ms)")
 # What the engine says when more groups come up than a statement without a choice may make, or more rows.
@@ -113,17 +114,11 @@ def compose(
     wide = wide_levels(reading, unix_ms(steps.start), unix_ms(steps.end)) if relation is Relation.CELLS else ()
     part_names = _part_names(question.asked, *ENDS)
     folds_steps = bool(question.keys and steps.starts_ms) and all(find_fold(part) for part in part_names)
+    has_steps, compares = bool(steps.starts_ms), compared is not None
     keys = [f"key_{place}" for place in range(len(question.keys))]
-    grouping = grouping_of(keys, has_steps=bool(steps.starts_ms), folds_steps=folds_steps, alone=question.alone)
-    if each_key_alone:
-        grouping = grouping_of_each_key(keys)
-    conditions = (*_conditions(question), *(_chosen_alone(question) if question.alone else ()))
-    columns = (*_group_keys(question, chooses=chooses), *([_STEP] if steps.starts_ms else []))
-    runs = SingleRuns(columns, conditions, grouping)
-    compares = compared is not None
-    more = _bucket_counts(relation)
-    if compares and keys:
-        more[f"if(is_total = 1, {_CHOSEN}, [])"] = "chosen_groups"
+    grouping = grouping_of(keys, has_steps=has_steps, folds_steps=folds_steps, alone=question.alone)
+    runs = _runs(question, grouping_of_each_key(keys) if each_key_alone else grouping, steps, chooses=chooses)
+    more = _bucket_counts(relation) | ({_CHOSEN_GROUPS: "chosen_groups"} if compares and keys else {})
     statement = _of_relation(relation, part_names, runs, more)
     choice = _choice(question, relation, CHOICE_PREFIX if compares else "") if keys and chooses else None
     sql = (
@@ -134,6 +129,12 @@ def compose(
     parameters = _parameters(question, bound, steps, compares=compares)
     parameters |= state_parameters(reading, wide, steps.starts_ms)
     return Composed(sql, parameters, relation, part_names, folds_steps)
+
+
+def _runs(question: Question, grouping: Grouping, steps: TimeSteps, *, chooses: bool) -> SingleRuns:
+    conditions = (*_conditions(question), *(_chosen_alone(question) if question.alone else ()))
+    columns = (*_group_keys(question, chooses=chooses), *([_STEP] if steps.starts_ms else []))
+    return SingleRuns(columns, conditions, grouping)
 
 
 def _of_relation(
