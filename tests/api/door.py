@@ -17,7 +17,9 @@ from runtally_api.app import make_app
 from runtally_api.dependencies import ApiParts
 from runtally_api.identity.access_parts import AccessParts, make_access
 from runtally_api.identity.authentication import Authenticator, OpenDoor
+from runtally_api.identity.caller import Caller
 from runtally_api.identity.settings import IdentitySettings
+from runtally_api.problems import Unauthorized
 from runtally_api.publishing import Published, Publisher, PublishFailed, Record
 from runtally_api.settings import ApiSettings
 from runtally_clickhouse.client import Store
@@ -144,6 +146,20 @@ def build_app(
             yield
 
     return make_app(lifespan, settings or ApiSettings())
+
+
+class Whoever:
+    """Knows every request's caller without looking at it: whom the test says, or nobody."""
+
+    is_open = False
+
+    def __init__(self, who: Caller | None = None) -> None:
+        self.who = who
+
+    async def caller(self, authorization: str | None) -> Caller:
+        if self.who is None:
+            raise Unauthorized
+        return self.who
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from api.door import NOW, Door, assert_problem, open_door
+from api.door import NOW, Door, Whoever, assert_problem, open_door
 from consumer.samples import FEEDBACK, NOT_JSON, RUNS, StoredRecord, run_value
 from runtally.signing import NOT_BY_A_KEY, NOT_ITS_WORKSPACE, NOT_SIGNED
 from runtally.violations import Violation
@@ -198,21 +198,9 @@ def test_a_replay_is_in_the_log_and_a_look_is_not(door: Door) -> None:
     )
 
 
-class Known:
-    """Knows every caller as whom the test says."""
-
-    is_open = False
-
-    def __init__(self) -> None:
-        self.who = Caller("o", "", GRANTED[Role.OWNER], None)
-
-    async def caller(self, authorization: str | None) -> Caller:
-        return self.who
-
-
 @pytest.fixture
-def known(door: Door) -> Iterator[tuple[Door, Known]]:
-    who = Known()
+def known(door: Door) -> Iterator[tuple[Door, Whoever]]:
+    who = Whoever(Caller("o", "", GRANTED[Role.OWNER], None))
     with open_door(door.publisher.store, who) as other:
         yield other, who
 
@@ -220,7 +208,7 @@ def known(door: Door) -> Iterator[tuple[Door, Known]]:
 @pytest.mark.parametrize("role", Role)
 @pytest.mark.parametrize("workspaces", [None, frozenset({"acme"}), frozenset[str]()])
 def test_only_an_owner_of_all_workspaces_replays(
-    known: tuple[Door, Known], role: Role, workspaces: frozenset[str] | None
+    known: tuple[Door, Whoever], role: Role, workspaces: frozenset[str] | None
 ) -> None:
     door, who = known
     letter(door.publisher.store, 1, run_value(1, workspace_id="acme"))
@@ -239,7 +227,7 @@ def test_only_an_owner_of_all_workspaces_replays(
     assert len(door.publisher.republished) == (2 if may else 0)
 
 
-def test_a_permission_alone_is_enough_to_replay_but_not_to_look(known: tuple[Door, Known]) -> None:
+def test_a_permission_alone_is_enough_to_replay_but_not_to_look(known: tuple[Door, Whoever]) -> None:
     door, who = known
     letter(door.publisher.store, 1, run_value(1))
     who.who = Caller("key", "", frozenset({Permission.INGEST_RUNS}), None)

@@ -12,12 +12,11 @@ from typing import Any
 import pytest
 import schemathesis
 from api.asgi_client import running
-from api.door import Door, StoringPublisher, build_app, run
+from api.door import Door, StoringPublisher, Whoever, build_app, run
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from runtally_api.identity.caller import Caller
 from runtally_api.identity.permissions import GRANTED, Role
-from runtally_api.problems import Unauthorized
 from runtally_clickhouse.client import Store
 from runtally_clickhouse.location import StoreLocation
 from schemathesis import GenerationMode
@@ -45,20 +44,6 @@ CALLERS = [
     None,
     *(Caller(role, "", GRANTED[role], frozenset(seen)) for role in Role for seen in ({"acme"}, set[str]())),
 ]
-
-
-class Rights:
-    """Knows every request's caller without looking at it: whom the test says, or nobody."""
-
-    is_open = False
-
-    def __init__(self) -> None:
-        self.who: Caller | None = None
-
-    async def caller(self, authorization: str | None) -> Caller:
-        if self.who is None:
-            raise Unauthorized
-        return self.who
 
 
 def _operations() -> list[str]:
@@ -97,19 +82,19 @@ def test_no_request_breaks_the_document(api_schema: schemathesis.BaseSchema, lab
 
 
 @pytest.fixture(scope="module")
-def rights() -> Rights:
-    return Rights()
+def rights() -> Whoever:
+    return Whoever()
 
 
 @pytest.fixture(scope="module")
-def guarded_schema(shared_store: Store, rights: Rights) -> Iterator[schemathesis.BaseSchema]:
+def guarded_schema(shared_store: Store, rights: Whoever) -> Iterator[schemathesis.BaseSchema]:
     app = build_app(shared_store, StoringPublisher(shared_store, late=True), [], rights)
     with running(app):
         yield schemathesis.openapi.from_asgi("/openapi.json", app)
 
 
 @pytest.mark.parametrize("label", _operations())
-def test_nor_does_one_without_all_rights(guarded_schema: schemathesis.BaseSchema, rights: Rights, label: str) -> None:
+def test_nor_does_one_without_all_rights(guarded_schema: schemathesis.BaseSchema, rights: Whoever, label: str) -> None:
     operation = guarded_schema.find_operation_by_label(label)
     assert operation is not None
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from api.door import NOW, Door, assert_problem, open_door, run
+from api.door import NOW, Door, Whoever, assert_problem, open_door, run
 from consumer.samples import StoredRecord
 from runtally.connection import KafkaConnection
 from runtally.violations import Violation
@@ -90,26 +90,14 @@ def test_what_an_operator_would_not_have_shown_is_in_no_letter(door: Door) -> No
     assert "is wrong" not in str(answer)
 
 
-class Bound:
-    """Knows every caller as somebody of that role, bound to these workspaces."""
-
-    is_open = False
-
-    def __init__(self) -> None:
-        self.who = Caller("v", "", GRANTED[Role.VIEWER], None)
-
-    async def caller(self, authorization: str | None) -> Caller:
-        return self.who
-
-
 @pytest.fixture
-def bound(door: Door) -> Iterator[tuple[Door, Bound]]:
-    known = Bound()
+def bound(door: Door) -> Iterator[tuple[Door, Whoever]]:
+    known = Whoever(Caller("v", "", GRANTED[Role.VIEWER], None))
     with open_door(door.publisher.store, known) as other:
         yield other, known
 
 
-def test_values_need_a_right_and_tenants_see_no_letter(bound: tuple[Door, Bound]) -> None:
+def test_values_need_a_right_and_tenants_see_no_letter(bound: tuple[Door, Whoever]) -> None:
     door, known = bound
     refuse(door.publisher.store, RUNS, 1, "x", 0)
     assert len(door.get(PATH)["data"]) == 1

@@ -83,6 +83,7 @@ def trend_frame(
     ]
     numbers = ["value", "second", "rolling", "low", "high", "outlier", "top"]
     texts = ["Step", *(one.title for one in told), "Runs", "7-day mean"]
+    # Each once: of a trend of the runs themselves, the measure's title is that of the runs told beside it.
     columns = dict.fromkeys(["key", "start", "end", "bar_end", "middle", "done", *numbers, *texts])
     frame = pd.DataFrame(marks, columns=list(columns))
     frame[numbers] = frame[numbers].astype(float)

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import httpx
 from api.asgi_client import running
-from api.door import NOW, StoringPublisher, build_app
+from api.door import NOW, StoringPublisher, Whoever, build_app
 from clickhouse.rolling_up import mark, refresh
 from fastapi import FastAPI
 from runtally.events import AgentLifecycle, Event, RunFeedback, RunSnapshot, UserActivity
@@ -125,18 +125,6 @@ def caller(role: Role = Role.OWNER, *tenants: str) -> Caller:
     return Caller(name, f"{name}@example.com", GRANTED[role], frozenset(workspace(tenant) for tenant in tenants))
 
 
-class Whoever:
-    """Knows every request's caller without looking at it: the one whom the test says."""
-
-    is_open = False
-
-    def __init__(self) -> None:
-        self.who = caller()
-
-    async def caller(self, authorization: str | None) -> Caller:
-        return self.who
-
-
 @contextmanager
 def asking(
     store: Store, access_store: Store | None = None
@@ -145,7 +133,7 @@ def asking(
 
     `access_store` takes keys and the audit log, where the other takes no writes.
     """
-    publisher, door = StoringPublisher(store, late=True), Whoever()
+    publisher, door = StoringPublisher(store, late=True), Whoever(caller())
     app = build_app(store, publisher, [], door, make_access(IdentitySettings(), access_store or store, lambda: NOW))
 
     def ask_as(who: Caller) -> None:

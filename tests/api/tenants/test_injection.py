@@ -12,9 +12,9 @@ from typing import Any
 import httpx
 import pytest
 from api.asgi_client import running
-from api.door import StoringPublisher, build_app
+from api.door import StoringPublisher, Whoever, build_app
 from api.tenants.drawn import Operation, Pool, Request, drawn
-from api.tenants.fleets import MINE, THEIRS, Whoever, fill
+from api.tenants.fleets import MINE, THEIRS, caller, fill
 from api.tenants.test_isolation import DOCUMENT, OPERATIONS, send
 from backends.clickhouse_backend import ClickHouseBackend
 from clickhouse.stores import Engine, migrated_store
@@ -85,7 +85,7 @@ def asked(clickhouse: ClickHouseBackend, tmp_path_factory: pytest.TempPathFactor
     engine: Engine = "embedded" if clickhouse.url is None else "server"
     with migrated_store(engine, clickhouse, tmp_path_factory.getbasetemp()) as store:
         fill(store, MINE, THEIRS)
-        recording, door = Recording(store), Whoever()
+        recording, door = Recording(store), Whoever(caller())
         door.who = replace(ANYBODY, subject="tester")
         app = build_app(recording, StoringPublisher(store, late=True), [], door)  # type: ignore[arg-type] # a store's
         with running(app) as client:
