@@ -1,7 +1,8 @@
 """The runs that `bench_query.py` asks about, made inside the store by INSERT SELECT; nothing about them is random.
 
 30 days of `AGENTS` agents in `WORKSPACES` workspaces. Sizes are skewed: the first workspace has a seventh of the runs,
-the last one a hundredth of that. One run in a hundred is written again, late, as it ended after all.
+the last one a hundredth of that. One run in a hundred is written again, late, as it ended after all. A session is one
+user's with one agent, some twelve runs within half an hour, as far as the agent has so many.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -15,6 +16,7 @@ END = BEGIN + timedelta(days=DAYS)
 # Ten minutes before midnight, as a dashboard asks for the 30 days that end today.
 NOW = END - timedelta(minutes=10)
 _BLOCK = 500_000
+RUNS_A_SESSION, SESSIONS_A_DAY = 12, 48
 _COLUMNS = (
     "workspace_id, run_id, external_id, version, is_deleted, updated_at, finished_at, agent_id, agent_name, "
     "agent_version, status, duration_ms, queue_ms, provider, model, environment, `trigger`, user_id, session_id, "
@@ -29,6 +31,10 @@ WITH
     toInt64({begin_ms:Int64} + intDiv(number * {span_ms:UInt64}, {runs:UInt64})) AS began_ms,
     least(299, toUInt16(floor(300 * pow(chance(number, 1), 2)))) AS agent,
     chance(number, 2) AS outcome,
+    {runs:UInt64} / {slots:UInt64} * (sqrt((agent + 1) / 300) - sqrt(agent / 300)) AS runs_a_slot,
+    intDiv((number + intHash64(agent) % {runs:UInt64}) * {slots:UInt64}, {runs:UInt64}) AS slot,
+    intHash64(number) % greatest(1, toUInt64(runs_a_slot / {runs_a_session:UInt64})) AS desk,
+    concat(toString(agent), '-', toString(slot), '-', toString(desk)) AS session,
     toUInt64(floor(exp(5 + 5 * chance(number, 3)))) AS took_ms,
     {late:UInt8} = 1 OR number % 100 != 7 AS is_final,
     multiIf(
@@ -65,8 +71,8 @@ SELECT
     called,
     if(agent % 3 = 2, 'staging', 'production'),
     if(chance(number, 10) < 0.5, 'schedule', 'user'),
-    concat('user-', toString(intHash64(number) % 5000)),
-    concat('session-', toString(intDiv(number, 12))),
+    concat('user-', toString(sipHash64(session) % 5000)),
+    concat('session-', session),
     if(chance(number, 11) < 0.2, 'run-0', ''),
     if(ended, toUInt64(read_tokens), NULL),
     if(ended, toUInt64(wrote_tokens), NULL),
@@ -102,6 +108,8 @@ def _write(store: Store, runs: int, *, late: bool) -> None:
             "first": first,
             "count": min(block, runs - first),
             "late": int(late),
+            "slots": DAYS * SESSIONS_A_DAY,
+            "runs_a_session": RUNS_A_SESSION,
         }
         store.command(f"INSERT INTO agent_runs ({_COLUMNS})\n{_RUNS}", parameters)
 
