@@ -317,11 +317,17 @@ class RunDetail(Run):
     meta: Meta
 
 
+class RunPageMeta(Meta):
+    drawn_from: Annotated[
+        int | None, Field(description="With `sample`: how many runs match, of which these are drawn. Else null.")
+    ] = None
+
+
 class RunPage(Answer):
     data: list[Run]
     next_cursor: str | None
     has_more: bool
-    meta: Meta
+    meta: RunPageMeta
 
 
 class AcceptedRun(Answer):

@@ -71,15 +71,16 @@ def bounded_steps(time: TimeRange, granularity: Granularity | None, most_rows: i
 
 def answer_question(parts: ApiParts, question: Question, scope: RunScope) -> Answer:
     """Ask within the limits of the settings. Blocks; raises `InvalidQuery` when the answer takes more than it may."""
-    return _within_limits(parts, lambda limits: ask_question(parts.reader, question, scope, limits))
+    return within_limits(parts, lambda limits: ask_question(parts.reader, question, scope, limits))
 
 
 def answer_each_key_alone(parts: ApiParts, question: Question, scope: RunScope) -> list[Answer]:
     """The answers by each of the question's keys alone. Blocks and raises as `answer_question`."""
-    return _within_limits(parts, lambda limits: ask_each_key_alone(parts.reader, question, scope, limits))
+    return within_limits(parts, lambda limits: ask_each_key_alone(parts.reader, question, scope, limits))
 
 
-def _within_limits(parts: ApiParts, ask: Callable[[Limits], T]) -> T:
+def within_limits(parts: ApiParts, ask: Callable[[Limits], T]) -> T:
+    """What `ask` gives within the limits of the settings. Blocks; raises `InvalidQuery` when it takes more."""
     limits = _limits(parts)
     try:
         return ask(limits)

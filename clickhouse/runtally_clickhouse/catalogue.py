@@ -25,7 +25,9 @@ class RunQuestion(StrEnum):
     """The questions about single runs; each value is the stem of its file. measures/ has those that cells answer."""
 
     DATA_RANGE = "data_range"
+    DRAWN_RUNS = "drawn_runs"
     FEEDBACK_NEWEST_FIRST = "feedback_newest_first"
+    LISTED_RUNS_BY_STEP = "listed_runs_by_step"
     RUNS_BY_ID = "runs_by_id"
     RUNS_NEWEST_FIRST = "runs_newest_first"
     SPLIT_RUNS = "split_runs"
@@ -34,7 +36,7 @@ class RunQuestion(StrEnum):
 
 
 # Those whose rows say whether a run has stalled.
-_SHOW_RUNS = frozenset({RunQuestion.RUNS_BY_ID, RunQuestion.RUNS_NEWEST_FIRST})
+_SHOW_RUNS = frozenset({RunQuestion.DRAWN_RUNS, RunQuestion.RUNS_BY_ID, RunQuestion.RUNS_NEWEST_FIRST})
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,9 @@ def ask(
     reader: Reader, question: RunQuestion, scope: RunScope, parameters: Mapping[str, object] | None = None
 ) -> list[Row]:
     """The answer to a question about the runs of `scope`. Blocks; raises as `Reader.query`."""
-    sql = f"WITH merged_runs AS (\n{query_text('merged_runs')}\n)\n{query_text(question)}"
+    text = query_text(question)
+    relations = ["merged_runs", *(["listed_runs"] if "FROM listed_runs" in text else [])]
+    sql = "WITH " + ",\n".join(f"{name} AS (\n{query_text(name)}\n)" for name in relations) + f"\n{text}"
     bound = {**scope.parameters(), **(parameters or {})}
     statuses = scope.filters.status
     if not (tells_stalled(statuses) if statuses else question in _SHOW_RUNS):

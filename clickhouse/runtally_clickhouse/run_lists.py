@@ -54,7 +54,7 @@ class ListFilters:
     zone: ZoneInfo = UTC_ZONE
 
     def parameters(self) -> dict[str, object]:
-        """The parameters of `runs_newest_first.sql` that filter."""
+        """The parameters of `listed_runs.sql`."""
         # All offsets that a zone ever has are for those who ask for its clock: they are many.
         starts, offsets = zone_offsets(self.zone) if self.hour or self.weekday else ((0,), (0,))
         known = self.min_duration_ms is not None or self.max_duration_ms is not None

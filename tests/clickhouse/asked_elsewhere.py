@@ -7,8 +7,11 @@ from runtally_consumer.decoding import DECODERS
 
 # About the states of agents, and about what the consumer did: tests/api/test_events.py and test_pipeline.py.
 OF_LIFECYCLE = {"agents_by_state", "state_transitions", "letters_seen", "letters_by_reason", "acknowledged_by_minute"}
+# What reads the runs that lists are narrowed to.
+OF_LISTS = {name: ["FROM listed_runs"] for name in ("drawn_runs", "listed_runs_by_step", "runs_newest_first")}
 # Whole runs and feedback are many columns; split runs need runs of their own.
 ASKED_ELSEWHERE = {
+    RunQuestion.DRAWN_RUNS,
     RunQuestion.SPLIT_RUNS,
     RunQuestion.RUNS_BY_ID,
     RunQuestion.RUNS_NEWEST_FIRST,

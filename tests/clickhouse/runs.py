@@ -20,13 +20,24 @@ TODAY_MS = 1_795_219_200_000
 NIL = str(UUID(int=0))
 DAYS = {"day_starts_ms": [TODAY_MS - DAY_MS, TODAY_MS]}
 AnyQuestion = RunQuestion | CellQuestion
+# Names of workspaces that would break out of a text.
+STRANGE = ["b'", 'b"', "b\\", "b\\'", "b`", "b🤖", "b\n\t\0", "['a']", "a','b", "", "%", "{x:String}"]
+_DRAWN_OF = ["acme", "beta", "mine", *STRANGE]
 PARAMETERS: dict[AnyQuestion, Mapping[str, object]] = {
     CellQuestion.AGENTS_SEEN: {},
     RunQuestion.DATA_RANGE: {},
+    RunQuestion.DRAWN_RUNS: {
+        **ListFilters().parameters(),
+        "window_workspaces": _DRAWN_OF,
+        "window_from_ms": [TODAY_MS - DAY_MS] * len(_DRAWN_OF),
+        "window_to_ms": [TODAY_MS + DAY_MS] * len(_DRAWN_OF),
+        "limit": 100,
+    },
     RunQuestion.FEEDBACK_NEWEST_FIRST: feedback_parameters(FeedbackFilters(), 100),
     CellQuestion.RUN_TOTALS: {},
     CellQuestion.RUNS_BY_AGENT: {},
     CellQuestion.RUNS_BY_AGENT_AND_DAY: DAYS,
+    RunQuestion.LISTED_RUNS_BY_STEP: {**ListFilters().parameters(), "step_starts_ms": DAYS["day_starts_ms"]},
     RunQuestion.RUNS_BY_ID: {"by_key": 0, "key": NIL, "given_id": "a"},
     CellQuestion.RUNS_BY_MODEL: {},
     RunQuestion.RUNS_NEWEST_FIRST: list_parameters(ListFilters(), 100),

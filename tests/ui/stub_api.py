@@ -23,7 +23,7 @@ if __name__ == "__main__":
 from ui.fleet import Cell, fleet
 from ui.stub_rights import missing_right
 
-from ui import stub_adoption, stub_agents, stub_errors, stub_feedback, stub_live, stub_pipeline, stub_query
+from ui import stub_adoption, stub_agents, stub_errors, stub_feedback, stub_live, stub_pipeline, stub_query, stub_runs
 
 Query = dict[str, list[str]]
 STATUSES = ("queued", "running", "stalled", "succeeded", "failed", "timed_out", "cancelled", "unknown")
@@ -141,19 +141,13 @@ class StubApi:
         return stub_query.answer(cells, body, {"data_as_of": as_of, "truncated": False})
 
     def runs(self, query: Query) -> dict[str, Any]:
-        """One run for each cell, the newest first: enough to look at. The cursor is a place in the list."""
+        """One run for each cell, the newest first: enough to look at."""
         first, last = self._days(query) if "from" in query else (date.min, date.max)
         cells = [cell for cell in self.cells if first <= cell.day <= last and _matches(cell, query)]
         related = {name: query[name] for name in RELATED if name in query}
         found = [run for run in map(_run, cells) if all(run[name] in values for name, values in related.items())]
         found.sort(key=lambda run: str(run["started_at"]), reverse=True)
-        limit, start = int(query.get("limit", ["100"])[0]), int(query.get("cursor", ["0"])[0])
-        more = len(found) > start + limit
-        return {
-            "data": [{**run, "error_message": run["error_message"][:99] + "…" * (run["error_message"] != "")}
-                     for run in found[start : start + limit]],
-            "next_cursor": str(start + limit) if more else None, "has_more": more, "meta": {},
-        }  # fmt: skip
+        return stub_runs.page(found, query)
 
     def run(self, run_id: str, query: Query) -> tuple[int, dict[str, Any]]:
         for cell in self.cells:

@@ -4,6 +4,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 
+import pytest
+from runtally_ui import formats
+from runtally_ui.scatter import DrawMeta, DrawnRuns, which_runs
+from runtally_ui.views import efficiency
 from streamlit.testing.v1 import AppTest
 from ui.fleet import KINDS, all_failed, fleet, without_costs
 from ui.pages import chart_specs, metrics, open_at, texts
@@ -27,6 +31,32 @@ def test_a_fleet(open_page: OpenPage) -> None:
     assert list(models["Model"])[:2] == ["gpt-5-mini", "claude-haiku-4-5"]
     assert models["Runs"].is_monotonic_decreasing
     assert "40% target" in texts(app)
+
+
+def test_the_scatter_says_what_it_was_drawn_of(open_page: OpenPage, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = StubApi(fleet(TODAY), TODAY)
+    runs = whole.runs({"sample": ["5000"], "from": ["2026-10-23"], "to": ["2026-11-21"]})["meta"]["drawn_from"]
+    monkeypatch.setattr(efficiency, "SAMPLE", 40)
+    app = open_at(open_page, whole, "efficiency")
+    assert not app.exception
+    assert f"40 of {formats.count(runs)} runs, drawn over the whole range" in texts(app)
+    assert "one point a run" in texts(app)
+    monkeypatch.setattr(efficiency, "SAMPLE", runs)
+    assert f"All {runs:,} runs" in texts(open_at(open_page, whole, "efficiency"))
+
+
+@pytest.mark.parametrize(
+    ("runs", "points", "of", "said"),
+    [
+        (1000, 1000, 2_100_000, "1,000 of 2.1M runs, drawn over the whole range"),
+        (312, 312, 312, "All 312 runs"),
+        (1, 1, 1, "The only run"),
+        (312, 300, 312, "All 312 runs · 12 of them without calls or cost"),
+        (10, 10, None, "All 10 runs"),
+    ],
+)
+def test_which_runs_are_shown(runs: int, points: int, of: int | None, said: str) -> None:
+    assert which_runs(DrawnRuns(data=[{}] * runs, meta=DrawMeta(drawn_from=of)), points) == said
 
 
 def test_only_successful_runs_say_what_they_hide(open_page: OpenPage) -> None:

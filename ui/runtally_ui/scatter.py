@@ -1,15 +1,38 @@
-"""Calls of language models against cost, one point for each of the newest runs."""
+"""Calls of language models against cost, one point for each run of a draw over the whole range."""
 
 import altair as alt
 import pandas as pd
 
 from runtally_ui import formats
-from runtally_ui.answers import QueryAnswer
+from runtally_ui.answers import QueryAnswer, QueryMeta
 from runtally_ui.chart_theme import COUNT_AXIS, MONEY_AXIS, styled
 
 HEIGHT = 320
 SHOWN_MODELS = 8
 OTHER = "other models"
+
+
+class DrawMeta(QueryMeta):
+    """Of how many runs the answer's are drawn."""
+
+    drawn_from: int | None = None
+
+
+class DrawnRuns(QueryAnswer):
+    """`GET /api/v1/runs?sample=`."""
+
+    meta: DrawMeta = DrawMeta()
+
+
+def which_runs(drawn: QueryAnswer, points: int) -> str:
+    """What the points stand for: `1,000 of 2.1M runs, drawn over the whole range`, `all 312 runs`."""
+    shown = len(drawn.data)
+    of = drawn.meta.drawn_from if isinstance(drawn.meta, DrawMeta) else None
+    whole = of is None or of <= shown
+    what = f"All {formats.plural(shown, 'run')}" if shown != 1 else "The only run"
+    if not whole:
+        what = f"{shown:,} of {formats.count(of)} runs, drawn over the whole range"
+    return what if points == shown else f"{what} · {shown - points:,} of them without calls or cost"
 
 
 def call_cost_frame(answer: QueryAnswer) -> pd.DataFrame:

@@ -16,7 +16,7 @@ from runtally_ui.page import Asked, Page
 from runtally_ui.questions import Answers, Get, Question
 from runtally_ui.ranking import ranked_bars, ranking_frame
 from runtally_ui.scatter import HEIGHT as SCATTER_HEIGHT
-from runtally_ui.scatter import call_cost_chart, call_cost_frame
+from runtally_ui.scatter import DrawnRuns, call_cost_chart, call_cost_frame, which_runs
 from runtally_ui.sentences import notes, subtitle
 from runtally_ui.tiles import draw_tiles, measure_tile
 from runtally_ui.trend_card import TrendOptions, trend_card
@@ -37,13 +37,13 @@ def questions(asked: Asked) -> Mapping[str, Question]:
     """All of the page, asked together."""
     known = [column.measure for column in _MODEL_COLUMNS if column.measure != "runs"]
     succeeded = replace(asked.trend("avg_files_modified"), filters=replace(asked.filters, status=("succeeded",)))
-    newest = (*asked.period.params(), *asked.filters.params(), ("limit", str(SAMPLE)))
+    drawn = (*asked.period.params(), *asked.filters.params(), ("sample", str(SAMPLE)))
     return {
         "totals": asked.totals(*_TILES, "cost_usd"),
         "trend": asked.trend("cache_hit_rate", "retries"),
         "models": asked.groups(("model",), *known),
         "files": succeeded,
-        "calls": Get(RUNS_PATH, newest, QueryAnswer),
+        "calls": Get(RUNS_PATH, drawn, DrawnRuns),
     }
 
 
@@ -132,10 +132,8 @@ def _runs_link(page: Page) -> Callable[[QueryRow], str]:
 def _calls_against_cost(page: Page, answers: Answers) -> None:
     def caption(found: QueryAnswer) -> str:
         hidden = subtitle(page.asked.filters, "the cost")
-        what = f"One point for each of {formats.plural(len(found.data), 'run')}"
-        if len(found.data) >= SAMPLE:
-            what = f"One point for each of the newest {SAMPLE:,} runs"
-        return " · ".join(part for part in (what, "by colour: the model", hidden) if part)
+        which = which_runs(found, len(call_cost_frame(found)))
+        return " · ".join(part for part in (which, "one point a run", "by colour: the model", hidden) if part)
 
     with query_card("calls", "LLM calls against cost", answers.query("calls"), caption) as found:
         if found is None:
