@@ -51,17 +51,17 @@ def test_a_day_whose_cost_is_unusual_is_marked_on_the_cost_so_far() -> None:
     costs = [*(1 + day % 2 for day in range(10)), 50, 1]
     rows = [DailyRuns(date=date(2026, 11, 1 + place), runs=30, cost_usd=Decimal(cost))
             for place, cost in enumerate(costs)]  # fmt: skip
-    frame = chart_data.cumulative_cost_frame(rows, None, today=date(2026, 11, 12))
+    frame = chart_data.cumulative_cost_frame(rows, [], today=date(2026, 11, 12))
     assert list(frame["outlier"].dropna()) == [65.0]
     assert list(frame["rolling"].notna()) == [False] * 6 + [True] * 5 + [False], "the last day is under way"
     few = [row.model_copy(update={"runs": 1}) for row in rows]
-    assert not chart_data.cumulative_cost_frame(few, None, today=date(2026, 11, 12))["outlier"].notna().any()
+    assert not chart_data.cumulative_cost_frame(few, [], today=date(2026, 11, 12))["outlier"].notna().any()
 
 
 def test_cumulative_cost_lies_on_the_period_before_day_by_day() -> None:
     now = [daily(MONDAY, "a", 1, "1.5"), daily(TUESDAY, "a", 1, "2")]
     before = [daily(date(2026, 11, 14), "a", 1, "4")]
-    frame = chart_data.cumulative_cost_frame(now, before, today=date(2026, 11, 18))
+    frame = chart_data.cumulative_cost_frame(now, [*chart_data.daily_cost(before).values()], today=date(2026, 11, 18))
     assert list(frame["total"]) == [1.5, 3.5]
     assert frame["previous"].iloc[0] == 4.0
     assert pd.isna(frame["previous"].iloc[1])
@@ -127,4 +127,4 @@ def test_frames_of_nothing_have_their_columns() -> None:
     assert chart_data.response_time_frame([], PALETTE).empty
     assert chart_data.failure_share_frame([], PALETTE).empty
     assert chart_data.outcomes_frame([], PALETTE).empty
-    assert chart_data.cumulative_cost_frame([], None, MONDAY).empty
+    assert chart_data.cumulative_cost_frame([], [], MONDAY).empty

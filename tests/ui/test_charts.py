@@ -35,7 +35,9 @@ def palette(found: Analytics) -> Palette:
 
 
 def cost(found: Analytics, colours: Palette) -> alt.LayerChart:
-    frame = chart_data.cumulative_cost_frame(found.runs_per_day, found.runs_per_day, TODAY)
+    frame = chart_data.cumulative_cost_frame(
+        found.runs_per_day, [*chart_data.daily_cost(found.runs_per_day).values()], TODAY
+    )
     return charts.cumulative_cost(frame)
 
 
@@ -83,7 +85,7 @@ def test_rows_do_not_change_a_spec(draw: Drawn, chart: Callable[[pd.DataFrame], 
 
 def test_a_cost_that_was_not_known_before_is_no_layer() -> None:
     found = answer()
-    frame = chart_data.cumulative_cost_frame(found.runs_per_day, None, TODAY)
+    frame = chart_data.cumulative_cost_frame(found.runs_per_day, [], TODAY)
     layers = named_spec(charts.cumulative_cost(frame, compared=False))["layer"]
     assert layers == spec(cost)["layer"][1:]
 
@@ -104,7 +106,9 @@ def test_nothing_is_nan(draw: Drawn) -> None:
 
 def test_the_mean_and_unusual_days_lie_over_the_cost_so_far() -> None:
     found = answer()
-    frame = chart_data.cumulative_cost_frame(found.runs_per_day, found.runs_per_day, TODAY)
+    frame = chart_data.cumulative_cost_frame(
+        found.runs_per_day, [*chart_data.daily_cost(found.runs_per_day).values()], TODAY
+    )
     layers = named_spec(charts.cumulative_cost(frame, rolling=True, outliers=True))["layer"]
     assert layers[:4] == spec(cost)["layer"]
     assert [layer["mark"]["type"] for layer in layers[4:]] == ["line", "point"]

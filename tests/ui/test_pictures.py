@@ -128,7 +128,9 @@ def everybody() -> tuple[Sequence[Agent], Palette]:
 
 def cumulative() -> Drawing:
     now, before = analytics("2026-10-23", "2026-11-21"), analytics("2026-09-23", "2026-10-22")
-    frame = chart_data.cumulative_cost_frame(now.runs_per_day, before.runs_per_day, TODAY)
+    frame = chart_data.cumulative_cost_frame(
+        now.runs_per_day, [*chart_data.daily_cost(before.runs_per_day).values()], TODAY
+    )
     return drawing(charts.cumulative_cost, frame, rolling=True, outliers=True)
 
 

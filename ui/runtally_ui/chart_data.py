@@ -1,9 +1,10 @@
 """From an answer to the frames the charts draw: one row per mark, texts of the tooltip included."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from itertools import accumulate
 from math import sqrt
 from zoneinfo import ZoneInfo
 
@@ -58,16 +59,23 @@ def daily_cost(rows: Sequence[DailyRuns]) -> dict[date, Decimal | None]:
     return days
 
 
+def known_sum(costs: Iterable[Decimal | None]) -> Decimal | None:
+    """The sum of what is known; None where nothing is."""
+    known = [cost for cost in costs if cost is not None]
+    return sum(known, Decimal(0)) if known else None
+
+
 def cumulative_cost_frame(
-    current: Sequence[DailyRuns], previous: Sequence[DailyRuns] | None, today: date
+    current: Sequence[DailyRuns], previous: Sequence[Decimal | None], today: date
 ) -> pd.DataFrame:
-    """One row per day: the cost so far, and the cost so far of the period before on the same day of it; `rolling`, the
-    mean of the cost so far over seven days; `outlier`, the cost so far where the day's own lies beyond two sigma.
+    """One row per day: the cost so far, and the cost so far of the period before on the same day of it (`previous` is
+    what each of its days cost); `rolling`, the mean of the cost so far over seven days; `outlier`, the cost so far
+    where the day's own lies beyond two sigma.
     """
-    before = list(_running_sum(daily_cost(previous)).values()) if previous else []
+    before = _running_sum(previous)
     marks = []
     costs = daily_cost(current)
-    so_far = _running_sum(costs)
+    so_far = dict(zip(costs, _running_sum([*costs.values()]), strict=True))
     means, beyond = _judged_days(current, costs, so_far, today)
     for position, (day, total) in enumerate(so_far.items()):
         earlier = before[position] if position < len(before) else None
@@ -209,13 +217,8 @@ def wilson_interval(part: int, whole: int) -> tuple[float, float]:
     return max(0.0, centre - half) if part else 0.0, min(1.0, centre + half) if part < whole else 1.0
 
 
-def _running_sum(costs: Mapping[date, Decimal | None]) -> dict[date, Decimal]:
-    total = Decimal(0)
-    sums: dict[date, Decimal] = {}
-    for day, cost in costs.items():
-        total += cost or Decimal(0)
-        sums[day] = total
-    return sums
+def _running_sum(costs: Sequence[Decimal | None]) -> list[Decimal]:
+    return list(accumulate(cost or Decimal(0) for cost in costs))
 
 
 def _day_columns(day: date, today: date) -> dict[str, object]:

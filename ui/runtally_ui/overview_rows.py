@@ -1,7 +1,8 @@
-"""The Overview's bars by agent and its cumulative cost: their rows for downloads, and the runs behind a bar."""
+"""The Overview's rows of agents and of cost: for its drawings and downloads, and the runs behind a bar."""
 
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, time
+from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -9,7 +10,7 @@ from zoneinfo import ZoneInfo
 import streamlit as st
 
 from runtally_ui import drilling
-from runtally_ui.answers import Agent, DailyRuns, QueryAnswer, QueryMeta
+from runtally_ui.answers import Agent, Analytics, DailyRuns, QueryAnswer, QueryMeta
 from runtally_ui.chart_data import OUTCOMES, daily_cost
 from runtally_ui.page import Page
 
@@ -54,6 +55,38 @@ def day_steps(rows: Sequence[DailyRuns], timezone: str) -> QueryAnswer:
     return QueryAnswer(
         data=[{"time": midnight.isoformat()} for midnight in midnights], meta=QueryMeta(granularity="day")
     )
+
+
+def agents_by_day(answer: Analytics, most: int, timezone: str) -> QueryAnswer:
+    """The runs of the `most` busiest agents on each day, those of all others folded: what a query by agent and day
+    would answer, out of the answer that is there anyway.
+    """
+    named = {(agent.workspace_id, agent.agent_id) for agent in answer.agents[:most] if not agent.other}
+    counts: dict[tuple[date, str | None, str | None], Counter[str]] = defaultdict(Counter)
+    for row in answer.runs_per_day:
+        agent = (row.workspace_id, row.agent_id)
+        of = (row.date, *agent) if agent in named else (row.date, None, None)
+        counts[of].update(runs=row.runs, succeeded=row.succeeded, errors=row.failed)
+    zone = ZoneInfo(timezone)
+    starts = {day: datetime.combine(day, time(), zone).isoformat() for day, *_ in counts}
+    data = [
+        {"time": starts[day], "workspace_id": workspace_id, "agent_id": agent_id, "other": agent_id is None, **counted}
+        for (day, workspace_id, agent_id), counted in counts.items()
+    ]
+    meta = answer.meta
+    return QueryAnswer(
+        data=data,
+        meta=QueryMeta(
+            data_as_of=meta.data_as_of, hides_failures=meta.hides_failures, data_range=meta.data_range,
+            truncated=len(answer.agents) > len(named), granularity="day",
+        ),
+    )  # fmt: skip
+
+
+def earlier_costs(answer: QueryAnswer) -> list[Decimal | None]:
+    """What each day cost, of an answer by day."""
+    told = [row.cells.get("cost_usd") for row in answer.rows]
+    return [None if cost is None else Decimal(cost) for cost in told]
 
 
 def agent_behind(

@@ -18,6 +18,8 @@ from runtally_ui.questions import Answers, Query, Question, groups_that_fit
 _STEP_HOURS = {"minute": 1 / 60, "quarter_hour": 0.25, "hour": 1, "day": 24, "week": 168, "month": 730}
 _MOST_STEPS = 400
 _MOST_AUTO_STEPS = 170  # the hours of a week: `auto` makes no more
+_AUTO_DAYS = range(8, 100)
+"""For ranges of so many whole days the API's `auto` is a day (docs/measures.md)."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,12 @@ class Asked:
     def step(self) -> str:
         """The granularity, unless that would make more steps than a chart can show: then `auto`."""
         return self.granularity if self.granularity != "auto" and self._steps <= _MOST_STEPS else "auto"
+
+    @property
+    def in_whole_days(self) -> bool:
+        """Whether the period's steps are its days, none of them cut."""
+        of_auto = self.step == "auto" and len(self.period) in _AUTO_DAYS
+        return self.period.whole_days and (self.step == "day" or of_auto)
 
     @property
     def _steps(self) -> int:

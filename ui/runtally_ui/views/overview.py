@@ -11,15 +11,17 @@ from runtally_ui.agent_table import agent_table
 from runtally_ui.answers import Analytics, QueryAnswer
 from runtally_ui.api_client import ApiError
 from runtally_ui.cards import card, downloads, failure, not_available, query_card
-from runtally_ui.chart_data import begun_within
+from runtally_ui.chart_data import begun_within, known_sum
 from runtally_ui.colours import OTHER, series_domain
 from runtally_ui.drawing import draw_chart, drawing
 from runtally_ui.filters import shared_link
 from runtally_ui.overview_rows import (
     agent_behind,
+    agents_by_day,
     cost_rows,
     day_steps,
     duration_rows,
+    earlier_costs,
     failed_runs,
     outcome_rows,
     outcome_runs,
@@ -42,21 +44,21 @@ _UNUSUAL_DAYS = (
 
 
 def questions(asked: Asked) -> Mapping[str, Question]:
-    """All of the page, asked together. Of the period before only sums by day are drawn, so one agent is enough."""
-    by_agent = Query(
-        asked.period, asked.filters, ("runs", "succeeded", "errors"), ("workspace_id", "agent_id"),
-        granularity=asked.step, limit=asked.series_that_fit(SERIES_AGENTS), other=True,
-    )  # fmt: skip
+    """All of the page, asked together. The analytics have the runs of agents by day; other steps are asked for."""
     found: dict[str, Question] = {
         "totals": asked.totals(*TILES[1:], "root_runs", "succeeded", "errors", "cancelled", "input_tokens",
                                "output_tokens"),
         "trend": asked.trend("success_rate", "cost_usd", "cost_per_run_usd", "total_tokens", "avg_duration_ms",
                              "p95_duration_ms"),
-        "by_agent": by_agent,
         "agents": agent_analytics(asked.period, asked.filters),
     }  # fmt: skip
+    if not asked.in_whole_days:
+        found["by_agent"] = Query(
+            asked.period, asked.filters, ("runs", "succeeded", "errors"), ("workspace_id", "agent_id"),
+            granularity=asked.step, limit=asked.series_that_fit(SERIES_AGENTS), other=True,
+        )  # fmt: skip
     if asked.before is not None:
-        found["before"] = agent_analytics(asked.before, asked.filters, agent_limit=1)
+        found["before"] = Query(asked.before, asked.filters, ("cost_usd",), granularity="day")
     return found
 
 
@@ -96,7 +98,7 @@ def _tiles(page: Page, totals: QueryAnswer) -> None:
 
 
 def _runs_card(page: Page, answers: Answers) -> None:
-    answer, palette = answers.query("by_agent"), page.palette
+    answer, palette = _by_agent(page, answers), page.palette
     domain = series_domain(palette.slots, palette.names)
     # The legend follows the unfiltered agents, so that it stays in place while filters change.
     shown = [name for name in domain[:-1] if not name.startswith("\u200b")]
@@ -114,6 +116,15 @@ def _runs_card(page: Page, answers: Answers) -> None:
         drawn = drawing(runs_by_agent, frame, tuple(domain), tuple(shown), rolling=rolling, outliers=outliers)
         draw_selectable(page, "runs", "Runs over time, stacked by agent", drawn, found, {})
         draw_switches("runs")
+
+
+def _by_agent(page: Page, answers: Answers) -> QueryAnswer | ApiError:
+    if not page.asked.in_whole_days:
+        return answers.query("by_agent")
+    answer = answers.analytics("agents")
+    if isinstance(answer, ApiError):
+        return answer
+    return agents_by_day(answer, page.asked.series_that_fit(SERIES_AGENTS), page.asked.period.timezone)
 
 
 def _cost_trend(page: Page, answers: Answers) -> None:
@@ -151,9 +162,10 @@ def _cumulative_card(page: Page, answers: Answers) -> None:
             failure(answer, "cost")
         return
     before = page.asked.before
-    previous = answers.analytics("before") if before else None
+    previous = answers.query("before") if before else None
     whole = before is not None and begun_within(answer, before) is None
-    earlier = previous.totals.cost_usd if isinstance(previous, Analytics) and whole else None
+    costs = earlier_costs(previous) if isinstance(previous, QueryAnswer) and whole else []
+    earlier = known_sum(costs)
     caption = f"USD, {formats.day_span(page.asked.period.first, page.asked.period.last)}"
     if earlier is not None and before is not None:
         caption += f" · dashed: {formats.day_span(before.first, before.last)}, "
@@ -168,8 +180,8 @@ def _cumulative_card(page: Page, answers: Answers) -> None:
         if answer.totals.cost_usd is None:
             not_available("No run in this period has a known cost.", "Publish runs with cost_usd.")
             return
-        rows = previous.runs_per_day if isinstance(previous, Analytics) and earlier is not None else None
-        frame = chart_data.cumulative_cost_frame(answer.runs_per_day, rows, page.asked.today)
+        before_by_day = costs if earlier is not None else []
+        frame = chart_data.cumulative_cost_frame(answer.runs_per_day, before_by_day, page.asked.today)
         rolling, outliers = switched_on("cost")
         compared = bool(frame["previous"].notna().any())
         drawn = drawing(charts.cumulative_cost, frame, compared=compared, rolling=rolling, outliers=outliers)
