@@ -2,7 +2,7 @@
 
 Each tenant has at most `per_tenant` questions under way, all together `slots`. A slot that becomes free goes to the
 tenant with the fewest under way, among these to the one that has taken the least time of late, and there to whoever
-came first. So a tenant that asks much waits for itself; and who takes far more than another that asks as well has one
+came first. So a tenant that asks much waits for itself; and who takes or asks far more than another has one
 question under way at a time, as those under way share the store's cores whoever they are of.
 """
 
@@ -37,6 +37,11 @@ class _Tenant:
     """The sum of when those that run began."""
     waiting: deque[asyncio.Future[float]] = field(default_factory=deque)
 
+    @property
+    def asks(self) -> int:
+        """Questions under way, and those that wait."""
+        return self.running + len(self.waiting)
+
     def spent_by(self, now: float) -> float:
         """Seconds that its questions took, those under way too; of the others, what is long ago counts less."""
         return self.ended_by(now) + self.running * now - self.starts
@@ -68,17 +73,20 @@ class Turns:
             self._leave(tenant, began)
 
     def is_ahead(self, tenant: Hashable) -> bool:
-        """Whether another tenant has taken more than twice as much of late: this one's questions then go first."""
+        """Whether another that asks now has taken more than twice as much of late, or asks more than twice as much at
+        once: this one's questions then go first. Time alone would call two equal as soon as the other has to wait.
+        """
         now = self._monotonic()
         tenants = dict(self._tenants)
-        own = tenants[tenant].spent_by(now) if tenant in tenants else 0.0
+        own = tenants.get(tenant, _Tenant())
+        spent, asks = own.spent_by(now), max(1, own.asks)
         return any(
-            other is not tenants.get(tenant) and (other.running or other.waiting) and other.spent_by(now) > 2 * own
+            other is not own and other.asks and (other.spent_by(now) > 2 * spent or other.asks > 2 * asks)
             for other in tenants.values()
         )
 
     def is_over(self, tenant: Hashable) -> bool:
-        """Whether it has taken much of late, and more than twice as much as another that asks as well."""
+        """Whether it has taken much of late, and took or asks more than twice as much as another that asks as well."""
         tenants = dict(self._tenants)
         return tenant in tenants and self._takes_more(tenants[tenant], tenants.values(), self._monotonic())
 
@@ -88,7 +96,7 @@ class Turns:
         return own > _LITTLE_SECONDS and any(
             other is not tenant
             and (other.running or other.waiting or now - other.spent_at < _RECENT_SECONDS)
-            and own > 2 * other.spent_by(now)
+            and (own > 2 * other.spent_by(now) or tenant.asks > 2 * max(1, other.asks))
             for other in tenants
         )
 

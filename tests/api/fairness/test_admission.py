@@ -207,6 +207,40 @@ def test_who_takes_far_more_than_another_has_one_question_at_a_time_while_that_o
     asyncio.run(story())
 
 
+def test_who_asks_far_more_at_once_is_behind_although_both_took_the_same() -> None:
+    async def story() -> None:
+        clock = Clock()
+        asker = Asker(Turns(8, 8, 10, clock))
+        for tenant in ("heavy", "quiet"):
+            asker.ask(tenant, f"{tenant} before")
+        await settle()
+        clock.now += 2
+        for tenant in ("heavy", "quiet"):
+            await asker.end(f"{tenant} before")
+        asker.ask("quiet", "q")
+        for name in ("h0", "h1"):
+            asker.ask("heavy", name)
+        await settle()
+        assert not asker.turns.is_ahead("quiet"), "twice as much is not far more"
+        assert not asker.turns.is_over("heavy")
+        asker.ask("heavy", "h2")
+        await settle()
+        assert asker.turns.is_ahead("quiet")
+        assert not asker.turns.is_ahead("heavy")
+        assert asker.turns.is_over("heavy")
+        assert not asker.turns.is_over("quiet")
+        asker.ask("heavy", "h3")
+        await settle()
+        assert "h3" not in asker.began, "one at a time while another asks"
+        await asker.end("q")
+        clock.now += 3
+        await asker.end("h0")
+        assert "h3" in asker.began, "the other asks no more"
+        await asker.end_all()
+
+    asyncio.run(story())
+
+
 def test_who_took_little_is_not_held_back_by_who_took_less() -> None:
     async def story() -> None:
         clock = Clock()
