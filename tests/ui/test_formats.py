@@ -107,3 +107,9 @@ def test_days_and_instants() -> None:
 
 def test_names_from_outside_stay_text() -> None:
     assert formats.escaped("$a$ *b* [c](d) :smile: 09:30") == (r"\$a\$ \*b\* \[c\](d) \:smile: 09:30")
+
+
+def test_addresses_are_no_links() -> None:
+    assert formats.unlinked("http://127.0.0.1:8000 was silent.") == "`http://127.0.0.1:8000` was silent."
+    assert formats.unlinked("at https://x.example/a_b?c=[1].") == "at `https://x.example/a_b?c=[1]`."
+    assert formats.unlinked("cost $1 and http://`x` *y*") == formats.escaped("cost $1 and http://`x` *y*")

@@ -54,9 +54,9 @@ def failure(error: ApiError, key: str) -> None:
     with st.container(height=HEIGHT, border=False, vertical_alignment="center", horizontal_alignment="center"):
         st.markdown(f":red[:material/error:] **{formats.escaped(error.title)}**", text_alignment="center")
         if error.detail:
-            st.caption(formats.escaped(error.detail), text_alignment="center")
+            st.caption(formats.unlinked(error.detail), text_alignment="center")
         for remark in error.remarks:
-            st.caption(formats.escaped(remark), text_alignment="center")
+            st.caption(formats.unlinked(remark), text_alignment="center")
         if isinstance(error, Forbidden):
             st.caption("Ask who runs this API for the right to see it.", text_alignment="center")
         elif isinstance(error, Refused):

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 MISSING = "–"
 _MARKUP = re.compile(r"[\\`*_\[\]<>$~|#]|:(?=[A-Za-z])")
+_ADDRESS = re.compile(r"(https?://[^\s`]*[^\s`.,;:!?)])")
 _COMPACT_FROM = 10_000
 _UNITS = ((Decimal(10**9), "B"), (Decimal(10**6), "M"), (Decimal(10**3), "k"))
 
@@ -184,6 +185,12 @@ def escaped(text: str) -> str:
     `:word:` an icon.
     """
     return _MARKUP.sub(r"\\\g<0>", text)
+
+
+def unlinked(text: str) -> str:
+    """As `escaped`, of a sentence about addresses: they stand as code, since Markdown would make links of them."""
+    parts = _ADDRESS.split(text)
+    return "".join(f"`{part}`" if place % 2 else escaped(part) for place, part in enumerate(parts))
 
 
 def _decimals(value: float) -> str:

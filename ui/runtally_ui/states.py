@@ -63,9 +63,9 @@ def failing(error: ApiError) -> None:
     with _card("state-failing"):
         st.markdown(f"##### :red[:material/error:] {formats.escaped(error.title)}", text_alignment="center")
         if error.detail:
-            st.markdown(formats.escaped(error.detail), text_alignment="center")
+            st.markdown(formats.unlinked(error.detail), text_alignment="center")
         for remark in error.remarks:
-            st.markdown(formats.escaped(remark), text_alignment="center")
+            st.markdown(formats.unlinked(remark), text_alignment="center")
         advice = "Your filters are kept."
         if isinstance(error, Forbidden):
             advice = "Ask who runs this API for the right to see it. Your filters are kept."
