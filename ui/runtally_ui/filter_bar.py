@@ -32,13 +32,15 @@ GRANULARITIES = ("Auto", "Hour", "Day", "Week", "Month")
 REFRESH_SECONDS = {"Refresh off": None, "every 30 s": 30, "every 5 min": 300}
 _WIDTH = 162
 _NAMES_WIDTH = 210
+# Of users only the busiest of the newest days are offered: any other is typed.
+_TYPED: Final = frozenset({"user_id"})
 _PLACEHOLDERS = {
     "workspace_id": "All workspaces",
     "agent_id": "All agents",
     "model": "All models",
     "status": "Any status",
     "environment": "All environments",
-    "user_id": "All users",
+    "user_id": "All users · type any",
 }
 _CHOICES: Mapping[str, Sequence[str]] = {"range": RANGES, "compare": tuple(COMPARISONS), "granularity": GRANULARITIES}
 _BIND: Final = "query-params"
@@ -145,7 +147,8 @@ def _draw_filter(
         return
     st.multiselect(
         DIMENSIONS[dimension].capitalize(), options, key=dimension, bind=_BIND, placeholder=placeholder,
-        label_visibility="collapsed", width=_WIDTH, wrap=False, select_all=False,
+        label_visibility="collapsed", width=_NAMES_WIDTH if dimension in _TYPED else _WIDTH, wrap=False,
+        select_all=False, accept_new_options=dimension in _TYPED,
     )  # fmt: skip
 
 
