@@ -71,7 +71,7 @@ def run_table(
             "Cost": column.NumberColumn(format="$%.4f", width="small", help="Its own, without its sub-runs'."),
             "Tokens": column.NumberColumn(format="localized", width=72),
             "LLM calls": column.NumberColumn("Calls", format="localized", width=58, help="Calls of language models."),
-            "Error": column.TextColumn(width=150),
+            "Error": column.TextColumn(width=150 if "Cost" in frame else 240),
             "Message": column.TextColumn(width="large", help="The first 100 characters; the run's page has all."),
         },
     )  # fmt: skip
