@@ -23,7 +23,7 @@ MONEY_AXIS = (
     " : datum.value >= 1e6 ? '$' + format(datum.value / 1e6, ',.2~f') + 'M'"
     " : datum.value >= 1e4 ? '$' + format(datum.value / 1e3, ',.1~f') + 'k'"
     " : datum.value >= 1 ? '$' + format(datum.value, datum.value % 1 ? ',.2f' : ',')"
-    " : '$' + format(datum.value, '.2~r')"
+    " : '$' + format(datum.value, datum.value >= 0.1 ? '.2f' : '.2~r')"
 )
 SECONDS_AXIS = (
     "datum.value === 0 ? '0'"

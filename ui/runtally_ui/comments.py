@@ -55,7 +55,7 @@ def _table(page: Page, answer: RunPage) -> None:
         frame, key="table-comments", hide_index=True, row_height=_ROW_HEIGHT, placeholder=formats.MISSING,
         height=_ROW_HEIGHT * (len(frame) + 1) + 8, alt="Comments, newest first",
         column_config={
-            "Run": column.ButtonColumn(width=150, pinned=True, alignment="left", type="tertiary", key="open-comments",
+            "Run": column.ButtonColumn(width=172, pinned=True, alignment="left", type="tertiary", key="open-comments",
                                        on_click=clicked, help="A click opens the run."),
             "Stars": column.TextColumn(width=92),
             "Comment": column.TextColumn(width="large"),

@@ -97,7 +97,7 @@ def _change(row: QueryRow) -> str | None:
     if row.earlier("runs") == 0:
         return "new"
     change = _number_of(row.cells.get("change"), "runs")
-    return None if change is None else f"{change:+.0%}"
+    return None if change is None else f"{change:+,.0%}"
 
 
 def _number_of(cells: object, name: str) -> float | None:

@@ -133,7 +133,7 @@ def change_text(name: str, form: str, now: float, then: float) -> str | None:
     size = abs(change)
     if form == "share":
         return f"{size:.1f} pp {word}"
-    return f"{size:.0f}% {word}" if size >= 10 else f"{size:.1f}% {word}"
+    return f"{size:,.0f}% {word}" if size >= 10 else f"{size:.1f}% {word}"
 
 
 def _known(name: str, answer: QueryAnswer) -> str:

@@ -81,7 +81,9 @@ def draw(page: Page, answers: Answers) -> None:
             "compare that with the broker."
         )
         st.code(_COMMANDS, language="bash")
-        hint("A lag that nobody can tell here: `runtally doctor`, and the consumer's `/metrics` on port 9464.")
+        hint(
+            "A lag that nobody can tell here: `runtally doctor`, and the consumer's `/metrics` on its own port (9464)."
+        )
 
 
 def _verdict(found: Integrity) -> None:
@@ -142,7 +144,7 @@ def _checks(found: Integrity) -> None:
                     options=[_WELL, _FAULT, _TOLD, _UNKNOWN], color=["green", "red", "gray", "gray"], width=170
                 ),
                 "Found": column.TextColumn(width=90, alignment="right"),
-                "Meaning": column.TextColumn(width="large"),
+                "Meaning": column.TextColumn(width=880),
             },
         )  # fmt: skip
 
