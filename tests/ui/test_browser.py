@@ -44,17 +44,6 @@ def test_a_filter_lands_in_the_address_and_the_address_in_another_browser(
     expect(page).not_to_have_url(re.compile("agent_id="))
 
 
-def test_a_user_who_is_not_offered_can_be_typed(visit: Callable[..., Page], dashboard: tuple[StubApi, str]) -> None:
-    """The bar offers the busiest only, and its field says that any other may be typed."""
-    page = visit("/")
-    field = page.get_by_role("combobox", name="User")
-    expect(page.get_by_text("All users · type any")).to_be_visible()
-    field.fill("nobody-has-heard-of")
-    field.press("Enter")
-    expect(page).to_have_url(re.compile(r"[?&]user_id=nobody-has-heard-of"))
-    expect(page.get_by_text("No runs match")).to_be_visible()
-
-
 def test_dates_land_in_the_address(visit: Callable[..., Page], dashboard: tuple[StubApi, str]) -> None:
     stub, _ = dashboard
     fixed = re.compile(f"range=Custom&from={stub.today - timedelta(days=29)}&to={stub.today}")
