@@ -42,6 +42,13 @@ def test_the_range_of_the_bar_does_not_hold_but_its_filters_do(open_page: OpenPa
     assert "the range does not: this is now" in texts(app)
 
 
+def test_the_bar_takes_any_user_and_says_so(open_page: OpenPage) -> None:
+    users = open_at(open_page, StubApi(fleet(TODAY), TODAY), "live", user_id="unheard-of").multiselect(key="user_id")
+    assert users.proto.accept_new_options
+    assert "type any" in users.proto.placeholder
+    assert users.value == ["unheard-of"]
+
+
 def test_a_status_filter_leaves_lists_out(open_page: OpenPage) -> None:
     api = StubApi(fleet(TODAY), TODAY)
     app = open_at(open_page, api, "live", status=["running"])
