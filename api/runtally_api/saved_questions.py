@@ -1,7 +1,7 @@
 """What a named endpoint asks the catalogue: a question made of a request, its answer within the limits, its `meta`."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final, TypeVar
 
@@ -10,9 +10,10 @@ from runtally_clickhouse.client import Row
 from runtally_clickhouse.errors import StoreRefused
 from runtally_clickhouse.measures.asking import Answer, TooManyRows, Values, ask_each_key_alone, ask_question
 from runtally_clickhouse.measures.cell_questions import CellQuestion, ask_cells
-from runtally_clickhouse.measures.composition import Limits
+from runtally_clickhouse.measures.composition import LONGEST_OF_BUCKETS, Limits
 from runtally_clickhouse.measures.data_range import Outside, ask_data_range, ask_outside, join_ends
 from runtally_clickhouse.measures.definitions import MEASURES, STATUSES
+from runtally_clickhouse.measures.forms import PerMinute
 from runtally_clickhouse.measures.question import Filter, Order, Question
 from runtally_clickhouse.measures.time_steps import (
     Comparison,
@@ -22,6 +23,7 @@ from runtally_clickhouse.measures.time_steps import (
     fitting_granularity,
     make_steps,
 )
+from runtally_clickhouse.store_parts import within_stored
 
 from runtally_api import query_answers
 from runtally_api.dependencies import ApiParts, RunQuery
@@ -71,7 +73,19 @@ def bounded_steps(time: TimeRange, granularity: Granularity | None, most_rows: i
 
 def answer_question(parts: ApiParts, question: Question, scope: RunScope) -> Answer:
     """Ask within the limits of the settings. Blocks; raises `InvalidQuery` when the answer takes more than it may."""
-    return within_limits(parts, lambda limits: ask_question(parts.reader, question, scope, limits))
+    return within_limits(parts, lambda limits: ask_question(parts.reader, _of_stored(parts, question), scope, limits))
+
+
+def _of_stored(parts: ApiParts, question: Question) -> Question:
+    """The same question about no more time than has runs, where its range is too long for cells: those of all time.
+
+    Not so where the answer is by time: steps, minutes, another period.
+    """
+    steps = question.steps
+    by_time = steps.starts_ms or question.compare or any(isinstance(each.form, PerMinute) for each in question.asked)
+    if by_time or steps.end - steps.start <= LONGEST_OF_BUCKETS:
+        return question
+    return replace(question, steps=make_steps(*within_stored(parts.reader, steps.start, steps.end), steps.zone, "none"))
 
 
 def answer_each_key_alone(parts: ApiParts, question: Question, scope: RunScope) -> list[Answer]:
@@ -135,6 +149,9 @@ def answer_of_cells(
     parts: ApiParts, question: CellQuestion, scope: RunScope, day_starts_ms: tuple[int, ...] = ()
 ) -> list[Row]:
     """The rows of a fixed question, out of rollups where they pay. Blocks; raises as `ask_cells`."""
+    if scope.end - scope.start > LONGEST_OF_BUCKETS:
+        start, end = within_stored(parts.reader, scope.start, scope.end)
+        scope = replace(scope, start=start, end=end)
     return ask_cells(parts.reader, question, scope, _limits(parts), day_starts_ms)
 
 

@@ -44,6 +44,17 @@ def read_parts(reader: Reader) -> StoreParts:
     return StoreParts.of(reader.query(query_text("store_parts"), {}))
 
 
+def within_stored(reader: Reader, start: datetime, end: datetime) -> tuple[datetime, datetime]:
+    """The part of a range that holds all of its runs, as far as the store's parts tell; the range itself without any.
+
+    Exact for every acknowledged run. Blocks; raises as `Reader.query`.
+    """
+    bounds = read_parts(reader).bounds
+    if bounds is None or bounds[1] <= start or end <= bounds[0]:
+        return start, end
+    return max(start, bounds[0]), min(end, bounds[1])
+
+
 def _hash(tables: dict[str, Row], names: Iterable[str]) -> str:
     told = [(name, tables[name]["parts"]) for name in sorted(names) if name in tables]
     return hashlib.sha256(repr(told).encode()).hexdigest()

@@ -2,16 +2,27 @@
 
 import io
 import json
+import random
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import httpx
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from api.door import Door, assert_problem, run
+from api.door import NOW, Door, assert_problem, run
+from clickhouse.rolling_up import mark, refresh
+from clickhouse.runs import TODAY_MS
+from runtally_api.dependencies import ApiParts
+from runtally_api.saved_questions import answer_question
 from runtally_api.tabular import FORMATS, chosen_format
+from runtally_clickhouse.catalogue import RunScope
+from runtally_clickhouse.measures.asking import Answer
 from runtally_clickhouse.measures.definitions import MEASURES
+from runtally_clickhouse.measures.question import Question
+from runtally_clickhouse.measures.time_steps import make_steps
 
 DAYS = {"from": "2026-11-20", "to": "2026-11-21"}
 
@@ -225,6 +236,33 @@ def test_a_question_that_is_too_dear_says_what_to_narrow(fleet: Door) -> None:
         (error,) = problem["errors"]
         assert (error["field"], problem["type"]) == ("time", "/problems/invalid-query")
         assert f"more {word}" in error["message"]
+
+
+def test_questions_of_all_time_come_out_of_rollups(fleet: Door) -> None:
+    """A range of more buckets than pay is asked about as far as runs are stored; a rate is of all its minutes still."""
+    parts: ApiParts = fleet.app.state.parts
+    store = fleet.publisher.store
+    start, end = datetime(2015, 1, 1, tzinfo=UTC), datetime(2101, 1, 1, tzinfo=UTC)
+
+    def asked(*measures: str, to: datetime = end) -> Answer:
+        ever = make_steps(start, to, ZoneInfo("UTC"), "none")
+        scope = RunScope(None, NOW - timedelta(hours=24), start, to)
+        return answer_question(parts, Question(measures=measures, steps=ever), scope)
+
+    measures = ("runs", "stalled", "cost_usd", "p50_duration_ms", "active_users")
+    before = asked(*measures)
+    assert (before.totals["runs"], before.totals["stalled"]) == (5, 1)
+    mark(store, [TODAY_MS + 9 * 3_600_000, TODAY_MS - 15 * 3_600_000, TODAY_MS - 23 * 3_600_000], random.Random(1))
+    refresh(store, random.Random(2))
+    assert asked(*measures).totals == before.totals
+    counted = asked("runs", "stalled")
+    assert (counted.totals["runs"], counted.totals["stalled"]) == (5, 1)
+    assert counted.source != "raw"
+    minutes = (end - start).total_seconds() / 60
+    assert asked("runs_per_minute").totals["runs_per_minute"] == pytest.approx(5 / minutes)
+    assert asked("runs", to=datetime(2020, 1, 1, tzinfo=UTC)).totals["runs"] == 0
+    fleet.post(run("late", started_at="2025-03-01T00:00:00Z"))
+    assert asked("runs").totals["runs"] == 6
 
 
 def test_the_catalogue_is_served(door: Door) -> None:

@@ -52,7 +52,7 @@ WITH
 SELECT
     concat('workspace-', leftPad(toString(intDiv(agent, 6)), 2, '0')),
     reinterpretAsUUID(
-        bitShiftLeft(toUInt128(intHash64(number)) % 4611686018427387904 + 9223372036854775808, 64)
+        bitShiftLeft(toUInt128(bitOr(bitAnd(intHash64(number), 0x3FFFFFFFFFFFFFFF), 0x8000000000000000)), 64)
         + bitShiftLeft(toUInt128(began_ms), 16) + 28672 + toUInt128(number % 4096)
     ),
     concat('run-', toString(number)),
