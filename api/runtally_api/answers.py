@@ -237,7 +237,10 @@ class QueryMeta(Answer):
     approximate: Annotated[dict[str, str], Field(description="The measures that are not exact.")]
     relation: Annotated[
         str,
-        Field(description="Exact each: `run_facts` cells, `run_cells` runs, `merged_error_runs` those with errors."),
+        Field(
+            description="Exact each: `run_facts` cells, `session_facts` those of users and sessions, `run_cells` runs, "
+            "`merged_error_runs` those with errors."
+        ),
     ]
     source: Annotated[
         str,

@@ -25,8 +25,9 @@ SETTLED_AFTER: Final = timedelta(minutes=5)
 MOST_AHEAD: Final = timedelta(days=1)
 PIECE_SECONDS: Final = 20.0
 _LETTERS: Final = "dead_letters"
-# Made of runs, so nothing is published to it; but it names users, and what was replaced lies there until it is dropped.
-_ERROR_RUNS: Final = replace(RUNS, name=QUARTER_HOUR.error_runs)
+# Made of runs, so nothing is published to them; but they name users, and what was replaced lies there until dropped.
+# A cell of a session goes by when its first run began: one that is made anew has none of what is erased.
+_DERIVED: Final = tuple(replace(RUNS, name=name) for name in (QUARTER_HOUR.error_runs, QUARTER_HOUR.session_cells))
 
 Counts = Mapping[str, int]
 
@@ -135,8 +136,9 @@ class Eraser:
                 self._erase_month(table, int(row["month"]), job.subject)
                 if self._monotonic() > ends_at:
                     return job
-        for row in _months(self._store, _ERROR_RUNS, job.subject):
-            self._erase_stored(_ERROR_RUNS, int(row["month"]), job.subject)
+        for table in _DERIVED:
+            for row in _months(self._store, table, job.subject):
+                self._erase_stored(table, int(row["month"]), job.subject)
         self._erase_letters(job.subject)
         if not job.subject.user_hash:
             self._erase_cells(job.subject)
@@ -201,7 +203,7 @@ def _months(store: Unmerged, table: EventTable, subject: Subject) -> list[Row]:
 
 
 def _counts(store: Unmerged, subject: Subject, months: Mapping[str, list[Row]]) -> dict[str, int]:
-    found = {**months, _ERROR_RUNS.name: _months(store, _ERROR_RUNS, subject)}
+    found = {**months, **{table.name: _months(store, table, subject) for table in _DERIVED}}
     counts = {table: sum(int(row["stored_rows"]) for row in rows) for table, rows in found.items()}
     (letters,) = store.unmerged(_about_letters("erasure_letter_hits"), subject.parameters())
     counts[_LETTERS] = int(letters["stored_rows"])

@@ -35,10 +35,7 @@ def rolled_up_cells(level: RollupLevel = QUARTER_HOUR) -> str:
     Its parameters are those of `rolled_up_parameters`.
     """
     if level is QUARTER_HOUR:
-        return (
-            f"WITH merged_runs AS (\n{query_text('merged_runs')}\n),\nrun_cells AS (\n{query_text('run_cells')}\n)\n"
-            f"{query_text('rolled_up_cells')}"
-        )
+        return _of_run_cells(query_text("rolled_up_cells"))
     sums = _wide_sums(level)
     tables = ",\n".join(relation_tables(sums, for_choice=False))
     return f"WITH {tables},\nwide_sums AS (\n{sums}\n)\n{_wide_cells(level)}"
@@ -77,6 +74,9 @@ def rolled_up_tables(level: RollupLevel) -> list[RolledUp]:
         text = query_text("error_runs_of_buckets")
         select = f"WITH merged_runs AS (\n{query_text('merged_runs')}\n)\n{text}"
         found.append(RolledUp(level.error_runs, _columns(text), select))
+    if level.session_cells:
+        text = query_text("session_cells_of_buckets")
+        found.append(RolledUp(level.session_cells, _columns(text), _of_run_cells(text)))
     return found
 
 
@@ -109,6 +109,12 @@ def recompute_parameters(
 ) -> dict[str, object]:
     """The parameters of `recompute_statements`."""
     return {**rolled_up_parameters(buckets, level), "generation": generation}
+
+
+def _of_run_cells(text: str) -> str:
+    return (
+        f"WITH merged_runs AS (\n{query_text('merged_runs')}\n),\nrun_cells AS (\n{query_text('run_cells')}\n)\n{text}"
+    )
 
 
 def _columns(text: str) -> tuple[str, ...]:

@@ -13,7 +13,8 @@ from typing import Final
 class RollupLevel:
     """A width. `cells` and `published` are tables; `layout` is the version of what stands in the cells.
 
-    `error_runs` is the table of the runs with errors, if any, that are written under the generations of the cells.
+    `error_runs` is the table of the runs with errors, `session_cells` that of the cells of users and sessions, if any,
+    that are written under the generations of the cells.
 
     Cells are not told apart by the columns of `left_out`, and histograms stand on one cell of all that differ in
     `left_out_of_histograms` only: whoever asks for those groups or filters reads narrower cells.
@@ -25,6 +26,7 @@ class RollupLevel:
     published: str
     layout: int
     error_runs: str = ""
+    session_cells: str = ""
     left_out: frozenset[str] = frozenset()
     left_out_of_histograms: frozenset[str] = frozenset()
 
@@ -33,7 +35,7 @@ class RollupLevel:
         """The tables that a generation is written to. The cells are the last that are dropped: by them the generation
         is found again.
         """
-        return (self.error_runs, self.cells) if self.error_runs else (self.cells,)
+        return tuple(table for table in (self.session_cells, self.error_runs, self.cells) if table)
 
     @property
     def ms(self) -> int:
@@ -47,7 +49,13 @@ class RollupLevel:
 # Raise a layout with every change of what a column of the cells holds, or of which columns there are: a rollup of
 # another layout is out of date. tests/clickhouse/test_rollups.py notices when that is forgotten.
 QUARTER_HOUR: Final = RollupLevel(
-    "quarter_hour", 900, "run_rollup", "bucket_rollups", layout=3, error_runs="error_runs"
+    "quarter_hour",
+    900,
+    "run_rollup",
+    "bucket_rollups",
+    layout=4,
+    error_runs="error_runs",
+    session_cells="session_cells",
 )
 HOUR: Final = RollupLevel(
     "hour",

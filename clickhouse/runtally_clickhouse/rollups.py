@@ -162,7 +162,12 @@ def rollup_status(reader: Reader, level: RollupLevel = QUARTER_HOUR) -> Row:
 
 def _tables(level: RollupLevel) -> dict[str, object]:
     """Where generations of the level are found."""
-    return {"published": level.published, "cells": level.cells, "beside_cells": level.written[0]}
+    return {
+        "published": level.published,
+        "cells": level.cells,
+        "error_runs": level.error_runs or level.cells,
+        "session_cells": level.session_cells or level.cells,
+    }
 
 
 def _range(from_s: int | None, to_s: int | None, end: str) -> dict[str, object]:

@@ -193,7 +193,7 @@ def test_named_endpoints_say_the_same_together_as_one_by_one(door: Door) -> None
 
 
 # Runs, cells of them, and what says which cells are up to date.
-_READS = re.compile(r"(?:FROM|JOIN) (?:agent_runs|run_rollup|error_runs|bucket_changes|bucket_rollups)")
+_READS = re.compile(r"(?:FROM|JOIN) (?:agent_runs|run_rollup|error_runs|session_cells|bucket_changes|bucket_rollups)")
 
 
 class FreshnessFirst(CountingReader):

@@ -85,9 +85,10 @@ def test_a_user_goes_from_every_table_and_no_trace_of_the_name_stays(store: Stor
 
     fill()
     job = erase(store, ANN)
-    assert job.counts_before == dict.fromkeys([*EVENT_TABLES], 2) | {"dead_letters": 2, "error_runs": 0}
+    assert job.counts_before == dict.fromkeys([*EVENT_TABLES, "dead_letters"], 2) | NOT_ROLLED_UP
     fill()
-    assert erase(store, ANN, number=2).counts_before == dict.fromkeys([*EVENT_TABLES, "dead_letters", "error_runs"], 0)
+    nothing = dict.fromkeys([*EVENT_TABLES, "dead_letters"], 0) | NOT_ROLLED_UP
+    assert erase(store, ANN, number=2).counts_before == nothing
     assert visible(store) == [("acme", "r1", "bob")]
     assert visible(store, "user_activity", "event_id") == [("acme", "e1", "bob")]
     assert visible(store, "agent_feedback", "feedback_id") == [("acme", "e1", "bob")]
@@ -102,6 +103,7 @@ def test_a_user_goes_from_every_table_and_no_trace_of_the_name_stays(store: Stor
 
 
 ANN = "ann@there"
+NOT_ROLLED_UP = {"error_runs": 0, "session_cells": 0}
 USERS = (ANN, "bob", ANN)
 
 
@@ -168,6 +170,33 @@ def test_runs_with_errors_that_were_rolled_up_name_no_erased_user(store: Store) 
     assert {row["user_id"] for row in store.unmerged("SELECT user_id FROM error_runs")} == {"bob"}
     assert erase(store, "", "acme", number=2).counts_after["error_runs"] == 0
     assert store.unmerged("SELECT count() AS n FROM error_runs") == [{"n": 0}]
+
+
+def test_cells_of_sessions_name_no_erased_user(store: Store) -> None:
+    draw = random.Random(4)
+    write(store, RUNS, [run_message(f"r{n}", user, session_id=f"s-{user}") for n, user in enumerate(USERS)])
+    refresh(store, draw)
+    mark_buckets(store)
+    refresh(store, draw)  # so that a replaced generation lies there as well
+    job = erase(store, ANN)
+    assert (job.counts_before["session_cells"], job.counts_after["session_cells"]) == (2, 0)
+    refresh(store, draw)
+    (named,) = store.unmerged("SELECT groupUniqArray((user_id, session_id)) AS named FROM session_cells")
+    assert named == {"named": [("bob", "s-bob")]}
+    assert erase(store, "", "acme", number=2).counts_after["session_cells"] == 0
+    assert store.unmerged("SELECT count() AS n FROM session_cells") == [{"n": 0}]
+
+
+def test_a_session_that_was_made_anew_keeps_what_began_after_the_instant(store: Store) -> None:
+    """In the same quarter hour as what is erased: a look for more takes no cell of newer runs."""
+    draw = random.Random(5)
+    write(store, RUNS, [run_message("a", "ann", started_at="2026-11-21T09:00:00Z")])
+    refresh(store, draw)
+    job = erase(store, "ann")
+    write(store, RUNS, [run_message("b", "ann", started_at="2026-11-21T09:00:01Z", updated_at="2026-11-21T09:00:02Z")])
+    refresh(store, draw)
+    assert Eraser(store, lambda: NOW).finish(job).state == DONE
+    assert store.unmerged("SELECT user_id, runs FROM session_cells") == [{"user_id": "ann", "runs": 1}]
 
 
 def test_what_began_after_the_instant_is_new(store: Store) -> None:

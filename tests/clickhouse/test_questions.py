@@ -74,6 +74,7 @@ OF_ROLLUPS: dict[str, list[str]] = {
     "mark_buckets": ["agent_runs"],
     "publish_rollups": [],
     "rolled_up_cells": ["FROM run_cells"],
+    "session_cells_of_buckets": ["FROM run_cells"],
     "rollup_status": ["agent_runs"],
     "rollups_checked": [],
     "superseded_generations": [],
@@ -86,6 +87,9 @@ OF_THE_CATALOGUE: dict[str, list[str]] = {
     "listed_runs": ["FROM merged_runs"],
     "run_cells": ["FROM merged_runs"],
     "run_facts": ["FROM run_cells"],
+    "session_facts": ["FROM run_cells"],
+    "handed_off_runs": ["FROM run_cells"],
+    "handed_off_of_sessions": ["FROM run_cells", "FROM session_facts"],
     "merged_error_runs": ["FROM merged_runs"],
     "bucket_state": [],
     "clean_of_each_width": [],
@@ -94,7 +98,7 @@ OF_THE_CATALOGUE: dict[str, list[str]] = {
     "ratings_by_run": [],
     "duration_histogram": [],
     "queue_histogram": [],
-    "followed_handoffs": ["agent_runs", "FROM merged_runs"],
+    "followed_handoffs": ["agent_runs", "FROM handed_off_runs"],
 }
 # Read without FINAL: what is physically there.
 OF_ROWS: dict[str, list[str]] = {"stored_rows": ["agent_runs"]}

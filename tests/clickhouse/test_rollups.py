@@ -39,9 +39,9 @@ CURRENT = (
 )
 # Of what the layout of each level stands for; see `test_another_layout_has_another_number`.
 FINGERPRINTS_OF_LAYOUTS = {
-    ("quarter_hour", 3): "7346898c48e46784",
-    ("hour", 2): "bf8eded0f0aa38a2",
-    ("day", 2): "7b6d07f944fbfb67",
+    ("quarter_hour", 4): "8724763db1968714",
+    ("hour", 2): "713e078b887f4ba8",
+    ("day", 2): "a6cbd29f2c5ed39f",
 }
 
 
@@ -86,7 +86,8 @@ def test_another_layout_has_another_number() -> None:
     found = {}
     for level in LEVELS:
         if level.error_runs:
-            whole = f"{texts}{query_text('error_runs_of_buckets')}"
+            beside = "".join(query_text(name) for name in ("error_runs_of_buckets", "session_cells_of_buckets"))
+            whole = f"{texts}{beside}"
         else:
             left_out = [sorted(level.left_out), sorted(level.left_out_of_histograms)]
             whole = texts = f"{texts}{query_text('run_facts')}{query_text('wide_cells')}{left_out}"

@@ -24,11 +24,13 @@ from runtally_clickhouse.measures.time_steps import make_steps
 NINE = 1_795_251_600
 START, END = (datetime.fromtimestamp(NINE + hours * 3600, UTC) for hours in (-1, 1))
 QUESTION = Question(("runs",), make_steps(START, END, ZoneInfo("UTC"), "none"), ("agent_id",))
+OF_SESSIONS = replace(QUESTION, measures=("runs", "active_users", "avg_session_lifespan_ms"))
 OF_ERRORS = replace(QUESTION, measures=("runs", "active_users"), filters=(Filter("has_error", "in", (1,)),))
 LIMITS = Limits(max_memory_bytes=2**30, max_rows=1000)
 TABLES = ("agent_runs", "bucket_changes", "bucket_rollups", "hour_rollups", "run_rollup", "run_rollup_by_hour")
 # How long the engine stands still: the next one where a busy machine needs longer for what happens meanwhile.
 HALTS_SECONDS = (0.5, 1.5, 3.0)
+OF_SESSION_CELLS = ("agent_runs", "bucket_changes", "bucket_rollups", "session_cells")
 OF_ERROR_RUNS = ("agent_runs", "bucket_changes", "bucket_rollups", "error_runs")
 OLD, NEW = 4, 3
 RUNNING = "SELECT count() AS n FROM system.processes WHERE query LIKE '%(SELECT sl' || 'eep(%'"
@@ -87,6 +89,11 @@ def runs_with_errors(reader: Reader) -> int:
     return int(str(row.values["runs"]))
 
 
+def runs_of_sessions(reader: Reader) -> int:
+    (row,) = ask_question(reader, OF_SESSIONS, scope(), LIMITS).rows
+    return int(str(row.values["runs"]))
+
+
 def runs_by_histogram(reader: Reader) -> int:
     return sum(ask_histogram(reader, "duration_histogram", replace(scope(), start=START, end=END)).values())
 
@@ -98,6 +105,8 @@ def runs_by_histogram(reader: Reader) -> int:
         *((table, new_runs_and_a_refresh, runs_by_question) for table in TABLES),
         *((table, a_refresh, runs_with_errors) for table in OF_ERROR_RUNS),
         *((table, new_runs_and_a_refresh, runs_with_errors) for table in OF_ERROR_RUNS),
+        *((table, a_refresh, runs_of_sessions) for table in OF_SESSION_CELLS),
+        *((table, new_runs_and_a_refresh, runs_of_sessions) for table in OF_SESSION_CELLS),
         ("bucket_changes", a_refresh, runs_by_histogram),
     ],
 )

@@ -14,6 +14,10 @@ RETENTION: Final = "tests/clickhouse/test_retention.py::"
 ONE_BY_ONE: Final = (
     "tests/clickhouse/measures/test_error_runs.py::test_rolled_up_or_one_by_one_the_answer_is_the_same[embedded-0]"
 )
+OF_SESSIONS: Final = (
+    "tests/clickhouse/measures/test_session_cells.py::"
+    "test_of_cells_or_of_single_runs_the_answer_is_the_same[embedded-0]"
+)
 EMBEDDED: Final = "[embedded]"  # the engine that starts within the process
 
 
@@ -223,6 +227,35 @@ ERRORS: Final = (
         "    (bucket, generation) IN (SELECT arrayJoin(state.1))\n",
         "    bucket IN (SELECT arrayJoin(state.1).1)\n",
         ONE_BY_ONE,
+    ),
+    Mutant(
+        "sessions of replaced generations count again",
+        STORE + "queries/session_facts.sql",
+        "    (bucket, generation) IN (SELECT arrayJoin(state.1))\n",
+        "    bucket IN (SELECT arrayJoin(state.1).1)\n",
+        OF_SESSIONS,
+    ),
+    Mutant(
+        "a session of cells ends with its last start",
+        STORE + "queries/session_cells_of_buckets.sql",
+        "    max(last_end_ms) AS last_end_ms,\n",
+        "    max(last_at_ms) AS last_end_ms,\n",
+        OF_SESSIONS,
+    ),
+    Mutant(
+        "hand-offs of the first quarter hour alone",
+        STORE + "queries/handed_off_of_sessions.sql",
+        "max(at_ms) + 900000",
+        "min(at_ms) + 900000",
+        OF_SESSIONS,
+    ),
+    Mutant(
+        "an erasure tells cells of sessions by their bucket",
+        STORE + "erasing.py",
+        "replace(RUNS, name=name) for name",
+        'replace(RUNS, name=name, keyed_at="bucket") for name',
+        "tests/clickhouse/test_erasing.py::test_a_session_that_was_made_anew_keeps_what_began_after_the_instant"
+        + EMBEDDED,
     ),
 )
 KEEPING: Final = (

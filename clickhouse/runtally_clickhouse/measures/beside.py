@@ -1,7 +1,8 @@
-"""What a question adds up beside its cells: sessions, of many runs each, and ratings, which few runs have. Pure.
+"""What a question adds up beside its cells: sessions, of many runs each, and what few runs have. Pure.
 
-A session's lifespan is no sum over runs: its runs are grouped first, in each group and step that is told apart, and
-then the sessions are added up. Ratings are joined with the runs that have any; the others may come out of cells.
+A session's lifespan is no sum over runs: its runs, or cells of them, are grouped first, in each group and step that is
+told apart, and then the sessions are added up. Ratings are joined with the runs that have any, and hand-offs in
+sessions are looked at one by one; the other runs may come out of cells.
 """
 
 import re
@@ -15,10 +16,9 @@ from runtally_clickhouse.measures.grouping import Grouping
 # text). By chance, two of a hundred million share a key once in 10^22 answers; uniqExact tells names by as many bits.
 # Grouped by the names themselves, the engine takes several times as long, and as much memory.
 SESSION_KEY = "reinterpretAsUInt128(sipHash128Reference(workspace_id, session_id))"
-_RUN_END = "greatest(at_ms, ifNull(toUnixTimestamp64Milli(finished_at), at_ms + toInt64(ifNull(duration_ms, 0))))"
 _OF_SESSION = {
-    "lifespan_ms": "max(end_ms) - min(at_ms) AS lifespan_ms",
-    "has_duration": "max(isNotNull(duration_ms)) AS has_duration",
+    "lifespan_ms": "max(last_end_ms) - min(first_at_ms) AS lifespan_ms",
+    "has_duration": "max(duration_ms_known > 0) AS has_duration",
 }
 _WORD = re.compile(r"[A-Za-z_]\w*")
 
@@ -28,6 +28,7 @@ class Beside(StrEnum):
 
     SESSIONS = "of_sessions"
     RATINGS = "of_ratings"
+    HANDOFFS = "of_handoffs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,28 +53,43 @@ def beside_of(part: str) -> Beside | None:
     """Where a part is counted; None for what is an aggregate over cells."""
     if "ratings_" in part:
         return Beside.RATINGS
+    if "followed_handoffs" in part or "handed_off_at" in part:
+        return Beside.HANDOFFS
     return Beside.SESSIONS if _OF_SESSION.keys() & set(_WORD.findall(part)) else None
 
 
-def with_parts_beside(statement: str, columns: Sequence[str], part_names: Mapping[str, str], runs: SingleRuns) -> str:
-    """The statement, which has these columns, joined with those of the parts that are counted beside it."""
+def with_parts_beside(
+    statement: str, columns: Sequence[str], part_names: Mapping[str, str], runs: SingleRuns, relation: str
+) -> str:
+    """The statement, which has these columns, joined with those of the parts that are counted beside it; sessions are
+    those of the relation.
+    """
     found = statement
     names = [*columns]
     for beside in Beside:
         own = {part: name for part, name in part_names.items() if beside_of(part) is beside}
         if own:
-            text = _of_sessions(own, runs) if beside is Beside.SESSIONS else _of_ratings(own, runs)
+            text = _text_of(beside, own, runs, relation)
             names += own.values()
             joined = f"(\n{found}\n) AS counted LEFT JOIN (\n{text}\n) AS {beside}"
             found = f"SELECT {', '.join(names)}\nFROM {joined}\nUSING ({', '.join(runs.grouping.names)})"
     return found
 
 
-def _of_sessions(parts: Mapping[str, str], runs: SingleRuns) -> str:
+def _text_of(beside: Beside, parts: Mapping[str, str], runs: SingleRuns, relation: str) -> str:
+    match beside:
+        case Beside.SESSIONS:
+            return _of_sessions(parts, runs, relation)
+        case Beside.RATINGS:
+            return _of_ratings(parts, runs)
+        case Beside.HANDOFFS:
+            return _counted(parts, runs, runs.select(f"{runs.prefix}handed_off_runs"))
+
+
+def _of_sessions(parts: Mapping[str, str], runs: SingleRuns, relation: str) -> str:
     read = {word for part in parts for word in _WORD.findall(part)}
     columns = [*runs.grouping.labels, *(sql for name, sql in _OF_SESSION.items() if name in read)]
-    ends = [f"{_RUN_END} AS end_ms"] if "lifespan_ms" in read else []
-    source = runs.select(f"{runs.prefix}run_cells", [f"{SESSION_KEY} AS session_key", *ends], ["session_id != ''"])
+    source = runs.select(f"{runs.prefix}{relation}", [f"{SESSION_KEY} AS session_key"], ["session_id != ''"])
     sessions = f"SELECT {', '.join(columns)} FROM ({source}) GROUP BY {runs.grouping.sql('session_key')}"
     names = ", ".join(runs.grouping.names)
     return f"SELECT {names}, {_listed(parts)} FROM ({sessions}) GROUP BY {names}"
@@ -84,7 +100,10 @@ def _of_ratings(parts: Mapping[str, str], runs: SingleRuns) -> str:
     rated = (
         f"SELECT * FROM {runs.prefix}run_cells WHERE {named} IN (SELECT workspace_id, external_id FROM ratings_by_run)"
     )
-    source = runs.select(f"({rated}) AS rated INNER JOIN ratings_by_run USING {named}")
+    return _counted(parts, runs, runs.select(f"({rated}) AS rated INNER JOIN ratings_by_run USING {named}"))
+
+
+def _counted(parts: Mapping[str, str], runs: SingleRuns, source: str) -> str:
     columns = f"{', '.join(runs.grouping.labels)}, {_listed(parts)}"
     return f"SELECT {columns} FROM ({source}) GROUP BY {runs.grouping.sql()}"
 

@@ -23,6 +23,7 @@ from runtally_clickhouse.measures.group_counts import GroupCounts
 from runtally_clickhouse.measures.grouping import Grouping, grouping_of, grouping_of_each_key
 from runtally_clickhouse.measures.question import TIME, Filter, Order, Question
 from runtally_clickhouse.measures.relations import CHOICE_PREFIX, STATE, STATE_PLACES, relation_tables
+from runtally_clickhouse.measures.session_cells import session_cells_answer
 from runtally_clickhouse.measures.time_steps import CELL_MS, TimeSteps, zone_offsets
 from runtally_clickhouse.measures.wide_cells import (
     Reading,
@@ -55,6 +56,7 @@ class Relation(StrEnum):
     """What a question reads: the stem of its query file."""
 
     CELLS = "run_facts"
+    SESSION_CELLS = "session_facts"
     ERROR_RUNS = "merged_error_runs"
     SINGLE_RUNS = "run_cells"
 
@@ -145,7 +147,7 @@ def _of_relation(
     columns = [*runs.grouping.labels, *(f"{sql} AS {name}" for sql, name in own.items())]
     source = runs.select(f"{runs.prefix}{relation.table}")
     statement = f"SELECT {', '.join(columns)}\nFROM ({source})\nGROUP BY {runs.grouping.sql()}"
-    return with_parts_beside(statement, [*runs.grouping.names, *own.values()], part_names, runs)
+    return with_parts_beside(statement, [*runs.grouping.names, *own.values()], part_names, runs, relation.table)
 
 
 def _bucket_counts(relation: Relation) -> dict[str, str]:
@@ -194,15 +196,19 @@ def cells_pay(start: datetime, end: datetime) -> bool:
 
 
 def cells_relation(question: Question, scope: RunScope, steps: TimeSteps) -> Relation:
-    """Cells, unless something is asked that they do not hold; then the runs with errors, if none but they are asked."""
+    """Cells, unless something is asked that they do not hold; then the runs with errors, if none but they are asked;
+    then cells of users and sessions, if they hold it.
+    """
     dimensions = [*question.keys, *(dimension for dimension, _ in question.filtered)]
     local = any(dimension.is_local_time for dimension in dimensions)
-    hold = all(dimension.in_cells for dimension in dimensions) and steps.fits_cells
+    on_grid = steps.fits_cells and (not local or all(start % CELL_MS == 0 for start in zone_offsets(steps.zone)[0]))
+    hold = all(dimension.in_cells for dimension in dimensions) and on_grid
     hold &= not any(_needs_single_runs(measure) for measure in question.asked) and not scope.filters.user_id
-    hold &= not local or all(start % CELL_MS == 0 for start in zone_offsets(steps.zone)[0])
     if hold:
         return Relation.CELLS
-    return Relation.ERROR_RUNS if error_runs_answer(question, scope) else Relation.SINGLE_RUNS
+    if error_runs_answer(question, scope):
+        return Relation.ERROR_RUNS
+    return Relation.SESSION_CELLS if on_grid and session_cells_answer(question, scope) else Relation.SINGLE_RUNS
 
 
 def _needs_single_runs(measure: Measure) -> bool:

@@ -245,7 +245,8 @@ _PEOPLE = [
         Ratio(f"sumIf(duration_ms_sum, {_IN_SESSION})", "sum(has_duration)"),
     ),
 ]
-_HANDOFFS = f"countIf(isNotNull(handed_off_at) AND {_IN_SESSION})"
+# Of the runs handed off in a session, and of no others: see `Beside.HANDOFFS`.
+_HANDOFFS = "countIf(isNotNull(handed_off_at))"
 _FOLLOWED = "countIf((workspace_id, run_id) IN (SELECT workspace_id, run_id FROM followed_handoffs))"
 _OUTCOMES = [
     _share(

@@ -14,11 +14,14 @@ CHOICE_PREFIX = "chosen_"
 STATE = "state"
 UNION = "\nUNION ALL\n"
 # By which state_first.py finds them again.
-END_OF_FACTS = " /* run_facts */"
+END_OF_FACTS = " /* facts */"
 # Values are parameters, so the texts of most questions are few. Working one out takes a millisecond or two.
 _MOST_TEXTS = 1_000
 ERROR_RUNS = "merged_error_runs"
-_LAYERS = ("run_facts", "run_cells", ERROR_RUNS, "merged_runs")
+HANDED_OFF = "handed_off_runs"
+# Unions of rolled-up cells and merged runs: only who names them reads them.
+FACTS = ("run_facts", "session_facts")
+_LAYERS = (HANDED_OFF, *FACTS, "run_cells", ERROR_RUNS, "merged_runs")
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _ITEM = re.compile(r"\n    (?=\S)(?!\))")
 # What `*` stands for, as far as the catalogue names it.
@@ -60,13 +63,17 @@ def relation_tables(
         tables.append(("followed_handoffs", query_text("followed_handoffs")))
         text += query_text("followed_handoffs")
     for name in _LAYERS:
-        if name == "run_facts" and f"FROM {prefix}run_facts" not in reading:
+        if name in (HANDED_OFF, *FACTS) and f"FROM {prefix}{name}" not in reading and f"FROM {name}" not in text:
             continue
         if name == ERROR_RUNS and not only_errors:
             continue
-        tables.append((name, _pruned(_layer(name, wide, only_errors=only_errors), text)))
+        if name == HANDED_OFF:
+            layer = query_text("handed_off_of_sessions" if f"FROM {prefix}session_facts" in reading else name)
+        else:
+            layer = _pruned(_layer(name, wide, only_errors=only_errors), text)
+        tables.append((name, layer))
         text += tables[-1][1].partition(UNION)[0]
-    if {"run_facts", ERROR_RUNS} & set(dict(tables)):
+    if {*FACTS, ERROR_RUNS} & set(dict(tables)):
         tables.append((STATE, query_text("bucket_state")))
     found = [(name, _for_choice(table) if for_choice else table) for name, table in reversed(tables)]
     found = [(f"{prefix}{name}", table) for name, table in found]
@@ -81,6 +88,12 @@ def error_runs_hold(parts: str) -> bool:
         return False
     read = set(_WORD.findall(_pruned(query_text("run_cells"), parts))) & _COLUMNS_OF_RUNS
     return read <= set(_items(query_text(ERROR_RUNS).partition(UNION)[0]))
+
+
+def session_facts_hold(parts: str) -> bool:
+    """Whether cells of users and sessions have all that these expressions over `run_cells` are made of."""
+    columns = _COLUMNS_OF_RUNS | set(_items(query_text("run_cells")))
+    return columns & set(_WORD.findall(parts)) <= set(_items(query_text("session_facts").partition(UNION)[0]))
 
 
 def state_text(prefix: str) -> str:
@@ -117,7 +130,7 @@ def _defined(name: str, text: str) -> str:
     """As WITH has it: the state of the buckets is one value, everything else a table."""
     if name.endswith(STATE):
         return f"(\n{text}\n) AS {name}"
-    return f"{name} AS (\n{text}\n){END_OF_FACTS if name.endswith('run_facts') else ''}"
+    return f"{name} AS (\n{text}\n){END_OF_FACTS if name.endswith(FACTS) else ''}"
 
 
 def _layer(name: str, wide: Sequence[RollupLevel], *, only_errors: bool) -> str:

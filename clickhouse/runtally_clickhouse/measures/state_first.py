@@ -23,6 +23,7 @@ from runtally_clickhouse.measures.kept_state import KeptState
 from runtally_clickhouse.measures.relations import (
     CHOICE_PREFIX,
     END_OF_FACTS,
+    FACTS,
     STATE,
     STATE_PLACES,
     UNION,
@@ -34,7 +35,7 @@ from runtally_clickhouse.store_parts import StoreParts
 
 # The quarter hours of a month and a little: that many fit into parameters. Of more, the statement finds them by itself.
 MOST_BUCKETS = 3_000
-_FACTS = re.compile(rf"run_facts AS \(\n(.*?)\n\){re.escape(END_OF_FACTS)}", re.DOTALL)
+_FACTS = re.compile(rf"({'|'.join(FACTS)}) AS \(\n(.*?)\n\){re.escape(END_OF_FACTS)}", re.DOTALL)
 _PLACE = re.compile(rf"{STATE}\.(\d)\)\)")
 
 
@@ -147,15 +148,15 @@ def _naming(sql: str, prefix: str) -> str:
 
 
 def _without_empty(sql: str, prefix: str, found: BucketsToRead) -> str:
-    """The statement without the parts of `run_facts` that would read no bucket; one is always left."""
+    """The statement without the parts of `run_facts` and the like that would read no bucket; one is always left."""
     filled = {STATE_PLACES[level.name] for level, buckets in found.rolled_up.items() if buckets}
     filled |= {STATE_PLACES["raw"]} if found.raw else set()
 
     def pruned(match: re.Match[str]) -> str:
-        if f"({prefix}{STATE}." not in match[1]:
+        if f"({prefix}{STATE}." not in match[2]:
             return match[0]
-        selects = match[1].split(UNION)
+        selects = match[2].split(UNION)
         kept = [one for one in selects if {int(place) for place in _PLACE.findall(one)} & filled] or selects[:1]
-        return f"run_facts AS (\n{UNION.join(kept)}\n){END_OF_FACTS}"
+        return f"{match[1]} AS (\n{UNION.join(kept)}\n){END_OF_FACTS}"
 
     return _FACTS.sub(pruned, sql)

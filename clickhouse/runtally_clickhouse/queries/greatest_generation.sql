@@ -4,7 +4,10 @@ FROM (
     SELECT generation FROM {published:Identifier}
     WHERE bucket IN (SELECT toDateTime(arrayJoin({buckets:Array(UInt32)}), 'UTC'))
     UNION ALL
-    SELECT generation FROM {beside_cells:Identifier}
+    SELECT generation FROM {error_runs:Identifier}
+    WHERE bucket IN (SELECT toDateTime(arrayJoin({buckets:Array(UInt32)}), 'UTC'))
+    UNION ALL
+    SELECT generation FROM {session_cells:Identifier}
     WHERE bucket IN (SELECT toDateTime(arrayJoin({buckets:Array(UInt32)}), 'UTC'))
     UNION ALL
     SELECT generation FROM {cells:Identifier}

@@ -9,6 +9,10 @@ SELECT
     toUInt64(1) AS runs,
     at_ms AS first_at_ms,
     at_ms AS last_at_ms,
+    greatest(
+        at_ms,
+        ifNull(toUnixTimestamp64Milli(finished_at), at_ms + toInt64(ifNull(duration_ms, 0)))
+    ) AS last_end_ms,
     if(agent_name = '', toDateTime64(0, 6, 'UTC'), updated_at) AS agent_named_at,
     if(agent_name = '', toUInt128(0), version) AS agent_named_version,
     CAST(ifNull(cost_usd, 0), 'Decimal(38, 9)') AS cost_usd_sum,
@@ -55,6 +59,7 @@ SELECT
     toUInt128(if(has_cache_share, assumeNotNull(cache_read_tokens), 0)) AS cached_of_input_sum,
     toUInt128(if(has_cache_share, assumeNotNull(input_tokens), 0)) AS cacheable_input_sum,
     toUInt64(shown_status NOT IN ('queued', 'running', 'stalled') AND isNotNull(handed_off_at)) AS handed_off_ended,
+    toUInt64(isNotNull(handed_off_at) AND session_id != '') AS handed_off_in_session,
     toUInt64(error_type != '' AND ifNull(recovered, false)) AS recoveries,
     toUInt128(if(recoveries > 0, ifNull(recovery_ms, 0), 0)) AS recovery_ms_sum,
     toUInt64(recoveries > 0 AND isNotNull(recovery_ms)) AS recovery_ms_known

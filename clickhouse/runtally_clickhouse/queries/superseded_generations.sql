@@ -8,7 +8,9 @@ FROM (
     UNION ALL
     SELECT bucket, generation, toUInt64(0) FROM (SELECT DISTINCT bucket, generation FROM {cells:Identifier})
     UNION ALL
-    SELECT bucket, generation, toUInt64(0) FROM (SELECT DISTINCT bucket, generation FROM {beside_cells:Identifier})
+    SELECT bucket, generation, toUInt64(0) FROM (SELECT DISTINCT bucket, generation FROM {error_runs:Identifier})
+    UNION ALL
+    SELECT bucket, generation, toUInt64(0) FROM (SELECT DISTINCT bucket, generation FROM {session_cells:Identifier})
 )
 GROUP BY bucket
 HAVING notEmpty(superseded)

@@ -46,7 +46,8 @@ CELLS, SINGLE_RUNS = Relation.CELLS, Relation.SINGLE_RUNS
 READ = [
     (Question(("runs", "p99_duration_ms"), DAYS, ("agent_id", "hour")), CELLS),
     (Question(("runs",), WHOLE, filters=(Filter("error_type", "in", ("x",)),)), CELLS),
-    (Question(("runs", "active_users"), WHOLE), SINGLE_RUNS),
+    (Question(("runs", "active_users"), WHOLE), Relation.SESSION_CELLS),
+    (Question(("p95_duration_ms", "active_users"), WHOLE), SINGLE_RUNS),
     (Question(("runs",), WHOLE, ("tag:team",)), SINGLE_RUNS),
     (Question(("runs",), WHOLE, filters=(Filter("duration_ms", "gte", (5,)),)), SINGLE_RUNS),
     (Question(("runs",), make_steps(NOW - timedelta(hours=1), NOW, BERLIN, "minute")), SINGLE_RUNS),

@@ -208,9 +208,9 @@ def test_which_questions_are_about_runs_with_errors_alone() -> None:
     for only in ONLY_ERRORS:
         assert relation_of(replace(question, filters=(OTHERS_TOO[-1], only))) is Relation.ERROR_RUNS, only
     for other in OTHERS_TOO:
-        assert relation_of(replace(question, filters=(other,))) is Relation.SINGLE_RUNS, other
+        assert relation_of(replace(question, filters=(other,))) is not Relation.ERROR_RUNS, other
     assert relation_of(question, status=("failed",)) is Relation.ERROR_RUNS
-    assert relation_of(question, status=("failed", "stalled")) is Relation.SINGLE_RUNS
+    assert relation_of(question, status=("failed", "stalled")) is Relation.SESSION_CELLS
     assert relation_of(Question(("runs",), steps, filters=(WITH_ERRORS,))) is Relation.CELLS
     short = make_steps(FIRST, FIRST + timedelta(minutes=20), ZoneInfo("UTC"), "none")
     assert relation_of(replace(question, steps=short, filters=(WITH_ERRORS,))) is Relation.SINGLE_RUNS

@@ -11,7 +11,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
@@ -57,6 +57,8 @@ STEPS = make_steps(
 )
 QUESTION = Question(("runs", "cost_usd"), STEPS)
 OF_ERRORS = Question(("runs", "active_users", "cost_usd"), STEPS, filters=(Filter("has_error", "in", (1,)),))
+OF_SESSIONS = replace(OF_ERRORS, measures=("runs", "active_users", "avg_session_lifespan_ms", "cost_usd"), filters=())
+BESIDE = (("errors", OF_ERRORS, Relation.ERROR_RUNS), ("sessions", OF_SESSIONS, Relation.SESSION_CELLS))
 DAY_S = DAY.start_of(FIRST_S)
 HOURS = make_steps(
     datetime.fromtimestamp(DAY_S, UTC), datetime.fromtimestamp(DAY_S + DAY.seconds, UTC), ZoneInfo("UTC"), "hour"
@@ -209,19 +211,19 @@ class Story:
         self._truths.append(Truth(truth, in_between))
         self.clean_comparisons += len({one.start_s for one in clean_buckets(self._store)} - in_between)
         self._compare_wide(truth, in_between)
-        self._compare_errors(in_between)
+        self._compare_beside(*self._drawn.choice(BESIDE), in_between)
 
-    def _compare_errors(self, in_between: frozenset[int]) -> None:
-        """The runs with errors that stand one by one beside the cells."""
+    def _compare_beside(self, of: str, question: Question, relation: Relation, in_between: frozenset[int]) -> None:
+        """What stands beside the cells: runs with errors one by one, users and sessions."""
         reader = self._drawn.choice((self._store, StateFirst(self._store, 60.0, kept=self._kept)))
-        told = ask_question(reader, OF_ERRORS, scope(), READ)
-        truth = ask_question(self._store, OF_ERRORS, scope(), READ_ONE_BY_ONE)
-        assert told.relation is Relation.ERROR_RUNS
+        told = ask_question(reader, question, scope(), READ)
+        truth = ask_question(self._store, question, scope(), READ_ONE_BY_ONE)
+        assert told.relation is relation
         for found, wanted in zip(told.rows, truth.rows, strict=True):
             if BUCKETS[found.step or 0] not in in_between:
                 assert found == wanted, (found, wanted)
-        self.seen["errors told"] += sum(int(str(row.values["runs"])) for row in told.rows)
-        self.seen["buckets of errors read"] += told.buckets["quarter_hour"]
+        self.seen[f"{of} told"] += sum(int(str(row.values["runs"])) for row in told.rows)
+        self.seen[f"buckets of {of} read"] += told.buckets["quarter_hour"]
 
     def _compare_wide(self, truth: Sums, in_between: frozenset[int]) -> None:
         """The hours, or the day, in two steps or in one."""
@@ -323,6 +325,7 @@ class Story:
             started_at=f"{_rfc3339(bucket + place)}",
             updated_at=f"2026-11-22T00:{self._number // 60 % 60:02}:{self._number % 60:02}Z",
             user_id=self._drawn.choice(("", "u1", "u2")),
+            session_id=self._drawn.choice(("", "s1", "s2")),
             error_type=self._drawn.choice(("", "", "Timeout")),
             cost_usd=self._drawn.choice((None, str(self._number), "0.1")),
             deleted=self._drawn.random() < 0.1,

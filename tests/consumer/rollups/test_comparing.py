@@ -187,15 +187,21 @@ def test_what_differs_for_good_is_told_once_and_made_anew(store: Store) -> None:
     assert not watching.metrics.rollup_failures._value.get()
 
 
-PLANTED_ERRORS: list[Callable[[Store], None]] = [
+PLANTED_BESIDE: list[Callable[[Store], None]] = [
     lambda store: store.command("ALTER TABLE error_runs UPDATE user_id = 'nobody' WHERE 1" + NOW_DONE),
     lambda store: store.command("TRUNCATE TABLE error_runs"),
     lambda store: store.command("INSERT INTO error_runs SELECT * FROM error_runs LIMIT 1"),
+    lambda store: store.command(
+        "ALTER TABLE session_cells UPDATE last_end_ms = last_end_ms + 1 WHERE user_id = 'u1'" + NOW_DONE
+    ),
+    lambda store: store.command("ALTER TABLE session_cells DELETE WHERE user_id = 'u1'" + NOW_DONE),
+    lambda store: store.command("INSERT INTO session_cells SELECT * FROM session_cells WHERE user_id = 'u1' LIMIT 1"),
 ]
+PLACES_BESIDE = [f"{of}: {what}" for of in ("errors", "sessions") for what in ("another value", "gone", "one twice")]
 
 
-@pytest.mark.parametrize("plant", PLANTED_ERRORS, ids=["another user", "gone", "one twice"])
-def test_runs_with_errors_that_differ_are_found_though_their_cells_do_not(
+@pytest.mark.parametrize("plant", PLANTED_BESIDE, ids=PLACES_BESIDE)
+def test_what_stands_beside_cells_and_differs_is_found_though_the_cells_do_not(
     store: Store, plant: Callable[[Store], None]
 ) -> None:
     start = datetime.fromtimestamp(BUCKETS[1], UTC).isoformat()

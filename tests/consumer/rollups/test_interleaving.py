@@ -14,6 +14,7 @@ from runtally_clickhouse.client import Store
 MUST_COME_UP = {
     *("inserted", "marked", "listed", "numbered", "recomputed", "published", "looked", "ripe", "dropped"),
     *("merged agent_runs", "merged bucket_changes", "merged bucket_rollups", "merged run_rollup", "merged error_runs"),
+    *("merged session_cells", "sessions told", "buckets of sessions read"),
     *("killed: inserted", "killed: listed", "killed: numbered", "killed: recomputed", "killed: ripe"),
     *("killed: half dropped", "killed: half recomputed", "errors told", "buckets of errors read"),
     *("published by two", "killed: wide recomputed", "wide published"),
