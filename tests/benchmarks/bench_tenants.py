@@ -46,7 +46,7 @@ MOST_SECONDS = 120
 _OWN_USER = "<default><password/><networks><ip>127.0.0.1</ip></networks></default></users>"
 HEAVY = {
     "measures": ["active_users", "sessions"],
-    "dimensions": ["user_id"],
+    "dimensions": ["provider", "user_id"],
     "time": DAYS,
     "limit": 50,
 }
