@@ -324,7 +324,8 @@ def test_only_merged_runs_reads_the_runs() -> None:
     for entry in folder.iterdir():
         text = entry.read_text()
         assert text.startswith("-- "), f"{entry.name} says what it answers"
-        relations = ("agent_runs", "FROM merged_runs", "FROM listed_runs", "FROM run_cells")
+        named = ("merged_runs", "listed_runs", "run_cells", "session_facts", "handed_off_runs")
+        relations = ("agent_runs", *(f"FROM {name}" for name in named))
         reads = [word for word in relations if word in query_text(entry.name[:-4])]
         stem = entry.name.removesuffix(".sql")
         expected: dict[str, list[str]] = {**OF_THE_CATALOGUE, **OF_ROLLUPS, **OF_LISTS, **OF_ROWS, **OF_WITHDRAWALS}
