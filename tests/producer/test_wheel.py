@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-UV = shutil.which("uv") or str(Path(sys.executable).with_name("uv"))
+# The Makefile's own, in the environment, unless there is another.
+UV = shutil.which("uv") or str(next(Path(sys.prefix).glob("uv-*/bin/uv"), "uv"))
 TRY = """
 import importlib.util, runtally
 from runtally.schemas import FOLDER
