@@ -138,7 +138,8 @@ def test_a_real_table_that_changes_stops_writing_until_it_is_mended(stack: Stack
             assert stack.stored_runs() == 5
             await asyncio.to_thread(stack.store.command, mend)
             await until(lambda: stack.stored_runs() == 9, "the rest")
-            await until(lambda: parts.consumer.not_ready_reason() is None, "ready")
+            # Not "ready": the ledger lacks what the test itself committed at the ends, as the watch of gaps may tell.
+            await until(lambda: told not in (parts.consumer.not_ready_reason() or ""), "the mended table believed")
             assert parts.consumer.is_alive()
         assert stack.mirrored() == []
 
