@@ -11,25 +11,34 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
-from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 from clickhouse.rollup_reading import Sums, raw_sums_by_bucket
 from clickhouse.runs import insert, scope, snapshot
 from consumer.rollups.few_commands import FewCommands
+from consumer.rollups.story_questions import (
+    BESIDE,
+    BUCKETS,
+    DAY_S,
+    END_S,
+    FIRST_S,
+    OF_HOURS,
+    OF_THE_DAY,
+    QUESTION,
+    READ,
+    READ_ONE_BY_ONE,
+)
 from runtally.events import RunSnapshot
 from runtally_clickhouse.client import Store
 from runtally_clickhouse.errors import StoreUnavailable
 from runtally_clickhouse.measures.asking import ask_question
-from runtally_clickhouse.measures.composition import Limits, Relation
+from runtally_clickhouse.measures.composition import Relation
 from runtally_clickhouse.measures.kept_state import KeptState
-from runtally_clickhouse.measures.question import Filter, Question
+from runtally_clickhouse.measures.question import Question
 from runtally_clickhouse.measures.state_first import StateFirst
-from runtally_clickhouse.measures.time_steps import make_steps
 from runtally_clickhouse.recomputing import RecomputeLimits
 from runtally_clickhouse.rollup_drift import clean_buckets, differing_buckets
 from runtally_clickhouse.rollup_levels import DAY, HOUR, LEVELS, QUARTER_HOUR, RollupLevel
@@ -45,28 +54,13 @@ from runtally_clickhouse.rollups import (
 from runtally_consumer.rollups.dropping import GenerationClock
 from runtally_consumer.rollups.planning import newest_slice
 
-FIRST_S = 1_795_251_600
-BUCKETS = [FIRST_S + BUCKET_SECONDS * place for place in range(6)]
-END_S = BUCKETS[-1] + BUCKET_SECONDS
 LIMITS = RecomputeLimits(max_memory_bytes=2**30, spill_bytes=2**29, max_threads=2)
+# How many commands write a generation, and drop one: whoever is killed has given fewer.
+RECOMPUTED = len(QUARTER_HOUR.written)
+DROPPED = 1 + RECOMPUTED
 PAUSE_SECONDS = 0.05  # between two questions of the reader beside, who else would take half of the machine
 KEEP_SECONDS = 10.0
 TABLES = ("agent_runs", "bucket_changes", *(table for level in LEVELS for table in (level.published, *level.written)))
-STEPS = make_steps(
-    datetime.fromtimestamp(FIRST_S, UTC), datetime.fromtimestamp(END_S, UTC), ZoneInfo("UTC"), "quarter_hour"
-)
-QUESTION = Question(("runs", "cost_usd"), STEPS)
-OF_ERRORS = Question(("runs", "active_users", "cost_usd"), STEPS, filters=(Filter("has_error", "in", (1,)),))
-OF_SESSIONS = replace(OF_ERRORS, measures=("runs", "active_users", "avg_session_lifespan_ms", "cost_usd"), filters=())
-BESIDE = (("errors", OF_ERRORS, Relation.ERROR_RUNS), ("sessions", OF_SESSIONS, Relation.SESSION_CELLS))
-DAY_S = DAY.start_of(FIRST_S)
-HOURS = make_steps(
-    datetime.fromtimestamp(DAY_S, UTC), datetime.fromtimestamp(DAY_S + DAY.seconds, UTC), ZoneInfo("UTC"), "hour"
-)
-OF_HOURS = Question(QUESTION.measures, HOURS)
-OF_THE_DAY = Question(QUESTION.measures, make_steps(HOURS.start, HOURS.end, HOURS.zone, "none"))
-READ = Limits(max_memory_bytes=2**30, max_rows=1000)
-READ_ONE_BY_ONE = Limits(max_memory_bytes=2**30, max_rows=1000, use_rollups=False)
 Batch = tuple[frozenset[int], tuple[RunSnapshot, ...]]
 Actor = Iterator[str]
 ENDED = ""
@@ -140,8 +134,11 @@ class Story:
                 for actor in list(both):
                     if self._go(actor, steps=1) == ENDED:
                         both.remove(actor)
-            half = "half dropped"
-            for commands, killed_after in ((3, "ripe"), (1, half), (2, half), (3, "")):
+            for killed_between in range(1, RECOMPUTED):
+                self._go(self._write())
+                self._go(self._refresh(killed_between))
+            half_dropped = [(few, "half dropped") for few in range(1, DROPPED)]
+            for commands, killed_after in ((DROPPED, "ripe"), *half_dropped, (DROPPED, "")):
                 self._go(self._write())
                 self._go(self._refresh())
                 self._go(self._drop(commands), killed_after, seconds=KEEP_SECONDS)
@@ -175,9 +172,10 @@ class Story:
         for batch in list(self._unacknowledged):
             for _ in self._deliver(batch):
                 pass
-        while dirty_buckets(self._store, 10).listed:
+        for _ in BUCKETS:  # each turn publishes one at least
             for _ in self._refresh():
                 self._compare()
+        assert not dirty_buckets(self._store, 10).listed
         for level in (HOUR, DAY):
             for _ in self._refresh_wide(level):
                 self._compare()
@@ -196,8 +194,9 @@ class Story:
             whole += [partial(self._refresh_wide, level) for level in (HOUR, HOUR, DAY, DAY)]
             whole += [partial(self._drop, level=level) for level in (HOUR, DAY)]
             self._deck = [(begin, "") for begin in whole]
-            self._deck += [(self._write, "inserted"), (self._drop, "ripe"), (partial(self._drop, 1), "half dropped")]
-            self._deck += [(partial(self._drop, 2), "half dropped"), (partial(self._refresh, 1), "half recomputed")]
+            self._deck += [(self._write, "inserted"), (self._drop, "ripe")]
+            self._deck += [(partial(self._drop, few), "half dropped") for few in range(1, DROPPED)]
+            self._deck += [(partial(self._refresh, few), "half recomputed") for few in range(1, RECOMPUTED)]
             self._deck += [(self._refresh, step) for step in ("listed", "numbered", "recomputed")]
             self._drawn.shuffle(self._deck)
         return self._deck.pop()
@@ -331,9 +330,9 @@ class Story:
             deleted=self._drawn.random() < 0.1,
         )
 
-    def _refresh(self, commands: int = 2) -> Actor:
-        """The steps of `refresh_slice`, with time between any two of them. With one command it is killed between the
-        cells and the runs with errors.
+    def _refresh(self, commands: int = RECOMPUTED) -> Actor:
+        """The steps of `refresh_slice`, with time between any two of them. With fewer commands it is killed between
+        the tables.
         """
         listed = dirty_buckets(self._store, 10).listed
         yield "listed"
@@ -368,8 +367,8 @@ class Story:
         publish(self._store, {bucket.start_s: bucket.changes for bucket in dirty}, generation, level)
         yield "wide published"
 
-    def _drop(self, commands: int = 3, level: RollupLevel = QUARTER_HOUR) -> Actor:
-        """With one command, or two, it is killed between the tables: published no more, and rows left behind."""
+    def _drop(self, commands: int = DROPPED, level: RollupLevel = QUARTER_HOUR) -> Actor:
+        """With fewer commands it is killed between the tables: published no more, and rows left behind."""
         clock = self._clocks[level]
         clock.ripe(superseded_generations(self._store, 100, level), self._time)
         yield "looked"
@@ -379,7 +378,7 @@ class Story:
             return
         with suppress(StoreUnavailable):
             drop_generations(FewCommands(self._store, commands), ripe, level)
-        yield "dropped" if commands > 2 else "half dropped"
+        yield "dropped" if commands == DROPPED else "half dropped"
 
     def _compare_cells(self, level: RollupLevel) -> Actor:
         """As the watch for drift does it: what differs is of a batch that nobody marked yet."""

@@ -32,7 +32,6 @@ def shared_store(
         yield store
 
 
-@pytest.mark.timeout(900)  # the embedded engine recomputes three tables a step: five minutes beside other tests
 def test_no_order_of_steps_tells_anything_else(shared_store: Store) -> None:
     compared = 0
     seen = Counter[str]()
