@@ -3,14 +3,24 @@
 import random
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from clickhouse.rolling_up import Until, drop_superseded, mark, refresh
-from clickhouse.runs import insert, scope, snapshot
-from runtally_clickhouse.catalogue import RunFilters, unix_ms
+from clickhouse.measures.half_rolled_up import (
+    FIRST,
+    ONE_BY_ONE,
+    ROLLED_UP,
+    assert_same,
+    drawn_filters,
+    drawn_steps,
+    fill,
+)
+from clickhouse.rolling_up import refresh
+from clickhouse.runs import scope, snapshot
+from runtally.events import RunSnapshot
+from runtally_clickhouse.catalogue import RunFilters
 from runtally_clickhouse.client import Reader, Row, Store
 from runtally_clickhouse.measures.asking import Answer, ask_each_key_alone, ask_question
 from runtally_clickhouse.measures.composition import Limits, Relation, compose
@@ -21,8 +31,6 @@ from runtally_clickhouse.measures.question import Filter, Order, Question
 from runtally_clickhouse.measures.state_first import StateFirst
 from runtally_clickhouse.measures.time_steps import make_steps
 
-FIRST = datetime(2026, 11, 2, tzinfo=UTC)
-ROLLED_UP, ONE_BY_ONE = Limits(2**31, 10_000), Limits(2**31, 10_000, use_rollups=False)
 STATUSES = ("queued", "running", "succeeded", "failed", "timed_out", "cancelled", "unknown")
 WITH_ERRORS = Filter("has_error", "in", (1,))
 USERS = ("runs", "active_users")
@@ -58,18 +66,7 @@ class Counting:
         return self._store.query(sql, parameters)
 
 
-def fill(store: Store, draw: random.Random) -> None:
-    """Runs of three days; some buckets up to date, some not."""
-    for batch in range(5):
-        starts = [FIRST + timedelta(minutes=15 * draw.randrange(288), seconds=draw.randrange(900)) for _ in range(40)]
-        insert(store, *(drawn_run(draw, f"r{batch}-{number}", start) for number, start in enumerate(starts)))
-        mark(store, map(unix_ms, starts), draw)
-        if batch in (1, 3):
-            refresh(store, draw, draw.choice((Until.PUBLISHED, Until.TWICE)), draw.choice((0.6, 1.0)))
-            drop_superseded(store, draw)
-
-
-def drawn_run(draw: random.Random, run_id: str, start: datetime) -> Any:
+def drawn_run(draw: random.Random, run_id: str, start: datetime) -> RunSnapshot:
     return snapshot(
         run_id,
         started_at=start.isoformat(),
@@ -98,48 +95,30 @@ def told(reader: Reader, question: Question, filters: RunFilters, limits: Limits
 
 
 def drawn_question(draw: random.Random) -> tuple[Question, RunFilters]:
-    start = FIRST + timedelta(minutes=draw.choice((0, 0, 7, 600)))
-    end = FIRST + timedelta(hours=draw.choice((24, 72, 71)), minutes=draw.choice((0, 15, 31)))
-    zone = ZoneInfo(draw.choice(("UTC", "Europe/Berlin", "Asia/Kathmandu")))
     dimensions = draw.choice(((), ("error_category",), ("user_id",), ("error_severity", "agent_id"), ("trigger",)))
     order = (Order("active_users"),) if dimensions and draw.random() < 0.7 else ()
     question = Question(
         ("runs", "active_users", *draw.sample(sorted(set(MEASURES) - NOT_KEPT_MEASURES - set(USERS)), 4)),
-        make_steps(start, end, zone, draw.choice(("none", "none", "day", "hour"))),
+        drawn_steps(draw),
         dimensions,
         (draw.choice(ONLY_ERRORS), *draw.choice(((), (Filter("retries", "gte", (1,)),), (OTHERS_TOO[-1],)))),
         order,
         limit=draw.choice((2, 100)),
         compare=draw.choice((None, "previous_period")),
     )
-    filters = draw.choice(
-        (
-            *(RunFilters(),) * 2,
-            RunFilters(workspace_id=("acme",), agent_id=("a", "b"), user_id=("u1", "u2")),
-            RunFilters(model=("m",), root_only=True),
-            RunFilters(status=("failed", "running", "stalled")),
-        )
-    )
-    return question, filters
+    return question, drawn_filters(draw, RunFilters(model=("m",), root_only=True))
 
 
 @pytest.mark.parametrize("seed", range(2))
 def test_rolled_up_or_one_by_one_the_answer_is_the_same(store: Store, seed: int) -> None:
     draw = random.Random(seed)
-    fill(store, draw)
+    fill(store, draw, drawn_run)
     sources = set()
     for _ in range(12):
         question, filters = drawn_question(draw)
         reader = draw.choice((store, StateFirst(store, 60.0)))
         found, truth = (told(reader, question, filters, limits) for limits in (ROLLED_UP, ONE_BY_ONE))
-        assert found.relation is Relation.ERROR_RUNS, question
-        assert truth.relation is Relation.SINGLE_RUNS
-        assert (found.rows, found.totals, found.runs, found.began) == (
-            truth.rows,
-            truth.totals,
-            truth.runs,
-            truth.began,
-        ), question
+        assert_same(question, found, truth, Relation.ERROR_RUNS)
         sources.add(found.source)
     assert "mixed" in sources
 
@@ -149,7 +128,7 @@ def test_by_each_key_alone_the_answers_are_those_of_questions_of_their_own(
     store: Store, limit: int, statements: int | None
 ) -> None:
     """Categories, severities and types are three each: with fewer to tell apart each question chooses by itself."""
-    fill(store, random.Random(3))
+    fill(store, random.Random(3), drawn_run)
     steps = make_steps(FIRST, FIRST + timedelta(hours=71, minutes=31), ZoneInfo("UTC"), "none")
     question = Question(
         (*USERS, "active_agents", "recovery_rate", "mean_time_to_recovery_ms", "first_run_at"),
@@ -186,7 +165,7 @@ def test_by_each_key_alone_the_answers_are_those_of_questions_of_their_own(
 
 
 def test_what_is_rolled_up_needs_no_other_run(store: Store) -> None:
-    fill(store, random.Random(5))
+    fill(store, random.Random(5), drawn_run)
     refresh(store, random.Random(6))
     question = Question(USERS, make_steps(FIRST, FIRST + timedelta(days=3), ZoneInfo("UTC"), "none"))
     question = replace(question, filters=(WITH_ERRORS,))

@@ -2,13 +2,23 @@
 
 import random
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from clickhouse.rolling_up import Until, drop_superseded, mark, refresh
+from clickhouse.measures.half_rolled_up import (
+    FIRST,
+    ONE_BY_ONE,
+    ROLLED_UP,
+    assert_same,
+    drawn_filters,
+    drawn_steps,
+    fill,
+)
+from clickhouse.rolling_up import mark, refresh
 from clickhouse.runs import insert, scope, snapshot
+from runtally.events import RunSnapshot
 from runtally_clickhouse.catalogue import RunFilters, unix_ms
 from runtally_clickhouse.client import Reader, Store
 from runtally_clickhouse.measures.asking import Answer, ask_question
@@ -19,8 +29,6 @@ from runtally_clickhouse.measures.question import Filter, Order, Question
 from runtally_clickhouse.measures.state_first import StateFirst
 from runtally_clickhouse.measures.time_steps import make_steps
 
-FIRST = datetime(2026, 11, 2, tzinfo=UTC)
-ROLLED_UP, ONE_BY_ONE = Limits(2**31, 10_000), Limits(2**31, 10_000, use_rollups=False)
 STATUSES = ("queued", "running", "succeeded", "failed", "cancelled")
 PEOPLE = (
     *("runs", "active_users", "runs_per_user", "sessions", "runs_per_session", "sessions_per_user"),
@@ -40,7 +48,7 @@ NARROWED = (
 )
 
 
-def drawn_run(draw: random.Random, run_id: str, start: datetime) -> Any:
+def drawn_run(draw: random.Random, run_id: str, start: datetime) -> RunSnapshot:
     later = start + timedelta(seconds=draw.randrange(6 * 3600))
     return snapshot(
         run_id,
@@ -61,65 +69,36 @@ def drawn_run(draw: random.Random, run_id: str, start: datetime) -> Any:
     )
 
 
-def fill(store: Store, draw: random.Random) -> None:
-    """Runs of three days; some buckets up to date, some not."""
-    for batch in range(5):
-        starts = [FIRST + timedelta(minutes=15 * draw.randrange(288), seconds=draw.randrange(900)) for _ in range(40)]
-        insert(store, *(drawn_run(draw, f"r{batch}-{number}", start) for number, start in enumerate(starts)))
-        mark(store, map(unix_ms, starts), draw)
-        if batch in (1, 3):
-            refresh(store, draw, draw.choice((Until.PUBLISHED, Until.TWICE)), draw.choice((0.6, 1.0)))
-            drop_superseded(store, draw)
-
-
 def told(reader: Reader, question: Question, filters: RunFilters, limits: Limits, stalled: datetime) -> Answer:
     return ask_question(reader, question, replace(scope(), filters=filters, stalled_before=stalled), limits)
 
 
 def drawn_question(draw: random.Random) -> tuple[Question, RunFilters]:
-    start = FIRST + timedelta(minutes=draw.choice((0, 0, 7, 600)))
-    end = FIRST + timedelta(hours=draw.choice((24, 72, 71)), minutes=draw.choice((0, 15, 31)))
-    zone = ZoneInfo(draw.choice(("UTC", "Europe/Berlin", "Asia/Kathmandu")))
     dimensions = draw.choice(((), ("user_id",), ("workspace_id", "session_id"), ("agent_id", "status"), ("hour",)))
     people = draw.choice(("active_users", "sessions", "avg_session_lifespan_ms"))
     question = Question(
         ("runs", people, *draw.sample(sorted(set(PEOPLE) - {"runs", people}), 4)),
-        make_steps(start, end, zone, draw.choice(("none", "none", "day", "hour"))),
+        drawn_steps(draw),
         dimensions,
         draw.choice(NARROWED),
         (Order(people),) if dimensions and draw.random() < 0.7 else (),
         limit=draw.choice((2, 100)),
         compare=draw.choice((None, "previous_period")),
     )
-    filters = draw.choice(
-        (
-            *(RunFilters(),) * 2,
-            RunFilters(workspace_id=("acme",), agent_id=("a", "b"), user_id=("u1", "u2")),
-            RunFilters(environment=("staging",), root_only=True),
-            RunFilters(status=("failed", "running", "stalled")),
-        )
-    )
-    return question, filters
+    return question, drawn_filters(draw, RunFilters(environment=("staging",), root_only=True))
 
 
 @pytest.mark.parametrize("seed", range(2))
 def test_of_cells_or_of_single_runs_the_answer_is_the_same(store: Store, seed: int) -> None:
     draw = random.Random(seed)
-    fill(store, draw)
+    fill(store, draw, drawn_run)
     sources = set()
     for _ in range(12):
         question, filters = drawn_question(draw)
         reader = draw.choice((store, StateFirst(store, 60.0)))
         stalled = FIRST + timedelta(minutes=draw.choice((0, 1500, 1507)))
         found, truth = (told(reader, question, filters, limits, stalled) for limits in (ROLLED_UP, ONE_BY_ONE))
-        assert found.relation is Relation.SESSION_CELLS, question
-        assert truth.relation is Relation.SINGLE_RUNS
-        assert (found.rows, found.totals, found.runs, found.began) == (
-            truth.rows,
-            truth.totals,
-            truth.runs,
-            truth.began,
-        ), question
+        assert_same(question, found, truth, Relation.SESSION_CELLS)
         sources.add(found.source)
     assert "mixed" in sources
 
