@@ -1,13 +1,16 @@
 """Lists of single runs, the newest first: what narrows one, and where its next page begins."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from runtally_clickhouse.catalogue import RunQuestion, RunScope, ask
 from runtally_clickhouse.client import Reader, Row
+from runtally_clickhouse.held_hours import held_hours, stretches
+from runtally_clickhouse.measures.question import Filter
 from runtally_clickhouse.measures.time_steps import zone_offsets
 from runtally_clickhouse.store_parts import read_parts
 
@@ -16,6 +19,10 @@ LONGEST_MS: Final = 2**63 - 1
 UTC_ZONE: Final = ZoneInfo("UTC")
 _FIRST_WINDOW: Final = timedelta(hours=1)
 _WIDER: Final = 4
+# Wider windows take longer to read than cells take to tell whether anything is in them.
+_WIDEST_UNASKED: Final = timedelta(hours=4)
+_ASKED_AT_ONCE: Final = timedelta(days=100)
+Window = tuple[datetime, datetime]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,26 +85,57 @@ class ListFilters:
 
 
 def newest_runs(
-    reader: Reader, scope: RunScope, filters: ListFilters, limit: int, after: LastRun | None = None
+    reader: Reader,
+    scope: RunScope,
+    filters: ListFilters,
+    limit: int,
+    after: LastRun | None = None,
+    *,
+    use_rollups: bool = True,
 ) -> list[Row]:
     """At most `limit` runs, those after the last run of the page before. Exact for every acknowledged run.
 
     Blocks for a statement a window; raises as `Reader.query`. The runs lie in the store by workspace, then by start:
     the newest of many workspaces are nowhere together, and the engine would read and sort a whole range for its
-    first hundred. So they are looked for from the end of what is stored, in windows that widen.
+    first hundred. So they are looked for from the end of what is stored, in windows that widen; where the first have
+    too few, cells tell which hours hold any at all.
     """
     bounds = read_parts(reader).bounds
     if bounds is None:
         return []
-    start, end = max(scope.start, bounds[0]), min(scope.end, bounds[1])
     found: list[Row] = []
-    width = _FIRST_WINDOW
-    while start < end and len(found) < limit:
-        window = replace(scope, start=max(start, end - width), end=end)
+    told = _told_by_cells(filters) if use_rollups else None
+    start, end = max(scope.start, bounds[0]), min(scope.end, bounds[1])
+    for first, last in _windows(reader, scope, told, limit, (start, end)):
         left = list_parameters(filters, limit - len(found), after)
-        found += ask(reader, RunQuestion.RUNS_NEWEST_FIRST, window, left)
-        end, width = window.start, width * _WIDER
+        found += ask(reader, RunQuestion.RUNS_NEWEST_FIRST, replace(scope, start=first, end=last), left)
+        if len(found) >= limit:
+            break
     return found
+
+
+def _told_by_cells(filters: ListFilters) -> tuple[Filter, ...]:
+    """The filters that cells know; what passes all of a list's filters passes these."""
+    named = (("agent_version", filters.agent_version), ("error_type", filters.error_type))
+    return tuple(Filter(name, "in", values) for name, values in named if values)
+
+
+def _windows(
+    reader: Reader, scope: RunScope, told: tuple[Filter, ...] | None, limit: int, bounds: Window
+) -> Iterator[Window]:
+    """Windows of the range that hold all its runs that pass, the newest first."""
+    start, end = bounds
+    width = _FIRST_WINDOW
+    while start < end:
+        since = max(start, end - _ASKED_AT_ONCE)
+        knows = told is not None and width > _WIDEST_UNASKED
+        hours = held_hours(reader, scope, told or (), since, end) if knows else None
+        if hours is None:
+            since = max(start, end - width)
+            yield since, end
+        else:
+            yield from ((each.start, each.end) for each in stretches(hours, limit))
+        end, width = since, width * _WIDER
 
 
 def list_parameters(filters: ListFilters, limit: int, after: LastRun | None = None) -> dict[str, object]:

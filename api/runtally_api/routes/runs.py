@@ -71,7 +71,8 @@ def list_runs(
         return _drawn(parts, query, filters, sample)
     after = Cursor.decode(opened(query, cursor)) if cursor else None
     scope = _before(query, after).scope if after else query.scope
-    newest = partial(newest_runs, parts.reader, scope, filters, limit + 1, after)
+    use_rollups = parts.settings.use_rollups
+    newest = partial(newest_runs, parts.reader, scope, filters, limit + 1, after, use_rollups=use_rollups)
     told = ask_together(parts, query, beside=[newest])
     (rows,) = told.beside
     has_more = len(rows) > limit
