@@ -44,16 +44,22 @@ _WATCH = """() => {
     const main = document.querySelector('[data-testid=stMain]');
     const seen = window.seen = {opacity: 1, skeletons: 0, tops: new Set(), heights: new Set()};
     const look = () => {
+        if (seen.isOver) return;
         for (const node of document.querySelectorAll('.st-key-repeats [data-testid=stElementContainer]'))
             seen.opacity = Math.min(seen.opacity, Number(getComputedStyle(node).opacity));
         seen.skeletons += document.querySelectorAll('[data-testid=stSkeleton]').length;
         seen.tops.add(main.scrollTop);
-        seen.heights.add(document.querySelector('.st-key-card-live-runs').getBoundingClientRect().height);
+        const card = document.querySelector('.st-key-card-live-runs');
+        seen.heights.add(card ? card.getBoundingClientRect().height : 'gone');
         requestAnimationFrame(look);
     };
     look();
 }"""
-_SEEN = "() => ({...window.seen, tops: [...window.seen.tops], heights: [...window.seen.heights]})"
+# From here on the page may change: the test goes on to what redraws it.
+_SEEN = """() => {
+    window.seen.isOver = true;
+    return {...window.seen, tops: [...window.seen.tops], heights: [...window.seen.heights]};
+}"""
 
 
 @pytest.fixture(scope="module")
