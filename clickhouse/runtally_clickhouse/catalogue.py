@@ -18,6 +18,8 @@ FIRST_INSTANT = datetime(2015, 1, 1, tzinfo=UTC)
 LAST_INSTANT = datetime(2101, 1, 1, tzinfo=UTC)
 # A cut-off before every run: who does not tell stalled runs from running ones has no other.
 NOBODY_STALLED_MS = 0
+# What a question may read beside `merged_runs`, each a file of its own.
+_RELATIONS = ("listed_runs", "rows_in_range")
 _PLACEHOLDER = re.compile(r"\{(\w+):[\w(), ']+\}")
 
 
@@ -103,7 +105,7 @@ def ask(
 ) -> list[Row]:
     """The answer to a question about the runs of `scope`. Blocks; raises as `Reader.query`."""
     text = query_text(question)
-    relations = ["merged_runs", *(["listed_runs"] if "FROM listed_runs" in text else [])]
+    relations = ["merged_runs", *(name for name in _RELATIONS if f"FROM {name}" in text)]
     sql = "WITH " + ",\n".join(f"{name} AS (\n{query_text(name)}\n)" for name in relations) + f"\n{text}"
     bound = {**scope.parameters(), **(parameters or {})}
     statuses = scope.filters.status
@@ -115,7 +117,7 @@ def ask(
 
 
 def stored_rows(store: Unmerged, scope: RunScope) -> Row:
-    """The rows of runs that lie in the store, whenever they started: stored_rows, runs, deleted_runs.
+    """The rows of runs that lie in the store, whenever they started: stored_rows, deleted_runs.
 
     Counted one after the other: a batch that comes in between is in some of them. Blocks; raises as `Store.unmerged`.
     """

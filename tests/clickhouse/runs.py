@@ -41,7 +41,7 @@ PARAMETERS: dict[AnyQuestion, Mapping[str, object]] = {
     RunQuestion.RUNS_BY_ID: {"by_key": 0, "key": NIL, "given_id": "a"},
     CellQuestion.RUNS_BY_MODEL: {},
     RunQuestion.RUNS_NEWEST_FIRST: list_parameters(ListFilters(), 100),
-    RunQuestion.SPLIT_RUNS: {"limit": 100},
+    RunQuestion.SPLIT_RUNS: {"limit": 100, "slices": 1, "slice": 0},
     RunQuestion.USAGE_BY_DAY: DAYS,
     RunQuestion.USAGE_TOTALS: {},
 }

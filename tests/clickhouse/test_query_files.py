@@ -69,7 +69,7 @@ OF_THE_CATALOGUE: dict[str, list[str]] = {
     "followed_handoffs": ["agent_runs", "FROM handed_off_runs"],
 }
 # Read without FINAL: what is physically there.
-OF_ROWS: dict[str, list[str]] = {"stored_rows": ["agent_runs"]}
+OF_ROWS: dict[str, list[str]] = {"stored_rows": ["agent_runs"], "rows_in_range": ["agent_runs"]}
 
 
 def test_every_query_file_is_known() -> None:

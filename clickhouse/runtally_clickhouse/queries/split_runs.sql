@@ -1,6 +1,8 @@
 -- The ids that producers gave to several runs: snapshots of one run with different starts, which the contract forbids.
--- A UUIDv7 is its own key, so runs of such ids cannot be split and need not be looked at. All others are grouped by a
--- hash first, which is much cheaper than by names: only runs whose hash another one has are grouped by these.
+-- The key of a run is its start and, beneath it, 62 bits that are of its name alone; a UUIDv7 is its own key, so runs of
+-- such ids cannot be split. So rows of other starts with the same lower half of the key are looked for first, of all
+-- versions, which takes no merging and no names: only what is found is read and grouped by name. Counting comes before
+-- starts are compared, as it takes a third of the memory; a slice is of keys whose lower halves leave that remainder.
 SELECT
     workspace_id,
     external_id,
@@ -10,15 +12,27 @@ SELECT
     count() OVER () AS split_runs
 FROM merged_runs
 WHERE
-    cityHash64(workspace_id, external_id) IN (
-        SELECT hash_of_names
-        FROM (
-            SELECT cityHash64(workspace_id, external_id) AS hash_of_names
-            FROM merged_runs
-            WHERE external_id != toString(run_id)
-        )
-        GROUP BY hash_of_names
-        HAVING count() > 1
+    (workspace_id, started_at, run_id) IN (
+        SELECT
+            workspace_id,
+            started_at,
+            run_id
+        FROM rows_in_range
+        WHERE
+            lower_half IN (
+                SELECT lower_half
+                FROM rows_in_range
+                WHERE
+                    lower_half IN (
+                        SELECT lower_half
+                        FROM rows_in_range
+                        WHERE lower_half % {slices:UInt32} = {slice:UInt32}
+                        GROUP BY lower_half
+                        HAVING count() > 1
+                    )
+                GROUP BY lower_half
+                HAVING min(started_at) != max(started_at)
+            )
     )
     AND external_id != toString(run_id)
 GROUP BY workspace_id, external_id

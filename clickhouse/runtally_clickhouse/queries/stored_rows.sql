@@ -1,16 +1,11 @@
--- The rows of runs as they lie there, before FINAL merges them: read without it, but for the count of runs. Deleted
--- ones are those whose newest version says so: one that was erased with its user may be published without the user later.
+-- The rows of runs as they lie there, before FINAL merges them, and of how many runs the newest version says that they are
+-- deleted: one that was erased with its user may be published without the user later.
 SELECT
     (
         SELECT count()
         FROM agent_runs
         WHERE {sees_all_workspaces:UInt8} = 1 OR workspace_id IN {visible_workspaces:Array(String)}
     ) AS stored_rows,
-    (
-        SELECT count()
-        FROM agent_runs FINAL
-        WHERE {sees_all_workspaces:UInt8} = 1 OR workspace_id IN {visible_workspaces:Array(String)}
-    ) AS runs,
     (
         SELECT count()
         FROM (
