@@ -14,7 +14,8 @@ from typing import Final
 
 import structlog
 from limits import RateLimitItemPerMinute
-from limits.storage import MemoryStorage, storage_from_string
+from limits.errors import ConfigurationError
+from limits.storage import MemoryStorage, Storage, storage_from_string
 from limits.strategies import SlidingWindowCounterRateLimiter
 from starlette.concurrency import run_in_threadpool
 
@@ -45,11 +46,18 @@ class Rate:
         return found | ({"Retry-After": str(max(1, self.reset_seconds))} if self.is_exceeded else {})
 
 
+class NoRateStorage(RuntimeError):
+    """Nothing can count at the address given. The message is ready to be shown to a person, and holds no password."""
+
+
 class RateCounters:
-    """Counts requests by policy, caller and route. For any number of tasks of one event loop."""
+    """Counts requests by policy, caller and route. For any number of tasks of one event loop.
+
+    Making one connects to nothing; raises `NoRateStorage` for what no installed package can speak to.
+    """
 
     def __init__(self, storage_url: str = IN_MEMORY, clock: Callable[[], float] = time.time) -> None:
-        storage = storage_from_string(storage_url, **_options(storage_url))
+        storage = _storage(storage_url)
         self._limiter = SlidingWindowCounterRateLimiter(storage)
         self._is_remote = not isinstance(storage, MemoryStorage)
         self._clock = clock
@@ -85,6 +93,21 @@ class RateCounters:
         stats = self._limiter.get_window_stats(RateLimitItemPerMinute(quota), policy, key)
         reset = max(0, math.ceil(stats.reset_time - self._clock()))
         return Rate(policy, quota, max(0, stats.remaining), min(reset, WINDOW_SECONDS), is_exceeded=not passes)
+
+
+def _storage(storage_url: str) -> Storage:
+    reason: ConfigurationError | None = None
+    try:
+        found = storage_from_string(storage_url, **_options(storage_url))
+        if isinstance(found, Storage):
+            return found
+    except ConfigurationError as error:
+        reason = error
+    raise NoRateStorage(
+        f"RUNTALLY_RATE_STORAGE_URL: nothing installed counts at {storage_url.partition(':')[0]}://. It takes "
+        "redis://host:6379 with the package redis beside the API (pip install redis), or leave it unset: each process "
+        "then counts for itself"
+    ) from reason
 
 
 def _options(storage_url: str) -> dict[str, float]:

@@ -4,7 +4,7 @@ import asyncio
 import re
 
 import pytest
-from runtally_api.fairness.rates import Rate, RateCounters
+from runtally_api.fairness.rates import NoRateStorage, Rate, RateCounters
 
 
 class Clock:
@@ -57,6 +57,15 @@ def test_a_quota_of_nought_is_none() -> None:
         return await RateCounters().hit("read", 0, "a")
 
     assert asyncio.run(hit()) is None
+
+
+@pytest.mark.parametrize("scheme", ["nothing", "redis+nothing"])
+def test_a_storage_that_nobody_knows_is_told_with_the_remedy_and_without_its_password(scheme: str) -> None:
+    reason = re.escape(f"RUNTALLY_RATE_STORAGE_URL: nothing installed counts at {scheme}:")
+    with pytest.raises(NoRateStorage, match=reason) as told:
+        RateCounters(f"{scheme}://:zqsecret@host:6379")
+    assert "pip install redis" in str(told.value)
+    assert "zqsecret" not in str(told.value)
 
 
 def test_a_storage_that_is_away_lets_everybody_through(monkeypatch: pytest.MonkeyPatch) -> None:
