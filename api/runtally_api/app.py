@@ -17,7 +17,7 @@ from runtally_api.dependencies import ApiParts
 from runtally_api.documentation import describe
 from runtally_api.fairness.limited import Fairness, Limited, StrangersLimited, paths_of
 from runtally_api.garbage import leave_start_alone
-from runtally_api.hygiene import BoundedBodies, BrowserSafe, ClientAddress, networks
+from runtally_api.hygiene import BoundedBodies, BoundedHeaders, BrowserSafe, ClientAddress, networks
 from runtally_api.identity.access import Authenticated, require_declared
 from runtally_api.identity.access_parts import make_access
 from runtally_api.identity.api_keys import StoredKeys
@@ -154,6 +154,7 @@ def make_app(
     app.add_middleware(Authenticated)
     app.add_middleware(StrangersLimited, fairness=fairness)
     app.add_middleware(BoundedBodies, own_bounds=paths_of(writing), seconds=settings.body_seconds)
+    app.add_middleware(BoundedHeaders)
     app.add_middleware(Observed, metrics=app.state.metrics)
     _face_the_network(app, settings)
     install_problem_handlers(app)

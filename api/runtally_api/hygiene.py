@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from runtally_api.problems import Problem, ProblemResponse
 
 MAX_QUESTION_BYTES: Final = 1024 * 1024
+MAX_HEADER_BYTES: Final = 64 * 1024
 # The pages of the documentation load their scripts from elsewhere.
 _PAGES: Final = ("/docs", "/redoc")
 _HEADERS: Final = {
@@ -96,6 +97,25 @@ class BrowserSafe:
         await self._app(scope, receive, told)
 
 
+class BoundedHeaders:
+    """Headers end, in bytes: the server's own bound is only for what comes in pieces. And they tell one length of the
+    body: of two, a proxy in front may believe the other, and let a request through that it never saw.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = scope["headers"] if scope["type"] == "http" else []
+        refusal: Problem | None = None
+        if sum(len(name) + len(value) for name, value in headers) > MAX_HEADER_BYTES:
+            refusal = _headers_too_large()
+        elif {name for name, _ in headers} >= {b"content-length", b"transfer-encoding"}:
+            refusal = _two_lengths()
+        answer = self._app if refusal is None else ProblemResponse(refusal, scope["state"]["request_id"])
+        await answer(scope, receive, send)
+
+
 class _Refused(Exception):
     """What reading a body ends with that has no end."""
 
@@ -146,6 +166,16 @@ class BoundedBodies:
                 raise
         if refusal is not None:
             await ProblemResponse(refusal, scope["state"]["request_id"])(scope, receive, send)
+
+
+def _headers_too_large() -> Problem:
+    detail = f"the headers of a request have at most {MAX_HEADER_BYTES} bytes"
+    return Problem(431, "headers-too-large", "Headers too large", detail, headers={"Connection": "close"})
+
+
+def _two_lengths() -> Problem:
+    detail = "a request has Content-Length or Transfer-Encoding, not both"
+    return Problem(400, "two-lengths", "Two lengths", detail, headers={"Connection": "close"})
 
 
 def _too_large() -> Problem:

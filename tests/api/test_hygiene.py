@@ -85,6 +85,17 @@ def test_a_question_has_an_end() -> None:
         assert events.status_code == 202
 
 
+def test_headers_have_an_end_and_tell_one_length() -> None:
+    """Each answer ends the connection: what follows on it may be no request of that caller."""
+    with served() as client:
+        large = client.get(CATALOGUE, headers={"X-Much": "x" * 66_000})
+        assert "at most 65536 bytes" in assert_problem(large, 431)["detail"]
+        assert client.get(CATALOGUE, headers={"X-Much": "x" * 60_000}).status_code == 200
+        of_two = client.post(QUERY, content=b"{}", headers={"Transfer-Encoding": "chunked"})
+        assert assert_problem(of_two, 400)["type"] == "/problems/two-lengths"
+        assert large.headers["connection"] == of_two.headers["connection"] == "close"
+
+
 def test_a_body_that_does_not_come_is_answered() -> None:
     async def story() -> list[Message]:
         async def reading(scope: Scope, receive: Receive, send: Send) -> None:
