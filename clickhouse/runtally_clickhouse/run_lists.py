@@ -21,7 +21,9 @@ _FIRST_WINDOW: Final = timedelta(hours=1)
 _WIDER: Final = 4
 # Wider windows take longer to read than cells take to tell whether anything is in them.
 _WIDEST_UNASKED: Final = timedelta(hours=4)
+# At least: what is asked widens like the windows, up to so many hours that telling them apart is no gain any more.
 _ASKED_AT_ONCE: Final = timedelta(days=100)
+_WIDEST_ASKED: Final = timedelta(days=400)
 Window = tuple[datetime, datetime]
 
 
@@ -127,8 +129,8 @@ def _windows(
     start, end = bounds
     width = _FIRST_WINDOW
     while start < end:
-        since = max(start, end - _ASKED_AT_ONCE)
-        knows = told is not None and width > _WIDEST_UNASKED
+        since = max(start, end - max(width, _ASKED_AT_ONCE))
+        knows = told is not None and _WIDEST_UNASKED < width <= _WIDEST_ASKED
         hours = held_hours(reader, scope, told or (), since, end) if knows else None
         if hours is None:
             since = max(start, end - width)

@@ -109,6 +109,14 @@ def test_a_list_of_what_is_rare_reads_the_hours_that_hold_it(store: Store) -> No
     assert reader.cells == 0, "no cells know users and models"
 
 
+def test_decades_between_two_runs_take_few_statements(store: Store) -> None:
+    insert(store, *(snapshot(f"of-{year}", started_at=f"{year}-01-01T00:00:00Z") for year in (2015, 2026, 2099)))
+    reader = Noting(store)
+    found = newest_runs(reader, scope(), ListFilters(), 10)
+    assert [row["external_id"] for row in found] == ["of-2099", "of-2026", "of-2015"]
+    assert len(reader.windows) + reader.cells < 20
+
+
 def hour(at: int, runs: int = 1) -> Held:
     return Held(LAST + timedelta(hours=at), LAST + timedelta(hours=at + 1), runs)
 
