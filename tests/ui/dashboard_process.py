@@ -4,7 +4,7 @@ import os
 import signal
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -32,18 +32,24 @@ main()
 
 
 @contextmanager
-def dashboard_over(api_url: str, now: datetime | None = None) -> Iterator[str]:
-    """The address of a Streamlit process that answers; for it, it is always `now`, where that is given."""
+def dashboard_over(
+    api_url: str, now: datetime | None = None, start_in: Callable[[str], Path] = lambda address: Path("/")
+) -> Iterator[str]:
+    """The address of a Streamlit process that answers; for it, it is always `now`, where that is given.
+
+    `start_in` makes the folder that it is started in, knowing its address.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
     settings = UiSettings(api_url=api_url, ui_port=port)
     argv = command(settings)
     if now is not None:
         argv[1:3] = ["-c", _STOPPED_CLOCK.format(now.isoformat())]
-    process = subprocess.Popen(argv, env=environment(settings, os.environ), cwd="/", stdout=subprocess.DEVNULL)
+    folder = start_in(url)
+    process = subprocess.Popen(argv, env=environment(settings, os.environ), cwd=folder, stdout=subprocess.DEVNULL)
     try:
-        url = f"http://127.0.0.1:{port}"
         transport = httpx.HTTPTransport(retries=8)
         with httpx.Client(transport=transport, timeout=30) as client:
             assert client.get(f"{url}/_stcore/health").status_code == 200

@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from runtally_ui import drilling
+from runtally_ui import drilling, rights
 from runtally_ui.answers import QueryAnswer
 from runtally_ui.api_client import ApiError
 from runtally_ui.cards import not_available, query_card
@@ -159,7 +159,9 @@ def switched_on(key: str) -> tuple[bool, bool]:
 
 def draw_switches(key: str, of_outliers: str = _BAND) -> None:
     """Drawn under the chart, which reads them from the session. `of_outliers` says what the second one shows."""
-    with st.container(horizontal=True, key=f"switches-{key}", gap="small"):
+    # Beside the downloads, or in a row of their own for those who get none.
+    beside = "" if rights.may(rights.EXPORT) else "own-row-of-"
+    with st.container(horizontal=True, key=f"{beside}switches-{key}", gap="small"):
         st.checkbox("7-day mean", key=f"rolling-{key}", help=_MEAN)
         st.checkbox("Beyond 2σ", key=f"outliers-{key}", help=of_outliers)
 
