@@ -129,9 +129,10 @@ def _windows(
     start, end = bounds
     width = _FIRST_WINDOW
     while start < end:
-        since = max(start, end - max(width, _ASKED_AT_ONCE))
-        knows = told is not None and _WIDEST_UNASKED < width <= _WIDEST_ASKED
-        hours = held_hours(reader, scope, told or (), since, end) if knows else None
+        hours = None
+        if told is not None and _WIDEST_UNASKED < width <= _WIDEST_ASKED:
+            since = max(start, end - max(width, _ASKED_AT_ONCE))
+            hours = held_hours(reader, scope, told, since, end)
         if hours is None:
             since = max(start, end - width)
             yield since, end
