@@ -44,6 +44,7 @@ _BEARER = {
 }
 _CHALLENGE = {"WWW-Authenticate": {"description": "`Bearer`.", "schema": {"type": "string"}}}
 NO_CONTENT = 204
+_BROKEN_BODY = "Not JSON, incomplete, or two lengths"
 _RATE = {
     "RateLimit-Policy": {"description": 'Such as `"read";q=30000;w=60`: 30000 in 60 s.', "schema": {"type": "string"}},
     "RateLimit": {"description": 'Such as `"read";r=12;t=40`: 12 left for 40 s.', "schema": {"type": "string"}},
@@ -117,20 +118,23 @@ def describe(app: FastAPI, routers: Sequence[APIRouter]) -> None:
 
 
 def _demand_caller(operation: dict[str, Any], route: APIRoute) -> None:
-    """Say of a route what it asks of its callers and their bodies, and what those hear who do not have it."""
-    access = declared_access(route)
-    statuses: tuple[int, ...] = (400, 408, 413, 429) if "requestBody" in operation else ()
+    """Say of a route what it asks of its callers, their headers and bodies, and what those hear who do not have it."""
+    access, has_body = declared_access(route), "requestBody" in operation
+    # Headers are looked at before anybody knows what is asked.
+    statuses: tuple[int, ...] = (400, 408, 413, 429, 431) if has_body else (400, 431)
     if OPEN not in access:
         operation["security"] = [{"bearer": []}]
         operation["x-permissions"] = sorted(access)
         statuses = (401, 403, 429, *statuses)
-    problems = documented({}, 401, *statuses)
+    problems = documented({}, 401, *statuses, problems={} if has_body else {400: examples.TWO_LENGTHS})
     problems[401]["headers"] = _CHALLENGE
     if 429 in problems:
         problems[429]["headers"] = {**_RETRY_AFTER, **_RATE}
     operation["responses"] |= {
         str(status): problems[status] for status in statuses if str(status) not in operation["responses"]
     }
+    if has_body:
+        operation["responses"]["400"]["description"] = _BROKEN_BODY
 
 
 def _restore_examples(documented: dict[str, Any], declared: dict[int | str, dict[str, Any]]) -> None:

@@ -255,8 +255,12 @@ PROBLEMS: dict[int, Example] = {
         "Too many requests",
         "more than 30000 requests a minute to this endpoint: see Retry-After",
     ),
+    431: _problem(431, "headers-too-large", "Headers too large", "the headers of a request have at most 65536 bytes"),
     503: _problem(503, "unavailable", "Temporarily unavailable", "the store does not answer"),
 }
+TWO_LENGTHS: Example = _problem(
+    400, "two-lengths", "Two lengths", "a request has Content-Length or Transfer-Encoding, not both"
+)
 REJECTED_RUNS: dict[int, Example] = {
     422: _problem(
         422,

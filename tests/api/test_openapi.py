@@ -86,6 +86,21 @@ def test_every_error_is_a_problem(document: Node) -> None:
             assert "Retry-After" in errors["503"]["headers"]
 
 
+def test_headers_are_refused_everywhere_and_as_it_is_documented(app: FastAPI, document: Node) -> None:
+    """Whatever is asked: nothing looks at the route before. Where a body may be broken, that is the example of 400."""
+    refused = {"431": {"X-Much": "x" * 66_000}, "400": {"Content-Length": "2", "Transfer-Encoding": "chunked"}}
+    with running(app) as client:
+        for name, operation in _operations(document):
+            for status, headers in refused.items():
+                answer = client.request(*name.split(), headers=headers)
+                assert answer.status_code == int(status), name
+                documented = operation["responses"][status]
+                example = documented["content"]["application/problem+json"]["example"]
+                assert answer.json()["title"].lower() in documented["description"].lower(), name
+                if status == "431" or "requestBody" not in operation:
+                    assert {**answer.json(), "request_id": example["request_id"]} == example, name
+
+
 def test_bodies_are_the_contracts_messages(document: Node) -> None:
     for event in EVENTS:
         described, schema = document["components"]["schemas"][event.__name__], schema_of(event)
