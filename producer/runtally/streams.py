@@ -69,7 +69,7 @@ async def ask_streams(client: Any, topics: Sequence[str]) -> Streams:
         return Streams(cluster_id, None)
     try:
         told = await client.send(node, _TopicIdRequest(topics))
-    except NotImplementedError:  # Apache Kafka before 2.8 has no ids of topics
+    except NotImplementedError:  # aiokafka's, without a common version of the request: Kafka before 2.8 ends below 10
         return Streams(cluster_id, None)
     found = {name: id for _, name, id, *_ in told.topics if id != _NO_ID}
     return Streams(cluster_id, {name: _text(id) for name, id in found.items()})
