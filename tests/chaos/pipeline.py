@@ -3,13 +3,14 @@
 import random
 import signal
 import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from backends.clickhouse_native import NativeClickHouse
+from backends.clickhouse_native import NativeClickHouse, answers_ping
 from backends.waiting import eventually
 from chaos.fleet import PARTITIONS, POISON_AGENT, Fleet
 from chaos.kafka_cluster import KafkaCluster
@@ -20,6 +21,7 @@ from chaos.reader import Reader
 from chaos.settling import Settled, require_proven, settle
 from integration.stacks import RUNTALLY, free_ports
 from runtally_cli.local import ports
+from runtally_cli.local.server_process import tail
 from runtally_clickhouse.client import Store
 from runtally_clickhouse.location import StoreLocation
 
@@ -51,14 +53,22 @@ class Story:
     def begin(self, runs_at_once: int, bad_share: float) -> None:
         """Load, until the first answer about it."""
         self.fleet.start_load(runs_at_once, bad_share)
-        eventually(lambda: self.reader.answers > 0, ANSWER_SECONDS, "a first answer")
+        with self.pipeline.told_on_failure():
+            eventually(
+                lambda: self.reader.answers > 0,
+                ANSWER_SECONDS,
+                "a first answer",
+                lambda: f"{self.reader.unanswered} unanswered, the newest for {self.reader.newest_outage}",
+            )
 
     def settle(self, *, prove: bool = True) -> Settled:
         """The load ends, everything arrives, every answer is exact, and `verify` proves it. Fails when not."""
         self.fleet.stop_load()
-        settled = settle(self.pipeline.store, self.pipeline.api_url, self.pipeline.environment, self.fleet, self.reader)
-        if prove:
-            require_proven(self.pipeline.environment)
+        pipeline = self.pipeline
+        with pipeline.told_on_failure():
+            settled = settle(pipeline.store, pipeline.api_url, pipeline.environment, self.fleet, self.reader)
+            if prove:
+                require_proven(pipeline.environment)
         return settled
 
 
@@ -132,6 +142,21 @@ class Pipeline:
                 fleet.stop_load()
             finally:
                 reader.stop()
+
+    @contextmanager
+    def told_on_failure(self) -> Iterator[None]:
+        """How every part ended up goes to the test's output, for whoever reads why a story failed."""
+        try:
+            yield
+        except AssertionError:
+            self._tell()
+            raise
+
+    def _tell(self) -> None:
+        for log in sorted([*self._folder.glob("*.log"), *self._folder.glob("clickhouse/*.log")]):
+            sys.stdout.write(f"--- {log.name}\n{tail(log)}\n")
+        answers = answers_ping(self.clickhouse.http_port)
+        sys.stdout.write(f"--- clickhouse: pid {self.clickhouse.pid}, answers: {answers}\n")
 
     def _environment(self, bootstrap: str, store_port: int) -> dict[str, str]:
         return {

@@ -63,6 +63,7 @@ class Reader:
         self.answers = 0
         self.out_of_rollups = 0
         self.unanswered = 0
+        self.newest_outage = "none"
         self.wrong: list[str] = []
         self._trouble: BaseException | None = None
 
@@ -93,8 +94,9 @@ class Reader:
             self.acknowledged.look()
             least = self.acknowledged.tally.counted
             name, figures = question()
-        except (StoreError, httpx.TransportError, Unanswered):
+        except (StoreError, httpx.TransportError, Unanswered) as outage:
             self.unanswered += 1
+            self.newest_outage = repr(outage)[:500]
             return
         self.answers += 1
         with self._fleet.lock:
@@ -113,7 +115,7 @@ class Reader:
 
     def _answered(self, response: httpx.Response) -> dict[str, Any]:
         if response.status_code == 503:
-            raise Unanswered
+            raise Unanswered(response.text)
         assert response.status_code == 200, response.text
         answer: dict[str, Any] = response.json()
         return answer

@@ -43,16 +43,23 @@ class Settled:
 def settle(store: Store, api_url: str, environment: Mapping[str, str], fleet: Fleet, reader: Reader) -> Settled:
     """Fails the test unless every answer equals the oracle's, the dead letters are the bad ones, all is committed."""
 
+    outage = "none"
+
     def accounted_for() -> bool:
+        nonlocal outage
         assert not reader.wrong, reader.wrong
         try:
             reader.acknowledged.look()
-        except StoreError:
+        except StoreError as error:
+            outage = repr(error)[:500]
             return False
         return reader.acknowledged.missing() == 0
 
+    def why() -> str:
+        return f"{reader.acknowledged.missing()} of {len(fleet.known)} missing, newest outage of the store: {outage}"
+
     reader.stop()  # from here on this asks
-    eventually(accounted_for, SETTLE_SECONDS, "every record in the ledger")
+    eventually(accounted_for, SETTLE_SECONDS, "every record in the ledger", why)
     with httpx.Client(base_url=api_url, timeout=60) as client:
         require_exact(client, fleet)
     bad = require_dead_letters(store, fleet)
