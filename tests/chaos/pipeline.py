@@ -1,16 +1,17 @@
 """The whole of Runtally in server mode, every part a process, every connection of the consumers through a proxy."""
 
+import logging
 import random
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from backends.clickhouse_native import NativeClickHouse, answers_ping
+from backends.clickhouse_native import answers_ping
 from backends.waiting import eventually
 from chaos.fleet import PARTITIONS, POISON_AGENT, Fleet
 from chaos.kafka_cluster import KafkaCluster
@@ -19,6 +20,7 @@ from chaos.members import Doom, Member, Service, answers_live, answers_ready
 from chaos.proxy import FaultProxy
 from chaos.reader import Reader
 from chaos.settling import Settled, require_proven, settle
+from chaos.supervised_store import SupervisedStore
 from integration.stacks import RUNTALLY, free_ports
 from runtally_cli.local import ports
 from runtally_cli.local.server_process import tail
@@ -69,7 +71,7 @@ class Story:
             settled = settle(pipeline.store, pipeline.api_url, pipeline.environment, self.fleet, self.reader)
             if prove:
                 require_proven(pipeline.environment)
-        return settled
+        return replace(settled, store_crashes=pipeline.clickhouse.take_crashes())
 
 
 class Pipeline:
@@ -85,13 +87,16 @@ class Pipeline:
 
     def __enter__(self) -> "Pipeline":
         with ExitStack() as stack:
+            for library in map(logging.getLogger, ("aiokafka", "clickhouse_connect", "urllib3")):
+                stack.callback(library.setLevel, library.level)
+                library.setLevel(logging.CRITICAL)  # they tell of every fault that they meet
             self.thread = LoopThread("chaos")
             stack.callback(self.thread.close)
             self.cluster = KafkaCluster(self._folder, self.thread, self.rng, self._brokers)
             stack.callback(self.cluster.close)
             self.cluster.start()
-            self.clickhouse = NativeClickHouse(self._folder / "clickhouse")
-            stack.callback(self.clickhouse.kill)
+            self.clickhouse = SupervisedStore(self._folder / "clickhouse")
+            stack.callback(self.clickhouse.close)
             self.clickhouse.start()
             self.store_proxy = FaultProxy(self.thread, self.clickhouse.http_port, self.rng)
             stack.callback(self.store_proxy.close)

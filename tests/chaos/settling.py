@@ -38,6 +38,7 @@ class Settled:
     answers: int
     unanswered: int
     out_of_rollups: int
+    store_crashes: int = 0
 
 
 def settle(store: Store, api_url: str, environment: Mapping[str, str], fleet: Fleet, reader: Reader) -> Settled:

@@ -5,7 +5,6 @@ networks take turns is not in its hands, so a story played again is the same tro
 """
 
 import argparse
-import logging
 import os
 import random
 import subprocess
@@ -32,8 +31,6 @@ CASES_A_MINUTE = 5
 def main(arguments: list[str]) -> None:
     """Raises what the first wrong story raises."""
     options = _options(arguments)
-    for library in ("aiokafka", "clickhouse_connect", "urllib3"):
-        logging.getLogger(library).setLevel(logging.CRITICAL)  # they tell of every fault that they meet
     deadline = time.monotonic() + 60 * options.minutes
     facts = Facts("chaos")
     seeds = random.Random(options.seed)
@@ -92,6 +89,7 @@ def _settle(story: Story, facts: Facts, tell: Callable[[str], None]) -> None:
     require_rolled_up(story.pipeline.store, story.pipeline.api_url, story.fleet)
     facts.count("answers checked", settled.answers)
     facts.count("answers out of rollups", settled.out_of_rollups)
+    facts.count("store crashes of its own", settled.store_crashes)
     for name in ("runs", "records", "dead_letters"):
         facts.count(name.replace("_", " "), getattr(settled, name))
 

@@ -36,6 +36,7 @@ def settle(story: Story, facts: Facts) -> None:
     facts.count("answers checked", settled.answers)
     facts.count("records", settled.records)
     facts.count("answers out of rollups", settled.out_of_rollups)
+    facts.count("store crashes of its own", settled.store_crashes)
 
 
 def test_members_join_and_leave(story: Story, nemesis: Nemesis, facts: Facts) -> None:
