@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from runtally_clickhouse.catalogue import EPOCH, query_text, unix_ms
 from runtally_clickhouse.client import Reader, Row, Unmerged, Writer
-from runtally_clickhouse.rollup_levels import LEVELS, QUARTER_HOUR
+from runtally_clickhouse.rollup_levels import LEVELS
 from runtally_clickhouse.withdrawals import EVENT_TABLES, RUNS, EventTable, Subject
 
 REQUESTED, RUNNING, DONE, FAILED = "requested", "running", "done", "failed"
@@ -27,7 +27,9 @@ PIECE_SECONDS: Final = 20.0
 _LETTERS: Final = "dead_letters"
 # Made of runs, so nothing is published to them; but they name users, and what was replaced lies there until dropped.
 # A cell of a session goes by when its first run began: one that is made anew has none of what is erased.
-_DERIVED: Final = tuple(replace(RUNS, name=name) for name in (QUARTER_HOUR.error_runs, QUARTER_HOUR.session_cells))
+_DERIVED: Final = tuple(
+    replace(RUNS, name=name) for level in LEVELS for name in (level.error_runs, level.session_cells) if name
+)
 
 Counts = Mapping[str, int]
 

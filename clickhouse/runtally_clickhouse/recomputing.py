@@ -16,7 +16,6 @@ from runtally_clickhouse.rollup_levels import DIMENSION_COLUMNS, QUARTER_HOUR, R
 
 _ITEM_NAME = re.compile(r"^    .*?(\w+|`\w+`),?$", re.MULTILINE)
 _FILTERS = ("visible_workspaces", "workspace_ids", "agent_ids", "models", "statuses", "user_ids", "environments")
-_QUARTER_HOUR = "toStartOfFifteenMinutes(started_at) AS bucket"
 _WIDE = "toDateTime(intDiv(at_ms, {bucket_ms:Int64}) * intDiv({bucket_ms:Int64}, 1000), 'UTC') AS bucket"
 
 
@@ -75,8 +74,8 @@ def rolled_up_tables(level: RollupLevel) -> list[RolledUp]:
         select = f"WITH merged_runs AS (\n{query_text('merged_runs')}\n)\n{text}"
         found.append(RolledUp(level.error_runs, _columns(text), select))
     if level.session_cells:
-        text = query_text("session_cells_of_buckets")
-        found.append(RolledUp(level.session_cells, _columns(text), _of_run_cells(text)))
+        columns = _columns(query_text("session_cells_of_buckets"))
+        found.append(RolledUp(level.session_cells, columns, _session_cells(level)))
     return found
 
 
@@ -117,6 +116,16 @@ def _of_run_cells(text: str) -> str:
     )
 
 
+def _session_cells(level: RollupLevel) -> str:
+    """session_cells_of_buckets.sql; of a wide level over `session_facts`, as the cells are over `run_facts`."""
+    text = query_text("session_cells_of_buckets")
+    if level is QUARTER_HOUR:
+        return _of_run_cells(text)
+    started_at = "fromUnixTimestamp64Milli(min(session_facts.first_at_ms), 'UTC') AS started_at"
+    text = _of_facts(text, level, "session_facts").replace("min(run_cells.started_at) AS started_at", started_at)
+    return f"WITH {f',{chr(10)}'.join(relation_tables(text, for_choice=False))}\n{text}"
+
+
 def _columns(text: str) -> tuple[str, ...]:
     """The names of what the SELECT of a query file gives."""
     return tuple(_ITEM_NAME.findall(text[text.index("SELECT") : text.index("\nFROM ")]))
@@ -124,13 +133,18 @@ def _columns(text: str) -> tuple[str, ...]:
 
 def _wide_sums(level: RollupLevel) -> str:
     """rolled_up_cells.sql over `run_facts`, without what cells of the level are not told apart by."""
-    text = query_text("rolled_up_cells").replace(_QUARTER_HOUR, _WIDE).replace("FROM run_cells", "FROM run_facts")
+    return _of_facts(query_text("rolled_up_cells"), level, "run_facts")
+
+
+def _of_facts(text: str, level: RollupLevel, facts: str) -> str:
+    """What gives cells of quarter hours out of runs, as it gives the level's out of what is exact at any moment."""
+    text = re.sub(r"toStartOfFifteenMinutes\(\S+\) AS bucket", _WIDE, text).replace("FROM run_cells", f"FROM {facts}")
     text = text.replace("\n    status,", "\n    CAST(shown_status, 'LowCardinality(String)') AS status,")
     for column in level.left_out:
         nothing = "toUInt8(0)" if column == "is_root" else "CAST('', 'LowCardinality(String)')"
         text = text.replace(f"\n    {column},", f"\n    {nothing} AS {column},")
-    dimensions, kept = ", ".join(DIMENSION_COLUMNS), [name for name in DIMENSION_COLUMNS if name not in level.left_out]
-    return text.replace(f"GROUP BY bucket, {dimensions}", f"GROUP BY bucket, {', '.join(kept)}")
+    select, _, keys = text.rpartition("\nGROUP BY ")
+    return f"{select}\nGROUP BY {', '.join(key for key in keys.split(', ') if key not in level.left_out)}"
 
 
 def _wide_cells(level: RollupLevel) -> str:

@@ -53,7 +53,7 @@ QUARTER_HOUR: Final = RollupLevel(
     900,
     "run_rollup",
     "bucket_rollups",
-    layout=4,
+    layout=5,
     error_runs="error_runs",
     session_cells="session_cells",
 )
@@ -62,7 +62,8 @@ HOUR: Final = RollupLevel(
     3600,
     "run_rollup_by_hour",
     "hour_rollups",
-    layout=2,
+    layout=3,
+    session_cells="session_cells_by_hour",
     left_out=frozenset({"agent_version", "provider", "model", "is_root"}),
     left_out_of_histograms=frozenset(
         {"agent_version", "provider", "model", "is_root", "environment", "status", "error_type"}

@@ -578,6 +578,39 @@ CREATE TABLE session_cells
     `is_root` UInt8,
     `user_id` String,
     `session_id` String,
+    `hashed_user` UInt128,
+    `hashed_session` UInt128,
+    `started_at` DateTime64(3, 'UTC'),
+    `last_at_ms` Int64,
+    `last_end_ms` Int64,
+    `runs` UInt64,
+    `duration_ms_sum` UInt128,
+    `duration_ms_known` UInt64,
+    `total_tokens_sum` UInt128,
+    `total_tokens_known` UInt64,
+    `cost_usd_sum` Decimal(38, 9),
+    `cost_usd_known` UInt64,
+    `handed_off_ended` UInt64,
+    `handed_off_in_session` UInt64
+)
+ENGINE = MergeTree
+PARTITION BY toYYYYMM(bucket)
+ORDER BY (workspace_id, bucket, generation, user_id, session_id)
+SETTINGS non_replicated_deduplication_window = 0, replicated_deduplication_window = 0, index_granularity = 8192;
+
+CREATE TABLE session_cells_by_hour
+(
+    `bucket` DateTime('UTC'),
+    `generation` UInt64,
+    `workspace_id` LowCardinality(String),
+    `agent_id` LowCardinality(String),
+    `environment` LowCardinality(String),
+    `status` LowCardinality(String),
+    `is_root` UInt8,
+    `user_id` String,
+    `session_id` String,
+    `hashed_user` UInt128,
+    `hashed_session` UInt128,
     `started_at` DateTime64(3, 'UTC'),
     `last_at_ms` Int64,
     `last_end_ms` Int64,

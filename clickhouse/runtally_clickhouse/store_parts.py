@@ -15,8 +15,8 @@ _STATE: Final = frozenset({"bucket_changes", "bucket_rollups", "hour_rollups", "
 # What is derived, and who may ask: no answer is another one after they change.
 _NOT_IN_ANSWERS: Final = frozenset(
     {"bucket_rollups", "hour_rollups", "day_rollups", "run_rollup", "run_rollup_by_hour", "run_rollup_by_day"}
-    | {"error_runs", "session_cells", "api_keys", "api_key_revocations", "api_key_uses", "local_users"}
-    | {"refresh_tokens", "sign_in_attempts", "audit_log"}
+    | {"error_runs", "session_cells", "session_cells_by_hour", "api_keys", "api_key_revocations", "api_key_uses"}
+    | {"local_users", "refresh_tokens", "sign_in_attempts", "audit_log"}
 )
 
 

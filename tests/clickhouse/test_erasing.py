@@ -34,6 +34,7 @@ from runtally_clickhouse.erasing import DONE, FAILED, SETTLED_AFTER, Eraser, cou
 from runtally_clickhouse.errors import StoreUnavailable
 from runtally_clickhouse.measures.cell_questions import CellQuestion, ask_cells
 from runtally_clickhouse.measures.composition import Limits
+from runtally_clickhouse.rollup_levels import LEVELS
 from runtally_clickhouse.rollups import mark_buckets
 from runtally_clickhouse.withdrawals import EVENT_TABLES, Subject, WithdrawalList, user_hash
 
@@ -103,7 +104,8 @@ def test_a_user_goes_from_every_table_and_no_trace_of_the_name_stays(store: Stor
 
 
 ANN = "ann@there"
-NOT_ROLLED_UP = {"error_runs": 0, "session_cells": 0}
+TABLES_OF_SESSIONS = tuple(level.session_cells for level in LEVELS if level.session_cells)
+NOT_ROLLED_UP = {"error_runs": 0, **dict.fromkeys(TABLES_OF_SESSIONS, 0)}
 USERS = (ANN, "bob", ANN)
 
 
@@ -172,23 +174,25 @@ def test_runs_with_errors_that_were_rolled_up_name_no_erased_user(store: Store) 
     assert store.unmerged("SELECT count() AS n FROM error_runs") == [{"n": 0}]
 
 
-def test_cells_of_sessions_name_no_erased_user(store: Store) -> None:
+@pytest.mark.parametrize("table", TABLES_OF_SESSIONS)
+def test_cells_of_sessions_name_no_erased_user(store: Store, table: str) -> None:
     draw = random.Random(4)
     write(store, RUNS, [run_message(f"r{n}", user, session_id=f"s-{user}") for n, user in enumerate(USERS)])
     refresh(store, draw)
     mark_buckets(store)
     refresh(store, draw)  # so that a replaced generation lies there as well
     job = erase(store, ANN)
-    assert (job.counts_before["session_cells"], job.counts_after["session_cells"]) == (2, 0)
+    assert (job.counts_before[table], job.counts_after[table]) == (2, 0)
     refresh(store, draw)
-    (named,) = store.unmerged("SELECT groupUniqArray((user_id, session_id)) AS named FROM session_cells")
+    (named,) = store.unmerged(f"SELECT groupUniqArray((user_id, session_id)) AS named FROM {table}")
     assert named == {"named": [("bob", "s-bob")]}
-    assert erase(store, "", "acme", number=2).counts_after["session_cells"] == 0
-    assert store.unmerged("SELECT count() AS n FROM session_cells") == [{"n": 0}]
+    assert erase(store, "", "acme", number=2).counts_after[table] == 0
+    assert store.unmerged(f"SELECT count() AS n FROM {table}") == [{"n": 0}]
 
 
-def test_a_session_that_was_made_anew_keeps_what_began_after_the_instant(store: Store) -> None:
-    """In the same quarter hour as what is erased: a look for more takes no cell of newer runs."""
+@pytest.mark.parametrize("table", TABLES_OF_SESSIONS)
+def test_a_session_that_was_made_anew_keeps_what_began_after_the_instant(store: Store, table: str) -> None:
+    """In the same bucket as what is erased: a look for more takes no cell of newer runs."""
     draw = random.Random(5)
     write(store, RUNS, [run_message("a", "ann", started_at="2026-11-21T09:00:00Z")])
     refresh(store, draw)
@@ -196,7 +200,7 @@ def test_a_session_that_was_made_anew_keeps_what_began_after_the_instant(store: 
     write(store, RUNS, [run_message("b", "ann", started_at="2026-11-21T09:00:01Z", updated_at="2026-11-21T09:00:02Z")])
     refresh(store, draw)
     assert Eraser(store, lambda: NOW).finish(job).state == DONE
-    assert store.unmerged("SELECT user_id, runs FROM session_cells") == [{"user_id": "ann", "runs": 1}]
+    assert store.unmerged(f"SELECT user_id, runs FROM {table}") == [{"user_id": "ann", "runs": 1}]
 
 
 def test_what_began_after_the_instant_is_new(store: Store) -> None:

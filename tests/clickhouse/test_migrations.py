@@ -106,6 +106,10 @@ def test_statements_are_split_and_macros_filled() -> None:
             if statement.startswith("DROP"):  # of nothing but what is made of runs anew
                 assert statement.startswith("DROP TABLE IF EXISTS run_rollup_")
                 continue
+            if statement.startswith("ALTER"):  # what another service writes meanwhile has the columns' defaults
+                changes = statement.split("`prod`")[1].split(",")
+                assert all(change.strip().startswith("ADD COLUMN IF NOT EXISTS") for change in changes)
+                continue
             assert "ENGINE = Replicated" in statement
             assert "IF NOT EXISTS" in statement
             assert "replicated_deduplication_window = 0" in statement

@@ -30,7 +30,9 @@ LIMITS = Limits(max_memory_bytes=2**30, max_rows=1000)
 TABLES = ("agent_runs", "bucket_changes", "bucket_rollups", "hour_rollups", "run_rollup", "run_rollup_by_hour")
 # How long the engine stands still: the next one where a busy machine needs longer for what happens meanwhile.
 HALTS_SECONDS = (0.5, 1.5, 3.0)
-OF_SESSION_CELLS = ("agent_runs", "bucket_changes", "bucket_rollups", "session_cells")
+OF_SESSION_CELLS = (
+    *("agent_runs", "bucket_changes", "bucket_rollups", "hour_rollups", "session_cells", "session_cells_by_hour"),
+)
 OF_ERROR_RUNS = ("agent_runs", "bucket_changes", "bucket_rollups", "error_runs")
 OLD, NEW = 4, 3
 RUNNING = "SELECT count() AS n FROM system.processes WHERE query LIKE '%(SELECT sl' || 'eep(%'"

@@ -12,10 +12,11 @@ from enum import StrEnum
 
 from runtally_clickhouse.measures.grouping import Grouping
 
-# A session is told by 128 bits of hash over both of its names (each hashed for itself, so no two pairs of names are one
-# text). By chance, two of a hundred million share a key once in 10^22 answers; uniqExact tells names by as many bits.
-# Grouped by the names themselves, the engine takes several times as long, and as much memory.
-SESSION_KEY = "reinterpretAsUInt128(sipHash128Reference(workspace_id, session_id))"
+# A session is told by 128 bits made of the hashes of both of its names; the workspace's begins with a word of its own,
+# or a session named as its workspace would cancel it out. By chance, two of a hundred million share a key once in 10^22
+# answers; uniqExact tells names by as many bits. Grouped by the names themselves, the engine takes several times as
+# long, and as much memory.
+SESSION_KEY = "bitXor(hashed_session, reinterpretAsUInt128(sipHash128Reference('workspace', workspace_id)))"
 _OF_SESSION = {
     "lifespan_ms": "max(last_end_ms) - min(first_at_ms) AS lifespan_ms",
     "has_duration": "max(duration_ms_known > 0) AS has_duration",
@@ -89,7 +90,7 @@ def _text_of(beside: Beside, parts: Mapping[str, str], runs: SingleRuns, relatio
 def _of_sessions(parts: Mapping[str, str], runs: SingleRuns, relation: str) -> str:
     read = {word for part in parts for word in _WORD.findall(part)}
     columns = [*runs.grouping.labels, *(sql for name, sql in _OF_SESSION.items() if name in read)]
-    source = runs.select(f"{runs.prefix}{relation}", [f"{SESSION_KEY} AS session_key"], ["session_id != ''"])
+    source = runs.select(f"{runs.prefix}{relation}", [f"{SESSION_KEY} AS session_key"], ["hashed_session != 0"])
     sessions = f"SELECT {', '.join(columns)} FROM ({source}) GROUP BY {runs.grouping.sql('session_key')}"
     names = ", ".join(runs.grouping.names)
     return f"SELECT {names}, {_listed(parts)} FROM ({sessions}) GROUP BY {names}"

@@ -113,7 +113,7 @@ def compose(
     pays = limits.use_rollups and cells_pay(question.steps.start, question.steps.end)
     relation = cells_relation(question, scope, steps) if pays else Relation.SINGLE_RUNS
     reading = _reading(question, scope, steps)
-    wide = wide_levels(reading, unix_ms(steps.start), unix_ms(steps.end)) if relation is Relation.CELLS else ()
+    wide = _wide(relation, reading, steps)
     part_names = _part_names(question.asked, *ENDS)
     folds_steps = bool(question.keys and steps.starts_ms) and all(find_fold(part) for part in part_names)
     has_steps, compares = bool(steps.starts_ms), compared is not None
@@ -131,6 +131,18 @@ def compose(
     parameters = _parameters(question, bound, steps, compares=compares)
     parameters |= state_parameters(reading, wide, steps.starts_ms)
     return Composed(sql, parameters, relation, part_names, folds_steps)
+
+
+def _wide(relation: Relation, reading: Reading, steps: TimeSteps) -> tuple[RollupLevel, ...]:
+    """The levels that the relation is read from beside the narrowest."""
+    levels = wide_levels(reading, unix_ms(steps.start), unix_ms(steps.end))
+    match relation:
+        case Relation.CELLS:
+            return levels
+        case Relation.SESSION_CELLS:
+            return tuple(level for level in levels if level.session_cells)
+        case _:
+            return ()
 
 
 def _runs(question: Question, grouping: Grouping, steps: TimeSteps, *, chooses: bool) -> SingleRuns:

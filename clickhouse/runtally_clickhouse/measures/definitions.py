@@ -193,9 +193,10 @@ _WORK = [
         mean("files_modified"),
     ),
 ]
-_USERS = "uniqExactIf(user_id, user_id != '')"
-_SESSIONS = "uniqExactIf(session_id, session_id != '')"
-_IN_SESSION = "session_id != ''"
+_NAMED = "hashed_user != 0"
+_USERS = f"uniqExactIf(hashed_user, {_NAMED})"
+_IN_SESSION = "hashed_session != 0"
+_SESSIONS = f"uniqExactIf(hashed_session, {_IN_SESSION})"
 _PEOPLE = [
     _count("active_users", "Distinct users; exact.", _USERS, "user", "distinct"),
     Measure(
@@ -205,7 +206,7 @@ _PEOPLE = [
         "number",
         "average",
         "number",
-        Ratio("sumIf(runs, user_id != '')", _USERS),
+        Ratio(f"sumIf(runs, {_NAMED})", _USERS),
     ),
     _count("sessions", "Distinct sessions; exact.", _SESSIONS, "session", "distinct"),
     Measure(
@@ -224,7 +225,7 @@ _PEOPLE = [
         "number",
         "average",
         "number",
-        Ratio(f"uniqExactIf(session_id, user_id != '' AND {_IN_SESSION})", _USERS),
+        Ratio(f"uniqExactIf(hashed_session, {_NAMED} AND {_IN_SESSION})", _USERS),
     ),
     Measure(
         "avg_session_lifespan_ms",

@@ -52,7 +52,7 @@ def relation_tables(
 ) -> list[str]:
     """The definition of each relation that a statement reads by name, in the order of their use.
 
-    `run_facts` comes out of cells of the `wide` levels, too: the statement must ask nothing that these leave out.
+    Facts come out of cells of the `wide` levels, too: the statement must ask nothing that these leave out.
     With `only_errors`, `run_cells` are of runs with errors alone: the statement must let no others pass.
     With `for_choice` they are the same relations over the range whose groups are chosen, by names with a prefix.
     """
@@ -138,17 +138,22 @@ def _layer(name: str, wide: Sequence[RollupLevel], *, only_errors: bool) -> str:
     text = query_text(name)
     if name == "run_cells" and only_errors:
         return text.replace("FROM merged_runs", f"FROM {ERROR_RUNS}")
-    if name != "run_facts":
+    if name not in FACTS:
         return text
     runs, _, narrow = text.partition(UNION)
     place = f"{STATE}.{STATE_PLACES[QUARTER_HOUR.name]}"
     wider = [
-        narrow.replace(f"FROM {QUARTER_HOUR.cells}\n", f"FROM {level.cells}\n").replace(
+        narrow.replace(f"FROM {_cells(QUARTER_HOUR, name)}\n", f"FROM {_cells(level, name)}\n").replace(
             place, f"{STATE}.{STATE_PLACES[level.name]}"
         )
         for level in wide
     ]
     return UNION.join([runs, narrow, *wider])
+
+
+def _cells(level: RollupLevel, facts: str) -> str:
+    """The table that the facts are read from in a width."""
+    return level.session_cells if facts == "session_facts" else level.cells
 
 
 def _for_choice(text: str) -> str:

@@ -1,7 +1,7 @@
 -- handed_off_runs.sql where cells of sessions are at hand: `session_facts` says which sessions have any hand-off, and
 -- when. Most have none, so most runs are not looked at.
 WITH (
-    SELECT (min(at_ms), max(at_ms) + 900000)
+    SELECT (min(first_at_ms), max(last_at_ms) + 1)
     FROM session_facts
     WHERE handed_off_in_session > 0
 ) AS within

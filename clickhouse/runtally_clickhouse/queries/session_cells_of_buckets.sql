@@ -10,6 +10,8 @@ SELECT
     is_root,
     user_id,
     session_id,
+    any(hashed_user) AS hashed_user,
+    any(hashed_session) AS hashed_session,
     min(run_cells.started_at) AS started_at,
     max(last_at_ms) AS last_at_ms,
     max(last_end_ms) AS last_end_ms,

@@ -1,8 +1,8 @@
 -- The one relation that most questions about users and sessions read: cells of runs that agree in what tells these
 -- apart and began in the same 15 minutes (UTC), with columns that add up. Those of clean buckets come out of
--- session_cells, at their current generation; every other bucket of the range is read from the merged runs, each a
--- cell of one. `state` is bucket_state.sql. What is said of cells in run_facts.sql holds for these too, and why
--- merged runs stand first.
+-- session_cells and their like by hour, at their current generation; every other bucket of the range is read from the
+-- merged runs, each a cell of one. `state` is bucket_state.sql. What is said of cells in run_facts.sql holds for these
+-- too, and why merged runs stand first.
 SELECT
     intDiv(at_ms, 900000) * 900000 AS at_ms,
     workspace_id,
@@ -12,6 +12,8 @@ SELECT
     is_root,
     user_id,
     session_id,
+    hashed_user,
+    hashed_session,
     first_at_ms,
     last_at_ms,
     last_end_ms,
@@ -36,6 +38,8 @@ SELECT
     is_root,
     user_id,
     session_id,
+    hashed_user,
+    hashed_session,
     toUnixTimestamp64Milli(started_at) AS first_at_ms,
     last_at_ms,
     last_end_ms,

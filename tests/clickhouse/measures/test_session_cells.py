@@ -27,6 +27,7 @@ PEOPLE = (
     *("ratings", "active_agents", "success_rate", "running", "stalled", "root_runs", "avg_duration_ms", "total_tokens"),
     *("cost_usd", "cost_coverage", "cost_per_success_usd", "first_run_at", "last_run_at", "runs_per_minute"),
 )
+OF_HOURS = tuple(name for name in PEOPLE if name != "root_runs")
 HELD_DIMENSIONS = {
     *("workspace_id", "agent_id", "environment", "status", "user_id", "session_id", "is_root", "hour", "weekday"),
 }
@@ -101,7 +102,10 @@ def test_what_is_rolled_up_needs_no_single_run(store: Store) -> None:
     store.command("TRUNCATE TABLE agent_runs")
     found = told(store, question, RunFilters(), ROLLED_UP, FIRST)
     assert found.totals == truth.totals
-    assert (found.runs, found.buckets["quarter_hour"]) == (96, 96)
+    assert (found.runs, found.buckets["quarter_hour"], found.buckets["hour"]) == (96, 96, 0), "root runs are asked for"
+    by_hours = told(store, replace(question, measures=OF_HOURS), RunFilters(), ROLLED_UP, FIRST)
+    assert by_hours.totals == {name: truth.totals[name] for name in OF_HOURS}
+    assert (by_hours.buckets["quarter_hour"], by_hours.buckets["hour"]) == (0, 24)
 
 
 def relation_of(question: Question, **filters: Any) -> Relation:
