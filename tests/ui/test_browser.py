@@ -14,10 +14,10 @@ from ui.stub_api import StubApi
 pytestmark = pytest.mark.browser
 
 
-def test_both_addresses_show_the_overview(visit: Callable[..., Page], dashboard: tuple[StubApi, str]) -> None:
+def test_each_of_its_addresses_shows_the_overview(visit: Callable[..., Page], dashboard: tuple[StubApi, str]) -> None:
     stub, _ = dashboard
     runs = f"{stub.analytics({})['totals']['runs']:,}"
-    for path in ("/", "/analytics"):
+    for path in ("/", "/overview", "/analytics"):
         page = visit(path)
         expect(tile(page, "Runs")).to_contain_text(runs)
         expect(page.locator(CHART)).to_have_count(8)

@@ -60,12 +60,19 @@ def main(settings: UiSettings) -> None:
     kept = kept_names(settings.api_url, who)
     rights.learn(api, kept)
     drawn: list[Callable[[], None]] = []
-    pages = {entry.title: st.Page(_body(drawn), title=entry.title, icon=entry.icon, url_path=entry.path,
-                                  default=entry.is_default, visibility=_visibility(entry))
-             for entry in ENTRIES}  # fmt: skip
-    # A default page answers at `/` only, so the second address is a hidden page of the same content.
-    second = st.Page(_body(drawn), title=ENTRIES[0].title, url_path="analytics", visibility="hidden")
-    chosen = st.navigation([*pages.values(), second], position="top")
+    pages = {
+        entry.title: st.Page(
+            _body(drawn), title=entry.title, icon=entry.icon, url_path="home" if entry.is_default else entry.path,
+            default=entry.is_default, visibility=_visibility(entry),
+        )
+        for entry in ENTRIES
+    }  # fmt: skip
+    # A default page answers at `/` only, whatever it is called; its other addresses are hidden pages of its content.
+    others = [
+        st.Page(_body(drawn), title=ENTRIES[0].title, url_path=path, visibility="hidden")
+        for path in (ENTRIES[0].path, "analytics")
+    ]
+    chosen = st.navigation([*pages.values(), *others], position="top")
     filter_bar.keep_bar(chosen.url_path)
     entry = next(entry for entry in ENTRIES if entry.title == chosen.title)
     st.set_page_config(page_title=f"{entry.title} · Runtally")
