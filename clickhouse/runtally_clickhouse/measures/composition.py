@@ -22,7 +22,7 @@ from runtally_clickhouse.measures.error_runs import error_runs_answer
 from runtally_clickhouse.measures.group_counts import GroupCounts
 from runtally_clickhouse.measures.grouping import Grouping, grouping_of, grouping_of_each_key
 from runtally_clickhouse.measures.question import TIME, Filter, Order, Question
-from runtally_clickhouse.measures.relations import CHOICE_PREFIX, STATE, STATE_PLACES, relation_tables
+from runtally_clickhouse.measures.relations import CHOICE_PREFIX, STATE, STATE_PLACES, cells_table, relation_tables
 from runtally_clickhouse.measures.session_cells import session_cells_answer
 from runtally_clickhouse.measures.time_steps import CELL_MS, TimeSteps, zone_offsets
 from runtally_clickhouse.measures.wide_cells import (
@@ -113,7 +113,8 @@ def compose(
     pays = limits.use_rollups and cells_pay(question.steps.start, question.steps.end)
     relation = cells_relation(question, scope, steps) if pays else Relation.SINGLE_RUNS
     reading = _reading(question, scope, steps)
-    wide = _wide(relation, reading, steps)
+    levels = wide_levels(reading, unix_ms(steps.start), unix_ms(steps.end))
+    wide = [level for level in levels if cells_table(level, relation)]
     part_names = _part_names(question.asked, *ENDS)
     folds_steps = bool(question.keys and steps.starts_ms) and all(find_fold(part) for part in part_names)
     has_steps, compares = bool(steps.starts_ms), compared is not None
@@ -131,18 +132,6 @@ def compose(
     parameters = _parameters(question, bound, steps, compares=compares)
     parameters |= state_parameters(reading, wide, steps.starts_ms)
     return Composed(sql, parameters, relation, part_names, folds_steps)
-
-
-def _wide(relation: Relation, reading: Reading, steps: TimeSteps) -> tuple[RollupLevel, ...]:
-    """The levels that the relation is read from beside the narrowest."""
-    levels = wide_levels(reading, unix_ms(steps.start), unix_ms(steps.end))
-    match relation:
-        case Relation.CELLS:
-            return levels
-        case Relation.SESSION_CELLS:
-            return tuple(level for level in levels if level.session_cells)
-        case _:
-            return ()
 
 
 def _runs(question: Question, grouping: Grouping, steps: TimeSteps, *, chooses: bool) -> SingleRuns:

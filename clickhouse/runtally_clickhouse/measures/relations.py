@@ -96,6 +96,11 @@ def session_facts_hold(parts: str) -> bool:
     return columns & set(_WORD.findall(parts)) <= set(_items(query_text("session_facts").partition(UNION)[0]))
 
 
+def cells_table(level: RollupLevel, relation: str) -> str:
+    """The rolled-up cells of a width that a relation reads; empty where it reads none of that width."""
+    return {"run_facts": level.cells, "session_facts": level.session_cells}.get(relation, "")
+
+
 def state_text(prefix: str) -> str:
     """What the state of the buckets is read by, in statements about the range of that prefix."""
     text = query_text("bucket_state")
@@ -143,17 +148,12 @@ def _layer(name: str, wide: Sequence[RollupLevel], *, only_errors: bool) -> str:
     runs, _, narrow = text.partition(UNION)
     place = f"{STATE}.{STATE_PLACES[QUARTER_HOUR.name]}"
     wider = [
-        narrow.replace(f"FROM {_cells(QUARTER_HOUR, name)}\n", f"FROM {_cells(level, name)}\n").replace(
+        narrow.replace(f"FROM {cells_table(QUARTER_HOUR, name)}\n", f"FROM {cells_table(level, name)}\n").replace(
             place, f"{STATE}.{STATE_PLACES[level.name]}"
         )
         for level in wide
     ]
     return UNION.join([runs, narrow, *wider])
-
-
-def _cells(level: RollupLevel, facts: str) -> str:
-    """The table that the facts are read from in a width."""
-    return level.session_cells if facts == "session_facts" else level.cells
 
 
 def _for_choice(text: str) -> str:
