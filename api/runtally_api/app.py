@@ -15,7 +15,8 @@ from runtally_api.answer_cache import AnswerCache
 from runtally_api.consumer_lag import KafkaLag, NoLag
 from runtally_api.dependencies import ApiParts
 from runtally_api.documentation import describe
-from runtally_api.fairness.limited import Fairness, Limited, StrangersLimited, paths_of
+from runtally_api.fairness.limited import Fairness, Limited, paths_of
+from runtally_api.fairness.strangers import StrangersLimited
 from runtally_api.garbage import leave_start_alone
 from runtally_api.hygiene import BoundedBodies, BoundedHeaders, BrowserSafe, ClientAddress, networks
 from runtally_api.identity.access import Authenticated, require_declared

@@ -1,4 +1,4 @@
-"""Around each request of a known caller: its rate, a question also its turn. Before the door: strangers by address."""
+"""Around each request of a known caller: its rate, a question also its turn."""
 
 import re
 from collections.abc import Hashable, Iterator, Sequence
@@ -17,10 +17,6 @@ from runtally_api.problems import Problem, ProblemResponse
 from runtally_api.settings import ApiSettings
 
 READ, WRITE, STRANGER = "read", "write", "stranger"
-# What is guessed at, each with a count of its own: whoever tries passwords from an address that many share, as all do
-# behind a dashboard, stops nobody there who has signed in.
-_GUESSED_AT: Final = {"/api/v1/auth/login": "password", "/api/v1/auth/refresh": "refresh token"}
-_TOKEN: Final = "token"
 _UNKNOWN_ROUTE: Final = "unmatched"
 
 
@@ -95,12 +91,12 @@ class Limited:
             await self._app(scope, receive, send)
             return
         route, policy = self._fairness.route(scope)
-        who = f"address {_address(scope)}" if caller is ANYBODY else f"caller {caller.subject}"
+        who = f"address {address_of(scope)}" if caller is ANYBODY else f"caller {caller.subject}"
         rate = await self._fairness.counters.hit(policy, self._fairness.quotas[policy], who, route)
-        sending = _with_rate(send, rate)
+        sending = with_rate(send, rate)
         if rate is not None and rate.is_exceeded:
             detail = f"more than {rate.quota} requests a minute to this endpoint: see Retry-After"
-            await _refuse(TooManyRequests(detail, {}), scope, receive, sending)
+            await refuse(TooManyRequests(detail, {}), scope, receive, sending)
         elif policy == WRITE or route == _UNKNOWN_ROUTE:
             await self._app(scope, receive, sending)
         else:
@@ -112,55 +108,17 @@ class Limited:
                 await self._app(scope, receive, send)
         except QueueFull:
             detail = "too many questions of the same workspaces wait already: ask fewer at once"
-            await _refuse(TooManyRequests(detail, {"Retry-After": "1"}), scope, receive, send)
+            await refuse(TooManyRequests(detail, {"Retry-After": "1"}), scope, receive, send)
 
 
-class StrangersLimited:
-    """Answers 429 to an address that was refused (401) too often within a minute, before anything is looked at.
-
-    Who shows nothing guesses nothing, and is not counted: a dashboard asks so for each visitor who has yet to sign in.
-    """
-
-    def __init__(self, app: ASGIApp, fairness: Fairness) -> None:
-        self._app = app
-        self._fairness = fairness
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        guessed = _guessed(scope)
-        if guessed is None:
-            await self._app(scope, receive, send)
-            return
-        counters, quota, key = self._fairness.counters, self._fairness.quotas[STRANGER], (guessed, _address(scope))
-        rate = await counters.look(STRANGER, quota, *key)
-        if rate is not None and rate.is_exceeded:
-            detail = "too many sign-ins from this address were refused: see Retry-After"
-            await _refuse(TooManyRequests(detail, {}), scope, receive, _with_rate(send, rate))
-            return
-
-        async def count(message: Message) -> None:
-            if message["type"] == "http.response.start" and message["status"] == 401:
-                await counters.hit(STRANGER, quota, *key)
-            await send(message)
-
-        await self._app(scope, receive, count)
-
-
-def _guessed(scope: Scope) -> str | None:
-    """What a request may be a guess at; None when it shows nothing."""
-    if found := _GUESSED_AT.get(scope["path"]):
-        return found
-    return _TOKEN if any(name == b"authorization" for name, _ in scope["headers"]) else None
-
-
-def _address(scope: Scope) -> str:
+def address_of(scope: Scope) -> str:
+    """Where a request comes from, as far as that is believed."""
     client = scope.get("client")
     return str(client[0]) if client else "unknown"
 
 
-def _with_rate(send: Send, rate: Rate | None) -> Send:
+def with_rate(send: Send, rate: Rate | None) -> Send:
+    """Sends the answer with what it says of the rate."""
     if rate is None:
         return send
 
@@ -172,5 +130,6 @@ def _with_rate(send: Send, rate: Rate | None) -> Send:
     return told
 
 
-async def _refuse(problem: Problem, scope: Scope, receive: Receive, send: Send) -> None:
+async def refuse(problem: Problem, scope: Scope, receive: Receive, send: Send) -> None:
+    """The problem as the answer."""
     await ProblemResponse(problem, scope["state"]["request_id"])(scope, receive, send)

@@ -9,6 +9,7 @@ from api.asgi_client import running
 from api.door import NOW, StoringPublisher, assert_problem, build_app
 from api.identity.signing import SECRET, bearer, shared
 from pydantic import SecretStr
+from runtally_api.fairness.strangers import ShownTokens
 from runtally_api.identity.access_parts import make_access
 from runtally_api.identity.api_keys import NoKeys
 from runtally_api.identity.authentication import make_authenticator
@@ -101,6 +102,43 @@ def test_passwords_are_guessed_so_often_and_no_more_and_stop_nobody_who_is_known
         assert guesses == [401, 401, 429, 429]
         assert client.get(CATALOGUE, headers=bearer(shared())).status_code == 200
         assert client.post(REFRESH, json={"refresh_token": "rtr_x"}).status_code == 401
+
+
+def test_who_was_let_in_before_stays_in_whatever_others_show_at_the_address() -> None:
+    """All who are behind one dashboard have its address."""
+    with limited(refused_per_minute=2) as client:
+        ann = bearer(shared())
+        assert client.get(CATALOGUE, headers=ann).status_code == 200
+        guesses = [client.get(CATALOGUE, headers=bearer(f"guess-{number}")).status_code for number in range(3)]
+        assert guesses == [401, 401, 429]
+        assert client.get(CATALOGUE, headers=ann).status_code == 200
+        assert client.get(CATALOGUE, headers=bearer(shared(sub="bob"))).status_code == 429, "nobody has seen that one"
+
+
+def test_a_token_that_is_refused_again_and_again_is_one_guess_and_stopped_for_itself() -> None:
+    """As in a tab that is left open when its provider's token has expired."""
+    with limited(refused_per_minute=3) as client:
+        told = [client.get(CATALOGUE, headers=bearer("expired")).status_code for _ in range(6)]
+        assert told == [401] * 4 + [429] * 2
+        guesses = [client.get(CATALOGUE, headers=bearer(f"guess-{number}")).status_code for number in range(3)]
+        assert guesses == [401, 401, 429]
+
+
+def test_a_path_that_is_for_everybody_lets_no_token_in() -> None:
+    with limited(refused_per_minute=1) as client:
+        assert client.get("/live", headers=bearer("next")).status_code == 200
+        told = [client.get(CATALOGUE, headers=bearer(shown)).status_code for shown in ("guess", "next")]
+        assert told == [401, 429]
+
+
+def test_a_token_that_is_no_longer_accepted_is_a_stranger_again() -> None:
+    shown = ShownTokens(most=2)
+    shown.remember(b"ann", accepted=True)
+    shown.remember(b"ann", accepted=False)
+    assert (shown.was_accepted(b"ann"), shown.was_refused(b"ann")) == (False, True)
+    for other in (b"bob", b"cyd"):
+        shown.remember(other, accepted=True)
+    assert (shown.was_accepted(b"ann"), shown.was_refused(b"ann")) == (False, False), "the newest are remembered"
 
 
 def test_good_callers_are_never_counted_as_strangers() -> None:
