@@ -79,8 +79,8 @@ _MEANINGS: Final = {
     "split_runs": "Runs whose snapshots have different starts, and so count several times: mend their producer.",
     "duplicates_held": "Redeliveries and older snapshots that are still stored. No answer counts them.",
     "ledger_gaps": "Offsets that were perhaps never stored. `runtally verify` asks the broker what was there.",
-    "rollup_drift": "Rollups of the last 24 hours that were not what their runs say, made anew since: see who changes "
-    "runs by SQL and marks no bucket (docs/rollups.md). Null when none was compared.",
+    "rollup_drift": "Rollups of the last 24 hours that differed from their runs, made anew since: who changes runs by "
+    "SQL must mark them (docs/rollups.md).",
     "freshness_seconds": "Age of the last acknowledged insert. An idle fleet has an old one.",
 }
 _FAULTS: Final = frozenset({"split_runs", "ledger_gaps", "rollup_drift"})

@@ -6,6 +6,7 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
+from runtally_ui.ranking import SHOWN
 from streamlit.testing.v1 import AppTest
 from ui.fleet import KINDS, all_failed, fleet, without_costs
 from ui.pages import chart_specs, metrics, open_at, texts
@@ -34,6 +35,7 @@ def test_a_fleet(open_page: OpenPage) -> None:
     table = app.dataframe[0].value
     assert next(iter(table["Agent"])) == "Code review"
     assert table["Total cost"].is_monotonic_decreasing
+    assert f"USD, the {SHOWN} dearest of {table['Total cost'].notna().sum()} agents" in texts(app)
     assert table["Total cost"].sum() == pytest.approx(float(totals["cost_usd"]))
     assert "workspace_id=acme&agent_id=code-review" in table["Open"].iloc[0]
 
@@ -55,7 +57,8 @@ def test_what_changed_adds_up(open_page: OpenPage) -> None:
 def test_told_by_what_the_reader_chose(open_page: OpenPage, by: str, column: str, groups: int) -> None:
     app = open_at(open_page, StubApi(fleet(TODAY), TODAY), "cost", by=by)
     assert not app.exception
-    assert len(app.dataframe[0].value[column]) == groups
+    assert len(app.dataframe[0].value[column]) == groups <= SHOWN
+    assert "USD, dearest first" in texts(app)
     assert f"Cost by {column.lower()}" in texts(app)
 
 

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from runtally_ui.answers import QueryAnswer
-from runtally_ui.consumer_lag import Lag, PartitionLag, lag_sentence
+from runtally_ui.consumer_lag import Lag, PartitionLag, lag_rows, lag_sentence
 from runtally_ui.periods import Period
 from runtally_ui.replaying import Replayed, sentence
 from runtally_ui.throughput import minutes_frame
@@ -97,6 +97,11 @@ def test_records_minute_by_minute(open_page: OpenPage) -> None:
     assert "told to who may see all of them" in texts(app)
 
 
+def test_how_many_records_were_refused_is_told(open_page: OpenPage) -> None:
+    app = open_at(open_page, StubApi(fleet(TODAY), TODAY), "pipeline")
+    assert "UTC · 483 records · :red[▲ 3 refused]" in texts(app)
+
+
 def test_lag_partition_by_partition_the_greatest_first(open_page: OpenPage) -> None:
     app = open_at(open_page, StubApi(fleet(TODAY), TODAY, faulty=True), "pipeline")
     assert not app.exception
@@ -119,6 +124,12 @@ def test_the_local_brokers_lag_is_a_least() -> None:
     lag = Lag(partitions=[PartitionLag(topic="t", partition=0, end=9, behind=2)], is_at_least=True)
     assert "2 records behind] in 1 of 1 partition." in lag_sentence(lag)
     assert "a batch more may wait" in lag_sentence(lag)
+
+
+def test_an_end_that_was_told_short_is_none() -> None:
+    """Beneath what is committed it would look like a fault of the ledger."""
+    told = [PartitionLag(topic="t", partition=n, committed=9, end=end, behind=0) for n, end in enumerate((8, 9))]
+    assert [row["end"] for row in lag_rows(Lag(partitions=told, is_at_least=True))] == [None, 9]
 
 
 def test_every_minute_has_its_bars() -> None:

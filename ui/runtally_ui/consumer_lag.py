@@ -42,7 +42,7 @@ def question() -> Get:
 
 def lag_card(answer: Lag | ApiError) -> None:
     """What is behind in a sentence, then the partitions, those furthest behind first."""
-    shown = answer if isinstance(answer, ApiError) else QueryAnswer(data=_rows(answer), meta=answer.meta)
+    shown = answer if isinstance(answer, ApiError) else QueryAnswer(data=lag_rows(answer), meta=answer.meta)
     told = "Records that Kafka has and that are not yet known to be stored, by partition"
     with query_card("lag", "Consumer lag", shown, lambda _: told) as found:
         if found is None or isinstance(answer, ApiError):
@@ -51,7 +51,7 @@ def lag_card(answer: Lag | ApiError) -> None:
             not_available(f"Lag unknown: {answer.unknown_because or 'the API does not say why'}.", height=_HEIGHT)
             return
         st.markdown(lag_sentence(answer))
-        frame = pd.DataFrame(_rows(answer)).rename(columns=str.capitalize)
+        frame = pd.DataFrame(lag_rows(answer)).rename(columns=str.capitalize)
         column = st.column_config
         most = max((one.behind for one in answer.partitions), default=0)
         st.dataframe(
@@ -77,6 +77,8 @@ def lag_sentence(lag: Lag) -> str:
     return f":orange[▲ {waits} behind] in {where}. What grows for minutes is a consumer or a store that lags.{hedge}"
 
 
-def _rows(lag: Lag) -> list[dict[str, object]]:
+def lag_rows(lag: Lag) -> list[dict[str, object]]:
+    """An end below what is committed was told short, as the local broker does: it is no end."""
     ordered = sorted(lag.partitions or [], key=lambda one: (-one.behind, one.topic, one.partition))
-    return [one.model_dump() for one in ordered]
+    told = [one.model_dump() for one in ordered]
+    return [{**row, "end": None} if (row["committed"] or 0) > row["end"] else row for row in told]

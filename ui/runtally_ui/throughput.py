@@ -41,9 +41,9 @@ def throughput_card(page: Page, answer: Minutes | ApiError) -> None:
     rows = answer if isinstance(answer, ApiError) else QueryAnswer(data=answer.minutes or [], meta=answer.meta)
 
     def caption(found: QueryAnswer) -> str:
-        total = sum(int(row.number("accepted") or 0) + int(row.number("dead") or 0) for row in found.rows)
-        zone = page.asked.period.timezone.replace("_", " ")
-        return f"The last hour by minute, {formats.escaped(zone)} · {formats.plural(total, 'record')} · :red[▲ refused]"
+        accepted, refused = (sum(int(row.number(name) or 0) for row in found.rows) for name in ("accepted", "dead"))
+        told = f"{formats.plural(accepted + refused, 'record')} · :red[▲ {refused:,} refused]"
+        return f"The last hour by minute, {formats.escaped(page.asked.period.timezone.replace('_', ' '))} · {told}"
 
     with query_card("throughput", "Records acknowledged", rows, caption) as found:
         if found is None or isinstance(answer, ApiError):

@@ -154,4 +154,4 @@ def _sessions(page: Page, answers: Answers) -> None:
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
             page_buttons(at, answer.next_cursor if answer.has_more else None)
             downloads("sessions", answer)
-        hint("A session that is long and mostly idle waits for somebody: compare its lifespan with its active time.")
+        hint("A session much longer than its runs were active waited for somebody. Runs side by side add up.")

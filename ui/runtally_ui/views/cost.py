@@ -33,7 +33,7 @@ from runtally_ui.measure_table import Column, measure_frame, measure_table
 from runtally_ui.model_mix import with_model_mix
 from runtally_ui.page import Asked, Page
 from runtally_ui.questions import Answers, Query, Question
-from runtally_ui.ranking import ranked_bars, ranking_frame
+from runtally_ui.ranking import SHOWN, ranked_bars, ranking_frame
 from runtally_ui.sentences import notes, subtitle, trend_caption
 from runtally_ui.tiles import draw_tiles, measure_tile, no_comparison
 from runtally_ui.trend_card import Part, TrendOptions, agent_part, draw_selectable, trend_card
@@ -188,8 +188,13 @@ def _part(page: Page, how: Grouping, series: CostSeries, mark: Mapping[str, Any]
 
 def _ranking_card(page: Page, answers: Answers, how: Grouping) -> None:
     hidden = subtitle(page.asked.filters, "the cost")
-    with query_card("cost-groups", f"Cost by {how.word}", answers.query("groups"),
-                    lambda _: " · ".join(part for part in ("USD, dearest first", hidden) if part),
+
+    def caption(found: QueryAnswer) -> str:
+        known = sum(1 for row in found.rows if row.number("cost_usd") is not None and not row.other)
+        which = "dearest first" if known <= SHOWN else f"the {SHOWN} dearest of {formats.plural(known, how.word)}"
+        return " · ".join(part for part in (f"USD, {which}", hidden) if part)
+
+    with query_card("cost-groups", f"Cost by {how.word}", answers.query("groups"), caption,
                     help_text=page.measures.help("cost_usd")) as found:  # fmt: skip
         if found is None:
             return
@@ -225,7 +230,7 @@ def _draw_bars(
 def _table_card(page: Page, answers: Answers, how: Grouping) -> None:
     def caption(found: QueryAnswer) -> str:
         most = f"the {_MOST_GROUPS:,} dearest and all others" if found.meta.truncated else "all of them"
-        return f"{formats.plural(len(found.data), how.word)} · {most} · own cost, without sub-runs'"
+        return f"{formats.plural(len(found.data), how.word)} · {most} · cost of sub-runs is theirs alone"
 
     with query_card("cost-table", f"Each {how.word}", answers.query("groups"), caption) as found:
         if found is None:

@@ -107,7 +107,7 @@ def _tiles(page: Page, found: Integrity) -> list[Tile]:
         _tile("Data are as old as", NOT_AVAILABLE if age is None else formats.duration(age * 1000),
               "no batch yet" if as_of is None else formats.instant(as_of, zone)),
         _tile("Runs stored", formats.figure(stored.number("runs"), "count"),
-              f"{formats.figure(stored.number('deleted_runs'), 'count')} deleted ones beside"),
+              f"and {formats.figure(stored.number('deleted_runs'), 'count')} that were deleted"),
         _tile("Duplicates held", formats.figure(found.value("duplicates_held"), "count"), "counted by no answer"),
         *(_count_tile(found, name) for name in ("ledger_gaps", "rollup_drift", "split_runs")),
     ]  # fmt: skip
