@@ -2,7 +2,7 @@
 
 An address is shared by all who are behind one dashboard or one NAT. So a token that was accepted before is let through
 to be looked at again whatever others show, and one that is refused again and again, as when a provider's token has
-expired in an open tab, is one guess, and stopped for itself.
+expired in an open tab, is one guess: shown once more it counts with others of its kind, and stops none but these.
 """
 
 import hashlib
@@ -16,6 +16,7 @@ from runtally_api.fairness.limited import STRANGER, Fairness, TooManyRequests, a
 # What is guessed at, each with a count of its own: whoever tries passwords stops nobody there who has signed in.
 _GUESSED_AT: Final = {"/api/v1/auth/login": "password", "/api/v1/auth/refresh": "refresh token"}
 _TOKEN: Final = "token"
+_AGAIN: Final = "again"
 _MOST_REMEMBERED: Final = 10_000
 Digest = bytes
 
@@ -41,8 +42,8 @@ class ShownTokens:
 
 
 class StrangersLimited:
-    """Answers 429 where too much was refused (401) within a minute, before anything is looked at: to an address that
-    showed so many tokens, or passwords, and to a token that was shown so often.
+    """Answers 429 to an address that showed too many tokens, or passwords, that were refused (401) within a minute,
+    before anything is looked at; tokens that were refused before have a count of their own.
 
     Who shows nothing guesses nothing, and is not counted: a dashboard asks so for each visitor who has yet to sign in.
     """
@@ -59,11 +60,11 @@ class StrangersLimited:
             await self._app(scope, receive, send)
             return
         digest = _digest(scope) if guessed == _TOKEN else b""
-        of_address, of_token = (guessed, address_of(scope)), (guessed, address_of(scope), digest.hex())
-        is_known = self._shown.was_accepted(digest)
-        rate = await self._counters.look(STRANGER, self._quota, *(of_token if is_known else of_address))
-        if rate is not None and not rate.is_exceeded and self._shown.was_refused(digest):
-            rate = await self._counters.look(STRANGER, self._quota, *of_token)
+
+        def key() -> tuple[str, ...]:
+            return guessed, address_of(scope), *([_AGAIN] if self._shown.was_refused(digest) else [])
+
+        rate = None if self._shown.was_accepted(digest) else await self._counters.look(STRANGER, self._quota, *key())
         if rate is not None and rate.is_exceeded:
             detail = "too many sign-ins from this address were refused: see Retry-After"
             await refuse(TooManyRequests(detail, {}), scope, receive, with_rate(send, rate))
@@ -71,9 +72,8 @@ class StrangersLimited:
 
         async def count(message: Message) -> None:
             if message["type"] == "http.response.start":
-                if message["status"] == 401:
-                    again = self._shown.was_refused(digest)
-                    await self._counters.hit(STRANGER, self._quota, *(of_token if again else of_address))
+                if message["status"] == 401:  # by now it may have been shown by another request of the same page
+                    await self._counters.hit(STRANGER, self._quota, *key())
                 if digest and (message["status"] == 401 or _is_somebody(scope)):
                     self._shown.remember(digest, accepted=message["status"] != 401)
             await send(message)

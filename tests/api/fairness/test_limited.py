@@ -115,7 +115,7 @@ def test_who_was_let_in_before_stays_in_whatever_others_show_at_the_address() ->
         assert client.get(CATALOGUE, headers=bearer(shared(sub="bob"))).status_code == 429, "nobody has seen that one"
 
 
-def test_a_token_that_is_refused_again_and_again_is_one_guess_and_stopped_for_itself() -> None:
+def test_a_token_that_is_refused_again_and_again_is_one_guess_and_stops_nothing_else() -> None:
     """As in a tab that is left open when its provider's token has expired."""
     with limited(refused_per_minute=3) as client:
         told = [client.get(CATALOGUE, headers=bearer("expired")).status_code for _ in range(6)]
