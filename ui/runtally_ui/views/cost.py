@@ -191,7 +191,9 @@ def _ranking_card(page: Page, answers: Answers, how: Grouping) -> None:
 
     def caption(found: QueryAnswer) -> str:
         known = sum(1 for row in found.rows if row.number("cost_usd") is not None and not row.other)
-        which = "dearest first" if known <= SHOWN else f"the {SHOWN} dearest of {formats.plural(known, how.word)}"
+        # Where the least are folded into one, nobody here knows how many there are.
+        of_all = "" if found.meta.truncated else f" of {formats.plural(known, how.word)}"
+        which = "dearest first" if known <= SHOWN else f"the {SHOWN} dearest{of_all}"
         return " · ".join(part for part in (f"USD, {which}", hidden) if part)
 
     with query_card("cost-groups", f"Cost by {how.word}", answers.query("groups"), caption,
