@@ -19,7 +19,8 @@ from runtally_clickhouse.errors import StoreRefused
 from runtally_clickhouse.measures.composition import TOO_MANY_GROUPS
 from runtally_clickhouse.store_parts import read_parts
 
-AHEAD_MS = 60_000
+from runtally_api.cut_offs import CutOffs
+
 MOST_ASKERS = 1_000
 _STALLED = "stalled_before_ms"
 Key = bytes
@@ -42,7 +43,7 @@ class AnswerCache:
     def size_bytes(self) -> int:
         return self._bytes
 
-    def cut_offs(self, asker: str) -> "CutOffs":
+    def cut_offs(self, asker: str) -> CutOffs:
         """Those of what one asker sees: to another, a run may stall between them."""
         with self._lock:
             found = self._cut_offs.setdefault(asker, CutOffs())
@@ -96,37 +97,6 @@ def _rows(encoded: bytes) -> list[Row]:
     return rows
 
 
-class CutOffs:
-    """Which cut-offs of stalled runs are the same question over the same data: those with no start of a running run
-    between them. Else the clock alone would make a question new each millisecond.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._watermark = ""
-        self._first_ms = self._last_ms = 0
-
-    def same_as(self, cut_off_ms: int, watermark: str, next_running: Callable[[int, int], int | None]) -> int:
-        """An earlier cut-off, or this one, that leaves the same runs on each side.
-
-        `next_running` gives the first start of a running run in a range of Unix ms, the range's end without one, and
-        None when the data are no longer those of the watermark.
-        """
-        with self._lock:
-            if watermark != self._watermark:
-                self._watermark, self._first_ms, self._last_ms = watermark, cut_off_ms, cut_off_ms
-            if cut_off_ms < self._first_ms:
-                return cut_off_ms
-            if cut_off_ms > self._last_ms:
-                until = cut_off_ms + AHEAD_MS
-                reached = next_running(self._last_ms, until)
-                if reached is not None and reached >= cut_off_ms:
-                    self._last_ms = min(reached, until)
-                else:
-                    self._first_ms = self._last_ms = cut_off_ms
-            return self._first_ms
-
-
 class AnsweringReader:
     """The reader of one request: it answers out of the cache, as the data were when the request first asked.
 
@@ -173,17 +143,22 @@ class AnsweringReader:
         bound = dict(parameters)
         cut_off = bound.get(_STALLED)
         if isinstance(cut_off, int) and cut_off != NOBODY_STALLED_MS:
-            bound[_STALLED] = self._cache.cut_offs(self._asker).same_as(cut_off, watermark, self._next_running)
+            question = self._key(self._data, sql, bound | {_STALLED: None})
+            cut_offs = self._cache.cut_offs(self._asker)
+            bound[_STALLED] = cut_offs.same_as(cut_off, question, watermark, self._next_running)
         if sql == query_text("data_as_of"):
             return [dict(row) for row in acknowledged]
         return self._kept_or_asked(self._data, sql, bound)
 
     def _kept_or_asked(self, data: Data, sql: str, bound: Mapping[str, object]) -> list[Row]:
-        named = json.dumps([self._asker, data, sql, bound], sort_keys=True, default=str).encode()
-        key = hashlib.sha256(named).digest()
+        key = self._key(data, sql, bound)
         rows = self._cache.answer(key, lambda: self._reader.query(sql, bound))
         self._asked.add(key)
         return rows
+
+    def _key(self, data: Data, sql: str, bound: Mapping[str, object]) -> Key:
+        named = json.dumps([self._asker, data, sql, bound], sort_keys=True, default=str).encode()
+        return hashlib.sha256(named).digest()
 
     def _next_running(self, from_ms: int, to_ms: int) -> int | None:
         """The first start of a running run in the range, its end without one; None when the data have changed."""

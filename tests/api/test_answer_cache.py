@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 from api.door import Door, run
 from clickhouse.rolling_up import mark, merge, refresh
 from clickhouse.stores import empty
-from runtally_api.answer_cache import AnswerCache, AnsweringReader, CutOffs
+from runtally_api.answer_cache import AnswerCache, AnsweringReader
 from runtally_clickhouse.catalogue import query_text
 from runtally_clickhouse.client import Row, Store
 from runtally_clickhouse.store_parts import StoreParts, read_parts
@@ -26,11 +27,12 @@ class CountingStore:
     """Lets every statement through, and counts them."""
 
     def __init__(self, store: Store) -> None:
-        self.store, self.asked = store, 0
+        self.store, self.asked, self.looked_for_running = store, 0, 0
 
     def query(self, sql: str, parameters: Mapping[str, object]) -> list[Row]:
         if "system.parts" not in sql:
             self.asked += 1
+        self.looked_for_running += sql == query_text("next_running")
         return self.store.query(sql, parameters)
 
     def bound_to(self, workspaces: frozenset[str] | None) -> "CountingStore":
@@ -39,11 +41,17 @@ class CountingStore:
 
 def counted(door: Door, ask: Callable[[], Any]) -> tuple[Any, int]:
     """An answer, and how many statements the store had to answer for it."""
+    answer, counting = counting_in(door, ask)
+    return answer, counting.asked
+
+
+def counting_in(door: Door, ask: Callable[[], Any]) -> tuple[Any, CountingStore]:
+    """An answer, and what the store was asked for it."""
     parts = door.app.state.parts
     counting = CountingStore(parts.store)
     door.app.state.parts = replace(parts, store=counting)
     try:
-        return ask(), counting.asked
+        return ask(), counting
     finally:
         door.app.state.parts = parts
 
@@ -183,6 +191,21 @@ def test_a_repeated_query_is_answered_from_memory(door: Door) -> None:
     assert again["data"] == first["data"]
 
 
+def test_only_a_question_that_was_asked_before_looks_for_runs_that_stalled_since(door: Door) -> None:
+    door.post(run("a", status="running"), run("b"))
+
+    def ask(agent_id: str) -> Any:
+        body = {**QUERY, "filters": [{"dimension": "agent_id", "op": "in", "values": [agent_id]}]}
+        return door.client.post("/api/v1/query", json=body).raise_for_status()
+
+    looks = []
+    for agent_id in ("a", "b", "a", "b", "a"):
+        door.now += timedelta(seconds=1)
+        _, counting = counting_in(door, partial(ask, agent_id))
+        looks.append(counting.looked_for_running)
+    assert looks == [0, 0, 1, 0, 0], "and then it is known for a minute"
+
+
 def test_equal_questions_fly_once() -> None:
     cache, asked, go = AnswerCache(1000), [], threading.Event()
 
@@ -221,22 +244,6 @@ def test_what_is_kept_has_a_bound() -> None:
     assert 0 < cache.size_bytes <= 1000
     assert cache.answer(bytes([49]), list) == [{"text": "x" * 100}]
     assert cache.answer(bytes([0]), list) == []
-
-
-def test_cut_offs_are_the_same_until_a_run_stalls() -> None:
-    starts = [5_000, 200_000]
-    asked: list[tuple[int, int]] = []
-
-    def next_running(first: int, end: int) -> int | None:
-        asked.append((first, end))
-        return min((start for start in starts if first <= start < end), default=end)
-
-    cut_offs = CutOffs()
-    for at in (*range(0, 400_000, 1_500), 5_000, 5_001, 200_000, 200_001):
-        same = cut_offs.same_as(at, "w", next_running)
-        assert [start < same for start in starts] == [start < at for start in starts], at
-    assert len(asked) < 20
-    assert cut_offs.same_as(400_000, "other", next_running) == 400_000
 
 
 def test_a_request_sees_the_watermark_of_its_first_question(door: Door) -> None:
