@@ -189,15 +189,20 @@ class Catalogue(Answer):
     comparisons: list[str]
 
 
-class QueryRow(BaseModel):
-    """`time` with a granularity, the dimensions and `other` with dimensions, and the measures, by their names."""
+class QueryTotals(BaseModel):
+    """The measures, by their names."""
 
     model_config = ConfigDict(extra="allow")
 
-    time: Annotated[str | None, Field(description="When the step begins, by the zone's clocks.")] = None
-    other: Annotated[bool, Field(description="Whether this is the rest of the groups, together.")] = False
     compare: Annotated[dict[str, Any] | None, Field(description="The measures in the period compared with.")] = None
     change: Annotated[dict[str, float | None] | None, Field(description="(now - then) / then.")] = None
+
+
+class QueryRow(QueryTotals):
+    """`time` with a granularity, the dimensions and `other` with dimensions, and the measures, by their names."""
+
+    time: Annotated[str | None, Field(description="When the step begins, by the zone's clocks.")] = None
+    other: Annotated[bool, Field(description="Whether this is the rest of the groups, together.")] = False
 
 
 class QueryColumn(Answer):
@@ -263,6 +268,7 @@ class QueryMeta(Answer):
 class QueryAnswer(Answer):
     data: list[QueryRow]
     columns: list[QueryColumn]
+    totals: Annotated[QueryTotals, Field(description="Over the whole range, of the groups beyond the limit, too.")]
     meta: QueryMeta
 
 

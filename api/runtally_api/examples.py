@@ -303,6 +303,13 @@ QUERY: Example = {
         {"name": "success_rate", "kind": "measure", "type": "number", "unit": "fraction"},
         {"name": "cost_usd", "kind": "measure", "type": "decimal", "unit": "usd"},
     ],
+    "totals": {
+        "runs": 240,
+        "success_rate": 0.84,
+        "cost_usd": "7.412",
+        "compare": {"runs": 200, "success_rate": 0.8, "cost_usd": "6.1"},
+        "change": {"runs": 0.2, "success_rate": 0.05, "cost_usd": 0.215082},
+    },
     "meta": {
         **META,
         "query_id": "0f6c1c54d1f94c0bb0ad6c2c1ff0c4be",

@@ -1,5 +1,6 @@
 """An answer of the catalogue as JSON has it (CONTRACT 3.5): rows, columns, and what `meta` adds. Pure."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -38,6 +39,14 @@ def rows(answer: Answer) -> list[dict[str, Any]]:
     return [_row(answer, row) for row in answer.rows]
 
 
+def totals(answer: Answer) -> dict[str, Any]:
+    """The measures over all groups and the whole range, of groups beyond the limit, too."""
+    entry = _written(answer.totals)
+    if answer.totals_then is not None:
+        entry["compare"], entry["change"] = _written(answer.totals_then), answer.totals_change
+    return entry
+
+
 def _row(answer: Answer, row: AnswerRow) -> dict[str, Any]:
     question = answer.question
     entry: dict[str, Any] = {}
@@ -49,13 +58,17 @@ def _row(answer: Answer, row: AnswerRow) -> dict[str, Any]:
         entry[dimension.name] = bool(value) if dimension.type == "boolean" and value is not None else value
     if keys:
         entry["other"] = row.group.key is None
-    entry |= {name: written(value) for name, value in row.values.items()}
+    entry |= _written(row.values)
     if row.then is not None:
-        then: dict[str, Any] = {name: written(value) for name, value in row.then.items()}
+        then = _written(row.then)
         if row.step is not None and answer.compared is not None:
             then = {"time": step_time(answer.compared, row.step), **then}
         entry["compare"], entry["change"] = then, row.change
     return entry
+
+
+def _written(values: Mapping[str, Value]) -> dict[str, Any]:
+    return {name: written(value) for name, value in values.items()}
 
 
 def written(value: Value) -> Any:

@@ -66,6 +66,30 @@ def test_a_total(fleet: Door) -> None:
     assert meta["data_range"] == {"first": "2026-11-20T01:00:00Z", "last": "2026-11-21T09:00:00.123Z"}
 
 
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"dimensions": ["status"], "limit": 1, "other": False},
+        {"dimensions": ["status", "user_id"], "limit": 1, "other": False},
+        {},
+    ],
+)
+@pytest.mark.parametrize("granularity", ["day", "hour"])
+@pytest.mark.parametrize("compare", ["previous_period", None])
+def test_totals_are_those_of_all_groups_and_steps(
+    fleet: Door, more: dict[str, Any], granularity: str, compare: str | None
+) -> None:
+    measures = ["runs", "success_rate", "cost_usd", "avg_duration_ms", "p95_duration_ms", "active_users", "stalled"]
+    days = {"from": "2026-11-21", "to": "2026-11-21"}
+    against = {"compare": compare} if compare else {}
+    (alone,) = rows(fleet, measures=measures, time=days, **against)
+    assert alone["runs"] > 1
+    assert compare is None or alone["compare"]["runs"]
+    answer = ask(fleet, measures=measures, time=days | {"granularity": granularity}, **more, **against)
+    assert answer["totals"] == alone
+    assert sum(row["runs"] for row in answer["data"]) < alone["runs"] if more else len(answer["data"]) > 0
+
+
 def test_the_rest_adds_up_and_its_distinct_counts_are_its_own(fleet: Door) -> None:
     answer = ask(fleet, measures=["runs", "active_users"], dimensions=["agent_id"], limit=1)
     assert answer["data"] == [

@@ -97,14 +97,22 @@ def answer(cells: Sequence[Cell], body: dict[str, Any], meta: dict[str, Any]) ->
             row |= dict(zip(names, key, strict=True)) | ({"other": is_other} if names else {})
             row |= measures(here, body["measures"])
             if body.get("compare"):
+                moved = start - earlier_start
                 before = [cell for cell in then if not names or _key(cell, names) == key]
+                before = [
+                    cell for cell in before if granularity == "none" or begin - moved <= started(cell) < finish - moved
+                ]
                 row["compare"] = measures(before, body["measures"])
                 row["change"] = {name: _change(row[name], row["compare"][name]) for name in body["measures"]}
             data.append(row)
     found = [cell.day for cell in matching]
+    totals = measures(shown, body["measures"])
+    if body.get("compare"):
+        totals["compare"] = measures(then, body["measures"])
     return {
         "data": data,
         "columns": [],
+        "totals": totals,
         "meta": meta
         | {
             "granularity": granularity,

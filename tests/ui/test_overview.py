@@ -115,7 +115,8 @@ def test_custom_days_live_in_the_address(open_page: OpenPage) -> None:
     api = stub()
     app = open_page(api, range="Custom", **{"from": "2026-11-01", "to": "2026-11-10"})
     assert "2026-11-01" in {query["from"][0] for _, query in api.asked if "from" in query}
-    assert {body["time"]["from"] for body in api.queries} >= {"2026-11-01", "2026-10-22"}
+    assert {(body["time"]["from"], body.get("compare")) for body in api.queries} >= {("2026-11-01", "previous_period")}
+    assert "22 Oct – 31 Oct 2026" in texts(app), "the dashed line of the cumulative cost"
     assert "1 Nov – 10 Nov 2026" in texts(app)
     assert "still running" not in texts(app)
     assert app.date_input(key="dates").value == (date(2026, 11, 1), date(2026, 11, 10))

@@ -21,7 +21,7 @@ def tile(name: str, now: Any, then: Any, *, compare: str | None = "previous_peri
     if compare:
         row["compare"] = {"runs": earlier_runs, name: then}
     meta = {"coverage": {"cost_usd": {"known": 231, "runs": 240}}, "data_range": {"first": begun, "last": begun}}
-    answer = QueryAnswer.model_validate({"data": [row], "meta": meta})
+    answer = QueryAnswer.model_validate({"data": [], "totals": row, "meta": meta})
     asked = Asked(resolve_period("7d", (), "UTC", NOW), Filters(), compare, "auto", NOW)
     return measure_tile(name, answer, asked, MeasureBook())
 

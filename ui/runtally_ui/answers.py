@@ -151,6 +151,11 @@ class QueryRow(Answer):
         found = self.cells.get(dimension)
         return "" if found is None else str(found)
 
+    @property
+    def before(self) -> "QueryRow":
+        """The same of the period compared with; empty without one."""
+        return QueryRow(cells=self.cells.get("compare") or {})
+
     def number(self, measure: str) -> float | None:
         return _number(self.cells.get(measure))
 
@@ -160,7 +165,7 @@ class QueryRow(Answer):
 
     def earlier(self, measure: str) -> float | None:
         """The measure in the period compared with."""
-        return _number((self.cells.get("compare") or {}).get(measure))
+        return self.before.number(measure)
 
 
 def _number(value: Any) -> float | None:
@@ -182,6 +187,7 @@ class QueryAnswer(Answer):
     """`POST /api/v1/query`."""
 
     data: list[dict[str, Any]]
+    totals: dict[str, Any] = Field(default_factory=dict)
     meta: QueryMeta = QueryMeta()
 
     @property
@@ -190,8 +196,8 @@ class QueryAnswer(Answer):
 
     @property
     def total(self) -> QueryRow:
-        """The one row of a question without dimensions and time; empty where there is none."""
-        return QueryRow(cells=self.data[0] if self.data else {})
+        """All groups over the whole range; empty where there is nothing."""
+        return QueryRow(cells=self.totals)
 
 
 class Analytics(Answer):

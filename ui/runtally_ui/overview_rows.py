@@ -1,16 +1,14 @@
 """The Overview's rows of agents and of cost: for its drawings and downloads, and the runs behind a bar."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import streamlit as st
-
 from runtally_ui import drilling
-from runtally_ui.answers import Agent, Analytics, DailyRuns, QueryAnswer, QueryMeta
+from runtally_ui.answers import Agent, Analytics, DailyRuns, QueryAnswer, QueryMeta, QueryRow
 from runtally_ui.chart_data import OUTCOMES, daily_cost
 from runtally_ui.page import Page
 
@@ -83,10 +81,9 @@ def agents_by_day(answer: Analytics, most: int, timezone: str) -> QueryAnswer:
     )  # fmt: skip
 
 
-def earlier_costs(answer: QueryAnswer) -> list[Decimal | None]:
-    """What each day cost, of an answer by day."""
-    told = [row.cells.get("cost_usd") for row in answer.rows]
-    return [None if cost is None else Decimal(cost) for cost in told]
+def day_costs(rows: Iterable[QueryRow]) -> list[Decimal | None]:
+    """What each day cost, of the rows of an answer by day."""
+    return [row.exact("cost_usd") for row in rows]
 
 
 def agent_behind(
@@ -96,7 +93,6 @@ def agent_behind(
     counted: Callable[[Agent, Mapping[str, Any]], tuple[Mapping[str, drilling.Values], int]],
 ) -> None:
     """Under a chart of bars by agent: the way to the runs of the one that was clicked, which `counted` tells."""
-    slot = st.container()
     mark = drilling.clicked(f"chart-{key}", "agent")
     ids = (mark["Workspace"], mark["agent_id"]) if mark else None
     agent = next((agent for agent in agents if (agent.workspace_id, agent.agent_id) == ids), None)
@@ -106,11 +102,10 @@ def agent_behind(
     allowed = page.asked.filters.status
     if allowed and "status" in of_runs:
         of_runs = {**of_runs, "status": tuple(status for status in of_runs["status"] if status in allowed)}
-    with slot:
-        drilling.runs_behind(
-            page, key, page.palette.name(agent.workspace_id, agent.agent_id),
-            narrowed={"workspace_id": agent.workspace_id, "agent_id": agent.agent_id}, of_runs=of_runs, runs=runs,
-        )  # fmt: skip
+    drilling.runs_behind(
+        page, key, page.palette.name(agent.workspace_id, agent.agent_id),
+        narrowed={"workspace_id": agent.workspace_id, "agent_id": agent.agent_id}, of_runs=of_runs, runs=runs,
+    )  # fmt: skip
 
 
 def timed_runs(agent: Agent, _: Mapping[str, Any]) -> tuple[Mapping[str, drilling.Values], int]:

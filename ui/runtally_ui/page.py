@@ -70,9 +70,10 @@ class Asked:
         """One row over the whole period, with the period compared with. Narrow it by `dataclasses.replace`."""
         return Query(self.period, self.filters, ("runs", *measures), compare=self.compare)
 
-    def trend(self, *measures: str) -> Query:
-        """One row for each step of time."""
-        return Query(self.period, self.filters, ("runs", *measures), granularity=self.step)
+    def trend(self, *measures: str, compared: bool = False) -> Query:
+        """One row for each step of time; with the period compared with, where that is asked for."""
+        compare = self.compare if compared else None
+        return Query(self.period, self.filters, ("runs", *measures), granularity=self.step, compare=compare)
 
     def groups(self, by: tuple[str, ...], *measures: str, limit: int = 100) -> Query:
         """One row for each group, the busiest first."""

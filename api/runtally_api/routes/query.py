@@ -88,6 +88,7 @@ def query(request: Request, parts: Parts, workspaces: VisibleWorkspaces, caller:
         content = {
             "data": query_answers.rows(answer),
             "columns": query_answers.columns(answer),
+            "totals": query_answers.totals(answer),
             "meta": answer_meta,
         }
         encoded = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()

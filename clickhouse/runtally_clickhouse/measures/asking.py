@@ -56,17 +56,16 @@ class AnswerRow:
     @property
     def change(self) -> dict[str, float | None] | None:
         """(now - then) / then, None where then is 0 or unknown; instants have none."""
-        if self.then is None:
-            return None
-        return {name: _change(now, self.then[name]) for name, now in self.values.items()}
+        return changes(self.values, self.then)
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`totals` are over all groups and the whole range; `known` counts the runs behind each measure that may be
-    unknown; `began` is when the first and the last of the runs started. `compared` are the steps that `then` of a row
-    is about. `buckets` says what the answer was read from: how many rolled-up buckets of each width, and how many
-    (`raw`) of 15 minutes run by run; empty where single runs were read. It is exact either way.
+    """`totals` are over all groups and the whole range, `totals_then` those of the period compared with; `known` counts
+    the runs behind each measure that may be unknown; `began` is when the first and the last of the runs started.
+    `compared` are the steps that `then` of a row is about. `buckets` says what the answer was read from: how many
+    rolled-up buckets of each width, and how many (`raw`) of 15 minutes run by run; empty where single runs were read.
+    It is exact either way.
     """
 
     question: Question
@@ -79,6 +78,12 @@ class Answer:
     relation: Relation
     buckets: Mapping[str, int]
     compared: TimeSteps | None = None
+    totals_then: Values | None = None
+
+    @property
+    def totals_change(self) -> dict[str, float | None] | None:
+        """As `AnswerRow.change`, of the totals."""
+        return changes(self.totals, self.totals_then)
 
     @property
     def source(self) -> Source:
@@ -182,6 +187,7 @@ def _answer(
         composed.relation,
         {name: count + (then.buckets.get(name, 0) if then else 0) for name, count in now.buckets.items()},
         compared,
+        then.totals if then else None,
     )
 
 
@@ -297,6 +303,11 @@ def _rows(question: Question, groups: Sequence[Group], now: _Table, then: _Table
         for group in groups:
             values = now.cells.get((place, group), empty)
             yield AnswerRow(place, group, values, then.cells.get((place, group), empty) if then else None)
+
+
+def changes(now: Values, then: Values | None) -> dict[str, float | None] | None:
+    """Each value's change since then; None without one."""
+    return None if then is None else {name: _change(value, then[name]) for name, value in now.items()}
 
 
 def _change(now: Value, then: Value) -> float | None:

@@ -1,6 +1,7 @@
 """The Overview: how many runs, how well, how fast, for how much, over the chosen range."""
 
 from collections.abc import Mapping
+from decimal import Decimal
 from urllib.parse import urlencode
 
 import streamlit as st
@@ -19,9 +20,9 @@ from runtally_ui.overview_rows import (
     agent_behind,
     agents_by_day,
     cost_rows,
+    day_costs,
     day_steps,
     duration_rows,
-    earlier_costs,
     failed_runs,
     outcome_rows,
     outcome_runs,
@@ -36,6 +37,7 @@ from runtally_ui.trend_card import TrendOptions, draw_selectable, draw_switches,
 
 _OUTCOME_KEY = ":green[● Succeeded]  :red[▲ Failed or timed out]  :gray[■ Cancelled]"
 TILES = ("runs", "success_rate", "cost_usd", "cost_per_run_usd", "total_tokens", "avg_duration_ms")
+_BENEATH_TILES = ("root_runs", "succeeded", "errors", "cancelled", "input_tokens", "output_tokens")
 SERIES_AGENTS = 20
 _UNUSUAL_DAYS = (
     "Diamonds: days that cost more or less than the mean of the seven ordinary days before, give or take two standard "
@@ -44,12 +46,11 @@ _UNUSUAL_DAYS = (
 
 
 def questions(asked: Asked) -> Mapping[str, Question]:
-    """All of the page, asked together. The analytics have the runs of agents by day; other steps are asked for."""
+    """All of the page, asked together: each question more costs a tenth of its time. The tiles are the trend's totals.
+    The analytics have the runs of agents by day, and the trend the costs before by day; other steps are asked for.
+    """
     found: dict[str, Question] = {
-        "totals": asked.totals(*TILES[1:], "root_runs", "succeeded", "errors", "cancelled", "input_tokens",
-                               "output_tokens"),
-        "trend": asked.trend("success_rate", "cost_usd", "cost_per_run_usd", "total_tokens", "avg_duration_ms",
-                             "p95_duration_ms"),
+        "trend": asked.trend(*TILES[1:], "p95_duration_ms", *_BENEATH_TILES, compared=True),
         "agents": agent_analytics(asked.period, asked.filters),
     }  # fmt: skip
     if not asked.in_whole_days:
@@ -57,14 +58,14 @@ def questions(asked: Asked) -> Mapping[str, Question]:
             asked.period, asked.filters, ("runs", "succeeded", "errors"), ("workspace_id", "agent_id"),
             granularity=asked.step, limit=asked.series_that_fit(SERIES_AGENTS), other=True,
         )  # fmt: skip
-    if asked.before is not None:
+    if asked.before is not None and not asked.in_whole_days:
         found["before"] = Query(asked.before, asked.filters, ("cost_usd",), granularity="day")
     return found
 
 
 def draw(page: Page, answers: Answers) -> None:
     """Tiles, then charts of time, then charts of agents."""
-    totals = answers.query("totals")
+    totals = answers.query("trend")
     if not states.stands(page, totals) or not isinstance(totals, QueryAnswer):
         return
     _tiles(page, totals)
@@ -162,9 +163,8 @@ def _cumulative_card(page: Page, answers: Answers) -> None:
             failure(answer, "cost")
         return
     before = page.asked.before
-    previous = answers.query("before") if before else None
     whole = before is not None and begun_within(answer, before) is None
-    costs = earlier_costs(previous) if isinstance(previous, QueryAnswer) and whole else []
+    costs = _costs_before(page, answers) if whole else []
     earlier = known_sum(costs)
     caption = f"USD, {formats.day_span(page.asked.period.first, page.asked.period.last)}"
     if earlier is not None and before is not None:
@@ -189,6 +189,14 @@ def _cumulative_card(page: Page, answers: Answers) -> None:
         draw_selectable(page, "cost", "Cumulative cost by day, against the period before", drawn, days, {})
         draw_switches("cost", _UNUSUAL_DAYS)
         downloads("cost", cost_rows(answer.runs_per_day))
+
+
+def _costs_before(page: Page, answers: Answers) -> list[Decimal | None]:
+    """By day; nothing where they cannot be told."""
+    by_day = answers.query("trend" if page.asked.in_whole_days else "before")
+    if isinstance(by_day, ApiError):
+        return []
+    return day_costs(row.before for row in by_day.rows) if page.asked.in_whole_days else day_costs(by_day.rows)
 
 
 def _agent_cards(page: Page, answers: Answers) -> None:
