@@ -2,8 +2,6 @@
 
 from collections.abc import Callable
 
-import streamlit as st
-
 from runtally_ui import drilling, formats
 from runtally_ui.agent_answers import AgentAnalytics, Bar, Latency
 from runtally_ui.answers import QueryAnswer, QueryRow
@@ -51,12 +49,10 @@ def latency_card(page: Page, answer: Latency | ApiError) -> None:
         key = "chart-agent-latency"
         draw_chart(drawing(latency_chart, latency_frame(answer)), key=key, selections=["bar"],
                    shows="Runs by duration with the 50th, 90th, 95th and 99th percentile")  # fmt: skip
-        slot = st.container()
         mark = drilling.clicked(key, "bar")
         bar = next((bar for bar in answer.duration.histogram if mark and bar.from_ms == mark["from_ms"]), None)
         if bar is not None:
-            with slot:
-                _runs_of_bar(page, bar)
+            _runs_of_bar(page, bar)
 
 
 def _runs_of_bar(page: Page, bar: Bar) -> None:
@@ -97,12 +93,10 @@ def models_card(page: Page, agent: Agent) -> None:
         key = "chart-agent-models"
         draw_chart(drawing(ranked_bars, frame, series, height=HEIGHT), key=key, selections=["group"],
                    shows="Cost by model, dearest first")  # fmt: skip
-        slot = st.container()
         mark = drilling.clicked(key, "group")
         if mark:
             model = str(mark["key"])
-            with slot:
-                drilling.runs_behind(page, "agent-models", model or "no model", narrowed={"model": model})
+            drilling.runs_behind(page, "agent-models", model or "no model", narrowed={"model": model})
 
 
 def errors_card(page: Page, agent: Agent) -> None:
@@ -124,16 +118,14 @@ def errors_card(page: Page, agent: Agent) -> None:
         chart = drawing(ranked_bars, frame, series, colour="red", height=HEIGHT, beside=series.title)
         draw_chart(chart, key=key,
                    selections=["group"], shows="Runs by error type, the most frequent first")  # fmt: skip
-        slot = st.container()
         mark = drilling.clicked(key, "group")
         if mark:
             error_type = str(mark["key"])
             runs = next(
                 (int(row.number("runs") or 0) for row in found.rows if row.text("error_type") == error_type), None
             )
-            with slot:
-                drilling.runs_behind(page, "agent-errors-types", error_type or NO_TYPE, runs=runs,
-                                     of_runs={"error_type": error_type, "has_error": "true"})  # fmt: skip
+            drilling.runs_behind(page, "agent-errors-types", error_type or NO_TYPE, runs=runs,
+                                 of_runs={"error_type": error_type, "has_error": "true"})  # fmt: skip
 
 
 def users_card(page: Page, agent: Agent) -> None:
@@ -175,13 +167,11 @@ def ratings_card(page: Page, agent: Agent) -> None:
         key = "chart-agent-ratings"
         chart = drawing(ranked_bars, frame, SERIES, height=_RATINGS_HEIGHT, beside="Share")
         draw_chart(chart, key=key, selections=["group"], shows="Ratings by number of stars")
-        slot = st.container()
         mark = drilling.clicked(key, "group")
         if mark:
-            with slot:
-                drilling.runs_behind(
-                    page, "agent-ratings", f"Rated {mark['key']} of 5", of_runs={"rating": str(mark["key"])}
-                )
+            drilling.runs_behind(
+                page, "agent-ratings", f"Rated {mark['key']} of 5", of_runs={"rating": str(mark["key"])}
+            )
 
 
 def _errors_caption(figures: QueryRow | ApiError) -> str:

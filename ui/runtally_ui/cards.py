@@ -20,10 +20,9 @@ HEIGHT = 220
 def card(key: str, title: str, caption: str = "", *, help_text: str = "") -> DeltaGenerator:
     """A titled frame. `caption` is Markdown: names in it are escaped by whoever puts them there."""
     frame = st.container(border=True, key=f"card-{key}", height="stretch", gap="small")
-    with frame.container(gap="xxsmall"):
-        st.markdown(f"##### {title}", anchors=False, help=formats.escaped(help_text) or None)
-        if caption:
-            st.caption(caption)
+    frame.markdown(f"##### {title}", anchors=False, help=formats.escaped(help_text) or None)
+    if caption:
+        frame.caption(caption)
     return frame
 
 

@@ -63,12 +63,10 @@ def groups_card(page: Page, answer: QueryAnswer | ApiError, how: Groups) -> None
         key = f"chart-{how.key}"
         drawn = drawing(error_bars, frame, height=height, titles=how.titles)
         draw_chart(drawn, key=key, selections=["group"], shows=how.title)
-        slot = st.container()
         mark = drilling.clicked(key, "group")
         chosen = next((row for row in found.rows if mark and not row.other and how.identity(row) == mark["key"]), None)
         if chosen is not None:
-            with slot:
-                how.behind(chosen)
+            how.behind(chosen)
 
 
 def failing(filters: Filters) -> tuple[str, ...]:
@@ -104,12 +102,10 @@ def hours_card(page: Page, answer: QueryAnswer | ApiError) -> None:
         frame = week_hours_frame(found, series[measure], beside)
         drawn = drawing(week_hours_chart, frame, tuple(one.title for one in (series[measure], *beside)))
         draw_chart(drawn, key="chart-hours", selections=["cell"], shows="Failed runs by hour and weekday")
-        slot = st.container()
         mark = drilling.clicked("chart-hours", "cell")
         row = next((row for row in found.rows if mark and _same_hour(row, QueryRow(cells=dict(mark)))), None)
         if row is not None:
-            with slot:
-                _runs_of_hour(page, row)
+            _runs_of_hour(page, row)
 
 
 def _same_hour(row: QueryRow, mark: QueryRow) -> bool:
@@ -156,11 +152,9 @@ def recovery_card(page: Page, types: QueryAnswer | ApiError) -> None:
         key = "chart-recovery"
         draw_chart(drawing(ranked_bars, frame, series, height=bars_height(8)), key=key, selections=["group"],
                    shows="Recovery rate by error type, highest first")  # fmt: skip
-        slot = st.container()
         mark = drilling.clicked(key, "group")
         if mark:
-            with slot:
-                error_behind(page, "recovery", "error_type", str(mark["key"]))
+            error_behind(page, "recovery", "error_type", str(mark["key"]))
 
 
 def error_behind(page: Page, key: str, dimension: str, value: str, runs: int | None = None) -> None:

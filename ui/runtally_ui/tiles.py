@@ -99,9 +99,9 @@ def _draw_tile(tile: Tile) -> None:
         delta_arrow=tile.arrow,
         help=formats.escaped(tile.explanation) or None,
     )
-    for line in (tile.versus, tile.rests_on):
-        if line:
-            st.caption(formats.escaped(line))
+    lines = [formats.escaped(line) for line in (tile.versus, tile.rests_on) if line]
+    if lines:
+        st.caption("  \n".join(lines))
 
 
 def no_comparison(answer: QueryAnswer, asked: Asked) -> str:

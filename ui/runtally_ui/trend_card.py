@@ -122,7 +122,6 @@ def draw_selectable(
         drawn, key=chart_key, shows=title, selections=SELECTIONS,
         on_select=lambda: drilling.zoom_callback(chart_key, times),
     )  # fmt: skip
-    slot = st.container()
     mark = drilling.clicked(chart_key, "step")
     period = drilling.step_period(str(mark["key"]), times, page.asked.period.timezone) if mark else None
     if mark is None or period is None:
@@ -131,8 +130,7 @@ def draw_selectable(
     part = whose(mark) if whose else agent_part(page, mark)
     title = f"{clicked.text} · {part.name}" if part.name else clicked.text
     within = period.within(page.asked.period)
-    with slot:
-        drilling.runs_behind(page, key, title, within, narrowed=part.narrowed, of_runs=of_runs)
+    drilling.runs_behind(page, key, title, within, narrowed=part.narrowed, of_runs=of_runs)
 
 
 def agent_part(page: Page, mark: Mapping[str, Any]) -> Part:

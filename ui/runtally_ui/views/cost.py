@@ -221,12 +221,10 @@ def _draw_bars(
     colour = "gray" if of_runs else "primary"
     drawn = drawing(ranked_bars, frame, series, colour=colour, height=_CHART_HEIGHT)
     draw_chart(drawn, key=chart_key, selections=["group"], shows=shows)
-    slot = st.container()
     mark = drilling.clicked(chart_key, "group")
     row = next((row for row in found.rows if mark and how.identity(row) == mark["key"]), None)
     if row is not None:
-        with slot:
-            drilling.runs_behind(page, key, how.name(row, page.palette), narrowed=how.of_runs(row), of_runs=of_runs)
+        drilling.runs_behind(page, key, how.name(row, page.palette), narrowed=how.of_runs(row), of_runs=of_runs)
 
 
 def _table_card(page: Page, answers: Answers, how: Grouping) -> None:

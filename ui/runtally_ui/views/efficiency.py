@@ -98,12 +98,10 @@ def _cache_by_model(page: Page, answers: Answers) -> None:
         key = "chart-cache-models"
         chart = drawing(ranked_bars, frame, series, target=CACHE_TARGET, height=_BARS_HEIGHT)
         draw_chart(chart, key=key, selections=["group"], shows="Cache hit rate by model, highest first")
-        slot = st.container()
         mark = drilling.clicked(key, "group")
         if mark:
             model = str(mark["key"])
-            with slot:
-                drilling.runs_behind(page, "cache-models", model or "no model", narrowed={"model": model})
+            drilling.runs_behind(page, "cache-models", model or "no model", narrowed={"model": model})
 
 
 def _models(page: Page, answers: Answers) -> None:
@@ -145,11 +143,9 @@ def _calls_against_cost(page: Page, answers: Answers) -> None:
         key = "chart-calls"
         draw_chart(drawing(call_cost_chart, frame), key=key, selections=["run"],
                    shows="LLM calls against cost, one point a run")  # fmt: skip
-        slot = st.container()
         mark = drilling.clicked(key, "run")
         if mark and drilling.RUNS_PAGE in page.pages:
-            with slot:
-                st.page_link(
-                    page.pages[drilling.RUNS_PAGE], label=f"Open run {formats.escaped(formats.cut(str(mark['run'])))}",
-                    query_params=drilling.run_address(str(mark["run"]), str(mark["workspace"])),
-                )  # fmt: skip
+            st.page_link(
+                page.pages[drilling.RUNS_PAGE], label=f"Open run {formats.escaped(formats.cut(str(mark['run'])))}",
+                query_params=drilling.run_address(str(mark["run"]), str(mark["workspace"])),
+            )  # fmt: skip

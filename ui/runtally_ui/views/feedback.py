@@ -109,12 +109,10 @@ def _stars(page: Page, totals: QueryAnswer) -> None:
         key = "chart-stars"
         draw_chart(drawing(ranked_bars, frame, SERIES, height=_HEIGHT + 28, beside="Share"), key=key,
                    selections=["group"], shows="Ratings by number of stars")  # fmt: skip
-        slot = st.container()
         mark = drilling.clicked(key, "group")
         if mark:
             stars = str(mark["key"])
-            with slot:
-                drilling.runs_behind(page, "stars", f"{stars} ★", of_runs={"rating": stars})
+            drilling.runs_behind(page, "stars", f"{stars} ★", of_runs={"rating": stars})
 
 
 def _groups(page: Page, answers: Answers, how: Grouping) -> None:
