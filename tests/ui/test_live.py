@@ -39,7 +39,11 @@ def test_the_range_of_the_bar_does_not_hold_but_its_filters_do(open_page: OpenPa
     lists = [query for path, query in api.asked if path == "/api/v1/runs"]
     assert all(query["agent_id"] == ["code-review"] for query in lists)
     assert [query["from"] for query in lists if "from" in query] == [["2026-11-20T09:31:00Z"]]
-    assert "the range does not: this is now" in texts(app)
+    assert "and no range: this is now" in texts(app)
+    hidden = [html.proto.body for html in app.get("html") if ".st-key-compare" in html.proto.body]
+    assert len(hidden) == 1, "what does not hold here is not offered"
+    assert app.get("button_group"), "but it is there: other pages have it from the address"
+    assert not [html for html in open_at(open_page, api, "cost").get("html") if ".st-key-compare" in html.proto.body]
 
 
 def test_the_bar_takes_any_user_and_says_so(open_page: OpenPage) -> None:

@@ -58,6 +58,9 @@ def test_zero_is_zero_and_unknown_is_not_available_with_its_reason() -> None:
 
 def test_coverage_stands_under_the_figure() -> None:
     assert tile("cost_usd", "7.41", "6").rests_on == "known for 96.2% of runs"
+    assert tile("cost_per_run_usd", "0.03", "0.02").rests_on == "of runs of known cost", (
+        "how much is known is told once"
+    )
 
 
 @pytest.mark.parametrize(

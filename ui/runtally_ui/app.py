@@ -88,7 +88,7 @@ def main(settings: UiSettings) -> None:
     with heading:
         sign_in.draw_signed_in()
     now = clock.utc_now()
-    choice = filter_bar.draw_range(ranges, now, _begin(api, now))
+    choice = filter_bar.draw_range(ranges, now, _begin(api, now), is_of_now=entry.every_seconds is not None)
     own_seconds = refreshing.own_period(ranges, entry.every_seconds)
     filters = filter_bar.chosen_filters()
     asked = Asked(choice.period, filters, choice.compare, choice.granularity, now)

@@ -49,6 +49,8 @@ _DEFAULTS: Mapping[str, str] = {
     "timezone": DEFAULT_TIMEZONE, "refresh": next(iter(REFRESH_SECONDS)),
 }  # fmt: skip
 _HIDDEN_DATES = "<style>.st-key-ranges .st-key-dates { display: none; }</style>"
+_OF_A_RANGE = ".st-key-range, .st-key-dates, .st-key-compare, .st-key-granularity, .st-key-refresh"
+_HIDDEN_RANGE = f"<style>.st-key-ranges > :is({_OF_A_RANGE}) {{ display: none; }}</style>"
 
 
 @dataclass(frozen=True)
@@ -84,8 +86,11 @@ def keep_bar(page: str) -> None:
     bar_memory.keep(page, _DEFAULTS)
 
 
-def draw_range(bar: DeltaGenerator, now: datetime, begin: date | None) -> RangeChoice:
-    """All that must be known before anything can be asked. `begin`: the day of the first run of all."""
+def draw_range(bar: DeltaGenerator, now: datetime, begin: date | None, *, is_of_now: bool = False) -> RangeChoice:
+    """All that must be known before anything can be asked. `begin`: the day of the first run of all.
+
+    A page that is of now shows none of it but the time zone; the rest stays in the address, for the other pages.
+    """
     with bar:
         chosen = st.segmented_control(
             "Range", RANGES, default=DEFAULT_RANGE, required=True, key="range", bind=_BIND,
@@ -96,7 +101,9 @@ def draw_range(bar: DeltaGenerator, now: datetime, begin: date | None) -> RangeC
         granularity = _pick("Granularity", GRANULARITIES, "granularity", 92, "How long a step of the charts is.")
         zone = _pick("Time zone", _timezones(st.context.timezone), "timezone", 140, "Whose days and hours these are.")
         refresh = _pick("Refresh", list(REFRESH_SECONDS), "refresh", 130, "Ask anew by itself.")
-    if chosen != CUSTOM:
+    if is_of_now:
+        st.html(_HIDDEN_RANGE)
+    elif chosen != CUSTOM:
         st.html(_HIDDEN_DATES)
     timezone = zone or DEFAULT_TIMEZONE
     period = resolve_period(chosen, bounds, timezone, now, begin)

@@ -21,7 +21,7 @@ Sparklines = Mapping[AgentKey, Sequence[int]]
 _ROW_HEIGHT = 36
 _SHOWN_ROWS = 25
 _COLUMNS = (
-    "Colour", "Agent", "Workspace", "Runs", "Over time", "Success", "Failed", "Cost", "Cost/run", "p50", "p95",
+    "Colour", "Agent", "Runs", "Workspace", "Over time", "Success", "Failed", "Cost", "Cost/run", "p50", "p95",
     "Tokens", "Last run", "Id",
 )  # fmt: skip
 _NUMBERS = ("Success", "Cost", "Cost/run", "p50", "p95", "Tokens")
@@ -89,18 +89,18 @@ def list_table(
         column_config={
             "Colour": column.ImageColumn("", width=34, pinned=True, help="The agent's colour in all charts."),
             "Agent": column.ButtonColumn(
-                width=160, pinned=True, alignment="left", type="tertiary", key="open-agents", on_click=clicked,
+                width=152, pinned=True, alignment="left", type="tertiary", key="open-agents", on_click=clicked,
                 help="A click opens the agent's page.",
             ),
             "Workspace": column.TextColumn(width=92),
             "Runs": column.ProgressColumn(
-                format="localized", min_value=0, max_value=max(busiest, 1.0), color="gray", width=120,
+                format="localized", min_value=0, max_value=max(busiest, 1.0), color="gray", width=112,
                 help=explained("runs"),
             ),
-            "Over time": column.BarChartColumn(f"Runs per {step}", y_min=0, width=138, color="primary")
+            "Over time": column.BarChartColumn(f"Runs per {step}", y_min=0, width=120, color="primary")
             if has_sparklines else None,
             "Success": column.ProgressColumn(
-                format="%.1f%%", min_value=0, max_value=100, color="green", width=124, help=explained("success_rate"),
+                format="%.1f%%", min_value=0, max_value=100, color="green", width=108, help=explained("success_rate"),
             ),
             "Failed": column.NumberColumn(format="localized", width=68, help=explained("errors")),
             "Cost": column.NumberColumn(format="$%.2f", width=82, help=explained("cost_usd")),

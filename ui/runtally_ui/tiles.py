@@ -32,6 +32,9 @@ _RATE_REASONS = {
     "mean_time_to_recovery_ms": "no run says how long recovery took",
 }
 
+_OF_KNOWN_COST = {"cost_per_run_usd": "of runs of known cost", "cost_per_success_usd": "all known cost, by success"}
+"""How much of the cost is known stands under the cost."""
+
 
 @dataclass(frozen=True)
 class Tile:
@@ -137,6 +140,8 @@ def change_text(name: str, form: str, now: float, then: float) -> str | None:
 
 
 def _known(name: str, answer: QueryAnswer) -> str:
+    if name in _OF_KNOWN_COST:
+        return _OF_KNOWN_COST[name]
     known = answer.meta.known(name)
     if known is None or known.runs == 0:
         return ""

@@ -3,7 +3,7 @@
 The page reads the selections `zoom` and `step` back (see `drilling`).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import altair as alt
@@ -29,6 +29,8 @@ SELECTIONS = ("step", "zoom")
 _AXES = {
     "money": MONEY_AXIS, "share": SHARE_AXIS, "duration": DURATION_MS_AXIS, "count": COUNT_AXIS, "number": NUMBER_AXIS,
 }  # fmt: skip
+_OF_BOTH = {"duration": "Duration", "money": "Cost", "share": "Share"}
+"""The title of an axis that two measures share."""
 _FADE = alt.Scale(domain=[0, 1], range=[FADED, 1])
 _GAPS: Final = "break-paths-show-domains"
 
@@ -80,7 +82,8 @@ def bar_trend(frame: pd.DataFrame, first: Series, second: Series | None = None, 
 def line_trend(frame: pd.DataFrame, first: Series, second: Series | None = None, look: Look = PLAIN) -> alt.LayerChart:
     """A line, gaps where nothing is known; a second measure of the same unit as an orange line."""
     done = _timed(frame, "middle").transform_filter("datum.done === 1")
-    y = _measure("value", first, zero=True, one_scale=True)
+    title = _OF_BOTH.get(first.form, first.title) if second else first.title
+    y = _measure("value", replace(first, title=title), zero=True, one_scale=True)
     layers: list[alt.Chart] = []
     if second is not None:
         layers.append(

@@ -54,10 +54,9 @@ _UNKNOWN = Series("unknown_cost_runs", "count", "Runs of no known cost")
 
 
 def questions(asked: Asked) -> Mapping[str, Question]:
-    """All of the page, asked together. The period before is asked by itself: it has groups that are gone since."""
+    """All of the page, asked together. Groups of the period before are asked by themselves: some are gone since."""
     found: dict[str, Question] = {
-        "totals": asked.totals(*_TILES),
-        "trend": asked.trend("cost_usd", "cost_per_success_usd"),
+        "trend": asked.trend(*(name for name in _TILES if name != "runs"), compared=True),
         "groups": _groups(asked),
         "group_trend": _group_trend(asked),
     }
@@ -66,7 +65,6 @@ def questions(asked: Asked) -> Mapping[str, Question]:
         if "model" not in groupings.chosen().dimensions:
             found["models"] = _group_models(asked)
             found["models_before"] = replace(_group_models(asked), period=asked.before)
-        found["trend_before"] = replace(asked.trend("cost_usd"), period=asked.before)
     return found
 
 
@@ -94,7 +92,7 @@ def _group_trend(asked: Asked) -> Query:
 
 def draw(page: Page, answers: Answers) -> None:
     """Tiles, cost over time, then by what the reader chose: who spends, what changed, what is unknown."""
-    totals = answers.query("totals")
+    totals = answers.query("trend")
     if not states.stands(page, totals) or not isinstance(totals, QueryAnswer):
         return
     unknown = _unknown_runs(totals)
@@ -133,10 +131,9 @@ def _unknown_runs(totals: QueryAnswer) -> int:
 
 def _cumulative_card(page: Page, answers: Answers) -> None:
     asked = page.asked
-    before = answers.query("trend_before") if asked.before is not None else None
-    totals = answers.query("totals")
-    is_whole = isinstance(totals, QueryAnswer) and not no_comparison(totals, asked)
-    earlier = before.rows if isinstance(before, QueryAnswer) and is_whole else None
+    trend = answers.query("trend")
+    is_whole = isinstance(trend, QueryAnswer) and not no_comparison(trend, asked)
+    earlier = [row.before for row in trend.rows] if isinstance(trend, QueryAnswer) and is_whole else None
 
     def caption(found: QueryAnswer) -> str:
         parts = [trend_caption(found, asked, "USD", fades=False)]
@@ -145,7 +142,7 @@ def _cumulative_card(page: Page, answers: Answers) -> None:
         parts.append(subtitle(asked.filters, "the cost"))
         return " · ".join(part for part in parts if part)
 
-    with query_card("cost-so-far", "Cumulative cost", answers.query("trend"), caption,
+    with query_card("cost-so-far", "Cumulative cost", trend, caption,
                     help_text=page.measures.help("cost_usd")) as found:  # fmt: skip
         if found is None:
             return

@@ -39,8 +39,7 @@ def questions(asked: Asked) -> Mapping[str, Question]:
     succeeded = replace(asked.trend("avg_files_modified"), filters=replace(asked.filters, status=("succeeded",)))
     drawn = (*asked.period.params(), *asked.filters.params(), ("sample", str(SAMPLE)))
     return {
-        "totals": asked.totals(*_TILES, "cost_usd"),
-        "trend": asked.trend("cache_hit_rate", "retries"),
+        "trend": asked.trend(*_TILES, "cost_usd", compared=True),
         "models": asked.groups(("model",), *known),
         "files": succeeded,
         "calls": Get(RUNS_PATH, drawn, DrawnRuns),
@@ -49,7 +48,7 @@ def questions(asked: Asked) -> Mapping[str, Question]:
 
 def draw(page: Page, answers: Answers) -> None:
     """Tiles, cache, models, then what work takes."""
-    totals = answers.query("totals")
+    totals = answers.query("trend")
     if not states.stands(page, totals) or not isinstance(totals, QueryAnswer):
         return
     draw_tiles([measure_tile(name, totals, page.asked, page.measures) for name in _TILES])

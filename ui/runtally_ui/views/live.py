@@ -87,7 +87,7 @@ def draw(page: Page, answers: Answers) -> None:
     else:
         draw_tiles(_tiles(now))
     hidden = subtitle(page.asked.filters)
-    told = "These filters hold; the range does not: this is now"
+    told = "These filters hold, and no range: this is now"
     st.container(key="notes").caption(" · ".join(part for part in (told, hidden) if part))
     of_hour = replace(page, asked=replace(page.asked, period=_last_hour(page.asked)))
     trend_card(
