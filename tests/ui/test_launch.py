@@ -26,7 +26,9 @@ def test_the_child_gets_the_settings_of_its_parent() -> None:
     argv = command(settings)
     assert argv[1:5] == ["-m", "streamlit", "run", str(ENTRY_SCRIPT)]
     assert {"--server.port=8601", "--server.address=0.0.0.0", "--server.headless=true"} <= set(argv)
-    assert {"--server.fileWatcherType=none", "--browser.gatherUsageStats=false"} <= set(argv)
+    assert {"--server.fileWatcherType=none", "--browser.gatherUsageStats=false", "--runner.postScriptGC=false"} <= set(
+        argv
+    )
     env = environment(settings, {"PATH": "/bin"})
     assert (env["PATH"], env["RUNTALLY_API_URL"]) == ("/bin", "http://10.0.0.1:8000")
 

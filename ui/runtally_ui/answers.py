@@ -1,5 +1,6 @@
 """The API's answers as the dashboard reads them: the fields it uses, others ignored."""
 
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from math import isfinite
@@ -130,7 +131,8 @@ class QueryMeta(Answer):
         return Known.model_validate(found) if isinstance(found, dict) else None
 
 
-class QueryRow(Answer):
+@dataclass(frozen=True, slots=True)
+class QueryRow:
     """One group at one step of time. `cells` holds dimensions and measures as the API wrote them."""
 
     cells: dict[str, Any]

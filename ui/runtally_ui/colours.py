@@ -55,9 +55,12 @@ class SlotBook:
 def display_names(agents: Iterable[tuple[AgentKey, str]]) -> dict[AgentKey, str]:
     """A name for each agent that no other agent has: its label, and as much more as that takes."""
     labels = {key: label or key[1] for key, label in agents}
+    sharing: dict[str, list[AgentKey]] = {}
+    for key, label in labels.items():
+        sharing.setdefault(label, []).append(key)
     names: dict[AgentKey, str] = {}
     for (workspace, agent), label in labels.items():
-        rivals = [key for key, other in labels.items() if other == label and key != (workspace, agent)]
+        rivals = [key for key in sharing[label] if key != (workspace, agent)]
         if label == OTHER or any(rival[0] == workspace for rival in rivals):
             names[workspace, agent] = f"{label} · {workspace}/{agent}"
         else:

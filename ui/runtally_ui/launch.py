@@ -27,6 +27,8 @@ def command(settings: UiSettings) -> list[str]:
         "--server.fileWatcherType=none",
         "--server.runOnSave=false",
         "--browser.gatherUsageStats=false",
+        # It would look through all objects after each script run, before the last of what was drawn is sent: 50 ms.
+        "--runner.postScriptGC=false",
         # Without it Streamlit asks a host on the Internet for this machine's address.
         f"--browser.serverAddress={settings.host}",
     ]
