@@ -55,6 +55,15 @@ def within_stored(reader: Reader, start: datetime, end: datetime) -> tuple[datet
     return max(start, bounds[0]), min(end, bounds[1])
 
 
+def may_hold_runs(reader: Reader, start: datetime, end: datetime) -> bool:
+    """Whether runs may have begun in a range, as far as the store's parts tell; False is certain.
+
+    Exact for every acknowledged run. Blocks; raises as `Reader.query`.
+    """
+    bounds = read_parts(reader).bounds
+    return bounds is not None and bounds[0] < end and start < bounds[1]
+
+
 def _hash(tables: dict[str, Row], names: Iterable[str]) -> str:
     told = [(name, tables[name]["parts"]) for name in sorted(names) if name in tables]
     return hashlib.sha256(repr(told).encode()).hexdigest()

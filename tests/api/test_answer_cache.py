@@ -206,6 +206,27 @@ def test_only_a_question_that_was_asked_before_looks_for_runs_that_stalled_since
     assert looks == [0, 0, 1, 0, 0], "and then it is known for a minute"
 
 
+@pytest.mark.parametrize("dimensions", [[], ["agent_id"]])
+def test_a_period_before_all_runs_is_not_asked_about(door: Door, dimensions: list[str]) -> None:
+    door.post(run("a", started_at="2026-11-20T00:00:00Z"), run("b", started_at="2026-11-21T01:00:00Z"))
+
+    def ask(day: str) -> Any:
+        time = {"from": day, "to": day}
+        body = {"measures": ["runs", "cost_usd"], "dimensions": dimensions, "time": time, "compare": "previous_period"}
+        return door.client.post("/api/v1/query", json=body).raise_for_status().json()
+
+    there, with_both = counted(door, lambda: ask("2026-11-21"))
+    (row,) = there["data"]
+    assert (row["runs"], row["compare"]["runs"], row["change"]["runs"]) == (1, 1, 0.0)
+    first, with_one = counted(door, lambda: ask("2026-11-20"))
+    (row,) = first["data"]
+    assert (row["runs"], row["compare"]["runs"], row["change"]["runs"]) == (1, 0, None)
+    assert (row["compare"]["cost_usd"], first["totals"]["compare"]["runs"]) == (None, 0)
+    assert with_one < with_both
+    door.post(run("c", started_at="2026-11-19T23:59:59.999Z"))
+    assert ask("2026-11-20")["data"][0]["compare"]["runs"] == 1
+
+
 def test_equal_questions_fly_once() -> None:
     cache, asked, go = AnswerCache(1000), [], threading.Event()
 

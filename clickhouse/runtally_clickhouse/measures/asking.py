@@ -24,6 +24,7 @@ from runtally_clickhouse.measures.forms import Value
 from runtally_clickhouse.measures.question import TIME, Question
 from runtally_clickhouse.measures.relations import STATE_PLACES
 from runtally_clickhouse.measures.time_steps import TimeSteps, earlier
+from runtally_clickhouse.store_parts import may_hold_runs
 
 Key = tuple[str | int, ...]
 Source = Literal["rollup", "raw", "mixed"]
@@ -122,6 +123,9 @@ def ask_question(reader: Reader, question: Question, scope: RunScope, limits: Li
     if question.compare is None:
         return _answer(question, limits, *_asked(reader, question, scope, limits))
     compared = earlier(question.steps, question.compare)
+    if not may_hold_runs(reader, compared.start, compared.end):
+        composed, now = _asked(reader, question, scope, limits)
+        return _answer(question, limits, composed, now, compared, _table(question, composed, compared, ()))
     for attempt in range(_MOST_ATTEMPTS):
         composed, now = _asked(reader, question, scope, limits, attempt)
         composed_then = compose(question, scope, limits, compared)
