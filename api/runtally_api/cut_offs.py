@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 
 AHEAD_MS = 60_000
-MOST_QUESTIONS = 10_000
+MOST_QUESTIONS = 1_000
 NextRunning = Callable[[int, int], int | None]
 """The first start of a running run in a range of Unix ms, the range's end without one; None when the data are no longer
 those of the watermark. May block, and raise as a reader's `query`."""

@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from runtally_ui.answers import QueryRow
+from runtally_ui.answers import QueryAnswer, QueryRow
 
 
 @pytest.mark.parametrize(
@@ -23,3 +23,13 @@ def test_a_cell_is_a_finite_number_or_unknown(cell: Any, number: float | None) -
 
 def test_money_is_exact() -> None:
     assert QueryRow(cells={"cost_usd": "12345678.000000001"}).exact("cost_usd") == Decimal("12345678.000000001")
+
+
+def test_a_chart_hands_out_what_it_draws_and_no_other_measure() -> None:
+    row = {"time": "2026-11-20T00:00:00Z", "runs": 2, "cost_usd": "1", "retries": 0, "compare": {"runs": 1}}
+    answer = QueryAnswer(data=[row], totals={"runs": 2, "cost_usd": "1"})
+    assert answer.only("runs", "cost_usd", "unheard_of").data == [
+        {"time": "2026-11-20T00:00:00Z", "runs": 2, "cost_usd": "1"}
+    ]
+    assert answer.only("runs").total.number("runs") == 2
+    assert answer.data == [row]

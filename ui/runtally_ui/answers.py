@@ -196,6 +196,12 @@ class QueryAnswer(Answer):
     def rows(self) -> list[QueryRow]:
         return [QueryRow(cells=cells) for cells in self.data]
 
+    def only(self, *measures: str) -> "QueryAnswer":
+        """An answer by time with these measures alone, of its own range: what one of several charts draws of it."""
+        kept = ("time", *measures)
+        data = [{name: row[name] for name in kept if name in row} for row in self.data]
+        return self.model_copy(update={"data": data})
+
     @property
     def total(self) -> QueryRow:
         """All groups over the whole range; empty where there is nothing."""

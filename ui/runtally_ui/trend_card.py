@@ -75,7 +75,9 @@ def trend_card(
         note = " · ".join(part for part in (how.note, subtitle(page.asked.filters, how.hides)) if part)
         return " · ".join(part for part in (trend_caption(found, page.asked, what), note) if part)
 
-    with query_card(key, title, answer, caption, help_text=page.measures.help(measure)) as found:
+    drawn = ("runs", measure, *((how.second,) if how.second else ()), *how.beside)
+    of_chart = answer if isinstance(answer, ApiError) else answer.only(*drawn)
+    with query_card(key, title, of_chart, caption, help_text=page.measures.help(measure)) as found:
         if found is None:
             return
         if all(row.number(measure) is None for row in found.rows):

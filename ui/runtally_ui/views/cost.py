@@ -142,7 +142,8 @@ def _cumulative_card(page: Page, answers: Answers) -> None:
         parts.append(subtitle(asked.filters, "the cost"))
         return " · ".join(part for part in parts if part)
 
-    with query_card("cost-so-far", "Cumulative cost", trend, caption,
+    of_chart = trend if isinstance(trend, ApiError) else trend.only("runs", "cost_usd")
+    with query_card("cost-so-far", "Cumulative cost", of_chart, caption,
                     help_text=page.measures.help("cost_usd")) as found:  # fmt: skip
         if found is None:
             return
