@@ -38,8 +38,15 @@ def measure_frame(
     return pd.DataFrame([_row(row, names, columns, book, link) for row in answer.rows])
 
 
-def measure_table(key: str, frame: pd.DataFrame, columns: Sequence[Column], book: MeasureBook, shows: str) -> None:
-    """Draw it, scrolling beyond a dozen rows. `shows` is what a screen reader says of it."""
+def measure_table(
+    key: str,
+    frame: pd.DataFrame,
+    columns: Sequence[Column],
+    book: MeasureBook,
+    shows: str,
+    shown_rows: int = _SHOWN_ROWS,
+) -> None:
+    """Draw it, scrolling beyond `shown_rows`. `shows` is what a screen reader says of it."""
     config: dict[str, Any] = {label(column.measure): _config(column, frame, book) for column in columns}
     if "Open" in frame:
         config["Open"] = st.column_config.LinkColumn("Runs behind", display_text="Open runs", width="small")
@@ -48,11 +55,16 @@ def measure_table(key: str, frame: pd.DataFrame, columns: Sequence[Column], book
         key=f"table-{key}",
         hide_index=True,
         row_height=_ROW_HEIGHT,
-        height=_ROW_HEIGHT * (min(len(frame), _SHOWN_ROWS) + 1) + 4,
+        height=table_height(min(len(frame), shown_rows)),
         placeholder=formats.MISSING,
         alt=shows,
         column_config=config,
     )
+
+
+def table_height(rows: int) -> int:
+    """Pixels of so many rows and their heading."""
+    return _ROW_HEIGHT * (rows + 1) + 4
 
 
 def money_format(cells: "pd.Series[float]") -> str:

@@ -26,10 +26,11 @@ from runtally_ui.cost_changes import (
     unpriced_rows,
 )
 from runtally_ui.cost_series import CostSeries, cost_series_chart, cost_series_frame, series_of, shown_in
+from runtally_ui.cumulative import HEIGHT as TREND_HEIGHT
 from runtally_ui.cumulative import cumulative_chart, cumulative_frame
 from runtally_ui.drawing import draw_chart, drawing
 from runtally_ui.groupings import Grouping
-from runtally_ui.measure_table import Column, measure_frame, measure_table
+from runtally_ui.measure_table import Column, measure_frame, measure_table, table_height
 from runtally_ui.model_mix import with_model_mix
 from runtally_ui.page import Asked, Page
 from runtally_ui.questions import Answers, Query, Question
@@ -47,7 +48,9 @@ _COLUMNS = (
 _MOST_GROUPS = 1000
 _MOST_AGENTS = 100
 _DRIVERS = ("the number of its runs", "another mix of models", "what its runs cost")
-_CHART_HEIGHT = 320
+# Charts are as high as what stands beside them: a table of as many rows, a chart without lines under it.
+_RANKING_HEIGHT = table_height(SHOWN)
+_UNKNOWN_HEIGHT = HEIGHT - 44
 _NO_COST = "No run in this period has a known cost."
 _REMEDY = "Publish runs with cost_usd."
 _UNKNOWN = Series("unknown_cost_runs", "count", "Runs of no known cost")
@@ -106,7 +109,7 @@ def draw(page: Page, answers: Answers) -> None:
         trend_card(
             page, "cost-success", "Cost and cost per success", answers.query("trend"), "cost_usd",
             TrendOptions(sums=True, second="cost_per_success_usd", note="line: per successful run", hides="the cost",
-                         nothing=_NO_COST),
+                         nothing=_NO_COST, height=TREND_HEIGHT),
         )  # fmt: skip
     with st.container(horizontal=True, key="own-fields"):
         groupings.field()
@@ -201,7 +204,7 @@ def _ranking_card(page: Page, answers: Answers, how: Grouping) -> None:
         series = Series("cost_usd", "money", label("cost_usd"))
         frame = ranking_frame(_identified(found, how), series, "identity", lambda row: how.name(row, page.palette))
         if frame.empty:
-            not_available(_NO_COST, _REMEDY, height=_CHART_HEIGHT)
+            not_available(_NO_COST, _REMEDY, height=_RANKING_HEIGHT)
             return
         _draw_bars(page, "cost-groups", f"Cost by {how.word}, dearest first", found, frame, series, how, {})
 
@@ -216,8 +219,8 @@ def _draw_bars(
     of_runs: Mapping[str, str],
 ) -> None:  # fmt: skip
     chart_key = f"chart-{key}"
-    colour = "gray" if of_runs else "primary"
-    drawn = drawing(ranked_bars, frame, series, colour=colour, height=_CHART_HEIGHT)
+    colour, height = ("gray", _UNKNOWN_HEIGHT) if of_runs else ("primary", _RANKING_HEIGHT)
+    drawn = drawing(ranked_bars, frame, series, colour=colour, height=height)
     draw_chart(drawn, key=chart_key, selections=["group"], shows=shows)
     mark = drilling.clicked(chart_key, "group")
     row = next((row for row in found.rows if mark and how.identity(row) == mark["key"]), None)
@@ -240,7 +243,7 @@ def _table_card(page: Page, answers: Answers, how: Grouping) -> None:
         names = [(how.word.capitalize(), lambda row: how.name(row, page.palette))]
         linked = link if drilling.RUNS_PAGE in page.pages else None
         frame = measure_frame(found, names, _COLUMNS, page.measures, link=linked)
-        measure_table("cost-groups", frame, _COLUMNS, page.measures, f"{len(frame)} groups with their cost")
+        measure_table("cost-groups", frame, _COLUMNS, page.measures, f"{len(frame)} groups with their cost", SHOWN)
 
 
 def _changes_card(page: Page, totals: QueryAnswer, answers: Answers, how: Grouping) -> None:
@@ -318,7 +321,7 @@ def _unknown_card(page: Page, answers: Answers, how: Grouping, unknown: int) -> 
         if found is None:
             return
         if not rows:
-            not_available("Nothing is missing: the cost of every run is known.", height=_CHART_HEIGHT)
+            not_available("Nothing is missing: the cost of every run is known.", height=HEIGHT)
             return
         frame = ranking_frame(_identified(found, how), _UNKNOWN, "identity", lambda row: how.name(row, page.palette))
         shows = f"Runs of no known cost by {how.word}, most runs first"
