@@ -16,8 +16,8 @@ _ROW_HEIGHT = 32
 SHOWN_ROWS = 20
 _STATUS_COLOURS = {text: colour for text, colour in WORDS.values()}
 _COLUMNS = (
-    "Run", "Status", "Agent", "Workspace", "Started", "Duration", "Model", "Cost", "Tokens", "LLM calls", "Error",
-    "Message",
+    "Run", "Status", "Agent", "Workspace", "Started", "Duration", "Model", "Cost", "Tokens", "Error", "Message",
+    "LLM calls",
 )  # fmt: skip
 
 
@@ -43,6 +43,8 @@ def run_table(
     """
     frame = run_frame(runs, palette, timezone).drop(columns=list(without))
     column = st.column_config
+    # At 1440 px all up to the message is there without scrolling; model and message have what others leave.
+    error_width, message_width = (136, 210) if "Cost" in frame else (180, 284)
 
     def clicked() -> None:
         open_run(runs[st.session_state[f"open-{key}"]["row"]])
@@ -61,18 +63,20 @@ def run_table(
                 help="A click opens the run.",
             ),
             "Status": column.MultiselectColumn(
-                options=list(_STATUS_COLOURS), color=list(_STATUS_COLOURS.values()), width=118
+                options=list(_STATUS_COLOURS), color=list(_STATUS_COLOURS.values()), width=112
             ),
-            "Agent": column.TextColumn(width=140),
-            "Workspace": column.TextColumn(width=84),
-            "Started": column.DatetimeColumn(format="D MMM YYYY, HH:mm:ss", width=160, help=formats.escaped(timezone)),
-            "Duration": column.NumberColumn(format="%.2f s", width="small"),
-            "Model": column.TextColumn(width=140),
-            "Cost": column.NumberColumn(format="$%.4f", width="small", help="Its own, without its sub-runs'."),
-            "Tokens": column.NumberColumn(format="localized", width=72),
+            "Agent": column.TextColumn(width=132),
+            "Workspace": column.TextColumn(width=80),
+            "Started": column.DatetimeColumn(format="D MMM YYYY, HH:mm:ss", width=148, help=formats.escaped(timezone)),
+            "Duration": column.NumberColumn(format="%.2f s", width=72),
+            "Model": column.TextColumn(width=172),
+            "Cost": column.NumberColumn(format="$%.4f", width=76, help="Its own, without its sub-runs'."),
+            "Tokens": column.NumberColumn(format="localized", width=76),
             "LLM calls": column.NumberColumn("Calls", format="localized", width=58, help="Calls of language models."),
-            "Error": column.TextColumn(width=150 if "Cost" in frame else 240),
-            "Message": column.TextColumn(width="large", help="The first 100 characters; the run's page has all."),
+            "Error": column.TextColumn(width=error_width),
+            "Message": column.TextColumn(
+                width=message_width, help="The first 100 characters; the run's page has all.",
+            ),
         },
     )  # fmt: skip
 
