@@ -125,6 +125,7 @@ def test_the_groups_compared_are_the_same_in_both_periods(
 
 
 def test_groups_that_change_each_time_are_not_compared(ten_runs: Store) -> None:
+    insert(ten_runs, snapshot("then", started_at=(NOW - timedelta(days=7, hours=1)).isoformat()))
     question = Question(("runs",), STEPS["day"], ("model",), limit=1, compare="previous_week")
     with pytest.raises(StoreUnavailable, match="which groups are compared"):
         ask_question(Overtaken(ten_runs, ["m9", "m8", "m7"]), question, scope(), PLAIN)
