@@ -1,7 +1,5 @@
 """What a page says about its figures in words: what the filters hide, what is unknown, whose days these are."""
 
-from collections.abc import Collection
-
 from runtally_ui import formats
 from runtally_ui.answers import QueryAnswer
 from runtally_ui.catalogue import label
@@ -32,15 +30,13 @@ def subtitle(filters: Filters, what_is_hidden: str = "") -> str:
     return " · ".join(parts)
 
 
-def notes(answer: QueryAnswer, asked: Asked, told: Collection[str] = ()) -> list[str]:
-    """What the figures leave out, in sentences; nothing is said when nothing is left out, nor of measures whose tiles
-    have `told` it.
-    """
+def notes(answer: QueryAnswer, asked: Asked) -> list[str]:
+    """What the figures leave out, in sentences; nothing is said when nothing is left out."""
     sentences = []
     shares = []
     for name in ("cost_usd", "avg_duration_ms", "total_tokens", "cache_hit_rate"):
         known = answer.meta.known(name)
-        if name not in told and known is not None and known.known < known.runs:
+        if known is not None and known.known < known.runs:
             word = {"cost_usd": "cost", "avg_duration_ms": "duration"}.get(name, label(name).lower())
             shares.append(f"{word} known for {formats.share(known.known / known.runs)} of runs")
     if shares:

@@ -99,15 +99,9 @@ def draw(page: Page, answers: Answers) -> None:
     if not states.stands(page, totals) or not isinstance(totals, QueryAnswer):
         return
     unknown = _unknown_runs(totals)
-    # How much of the cost is known has a tile of its own, and a card: no other place says it again.
-    rests_on = {
-        "cost_coverage": f"{formats.plural(unknown, 'run')} of no known cost" if unknown else "of all runs",
-        "cost_usd": "of runs of known cost" if unknown else "of all runs",
-    }
+    rests_on = {"cost_coverage": f"{formats.plural(unknown, 'run')} of no known cost" if unknown else "of all runs"}
     draw_tiles([measure_tile(name, totals, page.asked, page.measures, rests_on.get(name, "")) for name in _TILES])
-    said = notes(totals, page.asked, told=("cost_usd", "total_tokens"))
-    if said:
-        st.container(key="notes").caption("  \n".join(formats.escaped(note) for note in said))
+    st.container(key="notes").caption("  \n".join(formats.escaped(note) for note in notes(totals, page.asked)))
     left, right = st.columns(2, gap="small")
     with left:
         _cumulative_card(page, answers)
