@@ -3,11 +3,8 @@
 import asyncio
 import json
 import random
-from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-import pyarrow as pa
 import pytest
 from clickhouse.rolling_up import refresh
 from clickhouse.runs import scope
@@ -24,28 +21,19 @@ from clickhouse.withdrawing_records import (
     expected_runs,
     request,
     run_message,
+    runs_in_answers,
     visible,
     write,
     writer,
 )
 from runtally_clickhouse.catalogue import query_text, stored_rows
 from runtally_clickhouse.client import Store
-from runtally_clickhouse.erasing import DONE, FAILED, SETTLED_AFTER, Eraser, count_stored, due_jobs, erasure_jobs
-from runtally_clickhouse.errors import StoreUnavailable
-from runtally_clickhouse.measures.cell_questions import CellQuestion, ask_cells
-from runtally_clickhouse.measures.composition import Limits
+from runtally_clickhouse.erasing import DONE, SETTLED_AFTER, Eraser, count_stored, due_jobs, erasure_jobs
 from runtally_clickhouse.rollup_levels import LEVELS
 from runtally_clickhouse.rollups import mark_buckets
 from runtally_clickhouse.withdrawals import EVENT_TABLES, Subject, WithdrawalList, user_hash
 
 TOPICS = {FEEDBACK: "agent_feedback", LIFECYCLE: "agent_lifecycle", ACTIVITY: "user_activity"}
-
-
-def runs_in_answers(store: Store) -> int:
-    """By the rollups where these are up to date."""
-    month = replace(scope(), start=datetime(2026, 11, 1, tzinfo=UTC), end=datetime(2026, 12, 1, tzinfo=UTC))
-    (totals,) = ask_cells(store, CellQuestion.RUN_TOTALS, month, Limits(2**30, 1000))
-    return int(totals["messages"])
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -218,61 +206,6 @@ def test_a_clock_that_was_ahead_hides_nothing_from_an_erasure(store: Store) -> N
     assert visible(store) == []
 
 
-class Stopping:
-    """A store whose process ends before, or after, the n-th thing that it changes."""
-
-    def __init__(self, store: Store, at: int, after: bool) -> None:
-        self.store, self.at, self.after, self.calls = store, at, after, 0
-
-    def insert(self, table: str, rows: pa.Table) -> None:
-        self._do(lambda: self.store.insert(table, rows))
-
-    def command(self, sql: str, parameters: Mapping[str, object] | None = None) -> None:
-        self._do(lambda: self.store.command(sql, parameters))
-
-    def query(self, sql: str, parameters: Mapping[str, object]) -> list[dict[str, object]]:
-        return self.store.query(sql, parameters)
-
-    def unmerged(self, sql: str, parameters: Mapping[str, object] | None = None) -> list[dict[str, object]]:
-        return self.store.unmerged(sql, parameters)
-
-    def _do(self, change: object) -> None:
-        self.calls += 1
-        if self.calls == self.at and not self.after:
-            raise StoreUnavailable("the process ended")
-        change()  # type: ignore[operator]
-        if self.calls == self.at:
-            raise StoreUnavailable("the process ended")
-
-
-@pytest.mark.parametrize("after", [False, True])
-def test_stopped_anywhere_it_goes_on_to_the_same_end(store: Store, after: bool) -> None:
-    draw = random.Random(7)
-    messages = [run_message(f"r{n}", "ann", "acme" if n % 2 else "beta") for n in range(6)]
-    letters = [b'{"workspace_id":"acme","run_id":7}']
-    at = 0
-    while True:
-        at += 1
-        workspace = f"acme{at}"
-        values = [value.replace(b'"acme"', f'"{workspace}"'.encode()) for value in (*messages, *letters)]
-        write(store, RUNS, values, first=100 * at)
-        refresh(store, draw)
-        job = request(store, "", workspace, number=at)
-        stopping = Stopping(store, at, after)
-        try:
-            Eraser(stopping, lambda: NOW).finish(job)
-            break
-        except StoreUnavailable:
-            (job,) = erasure_jobs(store, [job.id])
-            finished = Eraser(store, lambda: NOW).finish(job)
-        assert finished.state == DONE, (at, finished.reason)
-        assert finished.counts_before["agent_runs"] == 3
-        assert runs_in_answers(store) == len(visible(store)) == 3, at
-    refresh(store, draw)
-    assert runs_in_answers(store) == len(visible(store)) == 3
-    assert at > 6
-
-
 def test_rows_that_come_between_the_list_and_the_work_are_hidden_before_they_are_acknowledged(store: Store) -> None:
     """The consumer reads the list, an erasure is requested and done, and only then its insert arrives."""
     one = writer(store)
@@ -304,22 +237,6 @@ def test_rows_that_come_between_the_list_and_the_work_are_hidden_before_they_are
     assert (finished.state, finished.settled) == (DONE, True)
     assert sum(count_stored(store, job.subject).values()) == 0
     assert due_jobs(store, settled + timedelta(days=1)) == []
-
-
-def test_a_job_whose_rows_stay_fails_loudly_and_is_tried_again(store: Store) -> None:
-    class Forgetful(Stopping):
-        def command(self, sql: str, parameters: Mapping[str, object] | None = None) -> None:
-            if "DELETE" not in sql:
-                self.store.command(sql, parameters)
-
-    write(store, ACTIVITY, [event_message(ACTIVITY, "e", "ann")])
-    job = request(store, "ann")
-    seconds = iter(range(1000))
-    eraser = Eraser(Forgetful(store, 0, False), lambda: NOW, lambda: float(next(seconds)), piece_seconds=100.0)
-    failed = eraser.finish(job)
-    assert (failed.state, failed.reason) == (FAILED, "rows are still there: 1 in user_activity")
-    assert due_jobs(store, NOW) == [failed]
-    assert Eraser(store, lambda: NOW).finish(failed).state == DONE
 
 
 def test_a_snapshot_without_the_user_that_is_newer_is_counted_as_a_run(store: Store) -> None:

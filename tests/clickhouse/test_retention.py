@@ -5,6 +5,7 @@ import random
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import pyarrow as pa
 import pytest
 from clickhouse.rolling_up import refresh
 from clickhouse.rollup_reading import raw_sums_by_bucket, sums_by_bucket
@@ -19,6 +20,7 @@ from clickhouse.withdrawing_records import (
     write,
     writer,
 )
+from runtally_cli.withdrawing.operations import retention_apply
 from runtally_clickhouse.client import Store
 from runtally_clickhouse.retention import apply_horizons, horizon_of_age, horizons, months_before, set_horizons
 from runtally_clickhouse.rollups import dirty_buckets
@@ -147,3 +149,24 @@ def test_a_month_goes_once_its_last_day_is_older(days: int, horizon: str) -> Non
 def test_no_age_at_all_is_refused() -> None:
     with pytest.raises(ValueError, match="a day at least"):
         horizon_of_age(0, NOW)
+
+
+def test_the_command_tells_what_went_though_a_consumer_was_there_first(store: Store) -> None:
+    """It reads the horizon every few seconds, and so now and then between the command's two steps."""
+    write(store, RUNS, fleet(random.Random(9)))
+    found = months_before(store, ["agent_runs"], NOVEMBER)
+
+    class BesideAConsumer:
+        def __getattr__(self, name: str) -> object:
+            return getattr(store, name)
+
+        def insert(self, table: str, rows: pa.Table) -> None:
+            store.insert(table, rows)
+            if table == "retention_horizons" and not rows["applied"][0].as_py():
+                assert len(apply_horizons(store, NOW)) == 2
+
+    asked = {"tables": ["agent_runs"], "before": NOVEMBER.isoformat(), "by": "ann", "host": "here"}
+    told = retention_apply(BesideAConsumer(), asked)  # type: ignore[arg-type]
+    assert [(one["event_table"], one["month"]) for one in told] == [("agent_runs", 202609), ("agent_runs", 202610)]
+    assert sum(one["rows"] for one in told) == sum(one.rows for one in found)
+    assert months_before(store, ["agent_runs"], NOVEMBER) == []

@@ -5,15 +5,19 @@ import json
 import random
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+from clickhouse.runs import scope
 from consumer.fakes import FakeDeadLetterTopic
 from consumer.samples import StoredRecord
 from runtally.identity import derive_uuid7
 from runtally_clickhouse.client import Store
 from runtally_clickhouse.erasing import DONE, Eraser, ErasureJob, plan_erasure, request_erasure
+from runtally_clickhouse.measures.cell_questions import CellQuestion, ask_cells
+from runtally_clickhouse.measures.composition import Limits
 from runtally_clickhouse.withdrawals import user_hash
 from runtally_consumer.decoding.versions import run_version
 from runtally_consumer.records import Batch, Partition, Slice
@@ -119,3 +123,10 @@ def expected_runs(messages: Sequence[bytes], erased_users: Sequence[str]) -> lis
         for _, one in newest.values()
         if not one.get("deleted") and one["user_id"] not in erased_users
     )
+
+
+def runs_in_answers(store: Store) -> int:
+    """By the rollups where these are up to date."""
+    month = replace(scope(), start=datetime(2026, 11, 1, tzinfo=UTC), end=datetime(2026, 12, 1, tzinfo=UTC))
+    (totals,) = ask_cells(store, CellQuestion.RUN_TOTALS, month, Limits(2**30, 1000))
+    return int(totals["messages"])

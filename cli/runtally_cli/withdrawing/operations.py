@@ -44,13 +44,19 @@ def retention_plan(store: Store, parameters: Mapping[str, Any]) -> dict[str, Any
 
 
 def retention_apply(store: Store, parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Drop the months of `tables` that began `before`, for good, and return them. Raises as `erasure_counts`."""
+    """Drop the months of `tables` that began `before`, for good; returns those that are gone. Raises `StoreError`.
+
+    A consumer that reads the horizon at once may be the one who drops them.
+    """
     before, now = datetime.fromisoformat(str(parameters["before"])), datetime.now(UTC)
     tables = [str(table) for table in parameters["tables"]]
     details = {"tables": " ".join(tables), "before": before.isoformat()}
     with recorded(store, parameters, Act.RETENTION, workspaces=None, target="retention", details=details):
+        found = months_before(store, tables, before)
         set_horizons(store, tables, before, now)
-        return [asdict(one) for one in apply_horizons(store, now)]
+        apply_horizons(store, now)
+        kept = {(one.event_table, one.month) for one in months_before(store, tables, before)}
+        return [asdict(one) for one in found if (one.event_table, one.month) not in kept]
 
 
 def _plan(store: Store, parameters: Mapping[str, Any], now: datetime) -> ErasurePlan:
