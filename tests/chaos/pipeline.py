@@ -4,14 +4,15 @@ import logging
 import random
 import signal
 import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from backends.clickhouse_native import answers_ping
+from backends.last_words import told_on_failure
+from backends.supervised_store import SupervisedStore
 from backends.waiting import eventually
 from chaos.fleet import PARTITIONS, POISON_AGENT, Fleet
 from chaos.kafka_cluster import KafkaCluster
@@ -20,10 +21,8 @@ from chaos.members import Doom, Member, Service, answers_live, answers_ready
 from chaos.proxy import FaultProxy
 from chaos.reader import Reader
 from chaos.settling import Settled, require_proven, settle
-from chaos.supervised_store import SupervisedStore
 from integration.stacks import RUNTALLY, free_ports
 from runtally_cli.local import ports
-from runtally_cli.local.server_process import tail
 from runtally_clickhouse.client import Store
 from runtally_clickhouse.location import StoreLocation
 
@@ -148,20 +147,13 @@ class Pipeline:
             finally:
                 reader.stop()
 
-    @contextmanager
-    def told_on_failure(self) -> Iterator[None]:
+    def told_on_failure(self) -> AbstractContextManager[None]:
         """How every part ended up goes to the test's output, for whoever reads why a story failed."""
-        try:
-            yield
-        except AssertionError:
-            self._tell()
-            raise
 
-    def _tell(self) -> None:
-        for log in sorted([*self._folder.glob("*.log"), *self._folder.glob("clickhouse/*.log")]):
-            sys.stdout.write(f"--- {log.name}\n{tail(log)}\n")
-        answers = answers_ping(self.clickhouse.http_port)
-        sys.stdout.write(f"--- clickhouse: pid {self.clickhouse.pid}, answers: {answers}\n")
+        def store() -> str:
+            return f"--- clickhouse: pid {self.clickhouse.pid}, answers: {answers_ping(self.clickhouse.http_port)}\n"
+
+        return told_on_failure(self._folder, store)
 
     def _environment(self, bootstrap: str, store_port: int) -> dict[str, str]:
         return {

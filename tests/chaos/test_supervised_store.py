@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 from backends.clickhouse_native import answers_ping
+from backends.supervised_store import LOOK_SECONDS, SupervisedStore
 from backends.waiting import eventually
-from chaos.supervised_store import LOOK_SECONDS, SupervisedStore
 
 BACK_SECONDS = 60.0
 

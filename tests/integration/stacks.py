@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
-from backends.clickhouse_native import NativeClickHouse
+from backends.last_words import told_on_failure
+from backends.supervised_store import SupervisedStore
 from backends.waiting import eventually
 from runtally_cli.local import ports
 from runtally_cli.local.kafka import QUICK_TO_NOTICE, KafkaBroker, KafkaOptions
@@ -88,25 +89,26 @@ def local_stack(folder: Path, more: Mapping[str, str] | None = None) -> Iterator
         wait_ready(process, api_url, folder / "up.log")
         ui_url = f"http://127.0.0.1:{environment['RUNTALLY_UI_PORT']}"
         bootstrap = f"127.0.0.1:{environment['RUNTALLY_KAFKA_PORT']}"
-        yield RunningStack("local", api_url, ui_url, bootstrap, environment)
+        with told_on_failure(folder):
+            yield RunningStack("local", api_url, ui_url, bootstrap, environment)
     finally:
         stop(process)
 
 
 @contextmanager
 def server_stack(folder: Path) -> Iterator[RunningStack]:
-    """Apache Kafka, a ClickHouse server over HTTP, `runtally migrate`, and the two services."""
+    """Apache Kafka, a supervised ClickHouse over HTTP, `runtally migrate`, and the two services."""
     with ExitStack() as stack:
         broker = stack.enter_context(
             KafkaBroker(folder / "kafka", ports.pick_free(), KafkaOptions(properties=QUICK_TO_NOTICE))
         )
-        clickhouse = NativeClickHouse(folder / "clickhouse")
-        stack.callback(clickhouse.kill)
+        clickhouse = SupervisedStore(folder / "clickhouse")
+        stack.callback(clickhouse.close)
         clickhouse.start()
         environment = {
             **free_ports(folder),
             "RUNTALLY_KAFKA_BOOTSTRAP": broker.bootstrap,
-            "RUNTALLY_CLICKHOUSE_URL": f"{clickhouse.url.rstrip('/')}/runtally",
+            "RUNTALLY_CLICKHOUSE_URL": f"{clickhouse.url}/runtally",
         }
         migrated = subprocess.run(
             [*RUNTALLY, "migrate"], env=environment, capture_output=True, text=True, timeout=60, check=False
@@ -117,4 +119,5 @@ def server_stack(folder: Path) -> Iterator[RunningStack]:
             stack.callback(stop, process)
             wait_ready(process, f"http://127.0.0.1:{environment[f'RUNTALLY_{port}_PORT']}", folder / f"{name}.log")
         api_url = f"http://127.0.0.1:{environment['RUNTALLY_API_PORT']}"
-        yield RunningStack("server", api_url, None, broker.bootstrap, environment)
+        with told_on_failure(folder):
+            yield RunningStack("server", api_url, None, broker.bootstrap, environment)

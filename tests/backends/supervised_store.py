@@ -25,6 +25,10 @@ class SupervisedStore:
         self._crashes = 0
 
     @property
+    def url(self) -> str:
+        return self._server.url
+
+    @property
     def http_port(self) -> int:
         return self._server.http_port
 
