@@ -12,6 +12,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from dataclasses import dataclass, field
 
 from runtally_clickhouse.catalogue import NOBODY_STALLED_MS, query_text
 from runtally_clickhouse.client import Reader, Row
@@ -28,6 +29,14 @@ Key = bytes
 Data = tuple[str, list[Row]]
 
 
+@dataclass(slots=True)
+class OfAsker:
+    """What is remembered for those who may see the same. `newest` was told before whoever finds it here looks."""
+
+    cut_offs: CutOffs = field(default_factory=CutOffs)
+    newest: Data | None = None
+
+
 class AnswerCache:
     """Answers by key, the least recently used dropped beyond `max_bytes`. For any number of threads."""
 
@@ -37,19 +46,19 @@ class AnswerCache:
         self._kept: OrderedDict[Key, bytes] = OrderedDict()
         self._under_way: dict[Key, Future[bytes]] = {}
         self._lock = threading.Lock()
-        self._cut_offs: OrderedDict[str, CutOffs] = OrderedDict()
+        self._askers: OrderedDict[str, OfAsker] = OrderedDict()
 
     @property
     def size_bytes(self) -> int:
         return self._bytes
 
-    def cut_offs(self, asker: str) -> CutOffs:
-        """Those of what one asker sees: to another, a run may stall between them."""
+    def of_asker(self, asker: str) -> OfAsker:
+        """Theirs alone: to another a run may stall between two cut-offs, and other data be the newest."""
         with self._lock:
-            found = self._cut_offs.setdefault(asker, CutOffs())
-            self._cut_offs.move_to_end(asker)
-            if len(self._cut_offs) > MOST_ASKERS:
-                self._cut_offs.popitem(last=False)
+            found = self._askers.setdefault(asker, OfAsker())
+            self._askers.move_to_end(asker)
+            if len(self._askers) > MOST_ASKERS:
+                self._askers.popitem(last=False)
             return found
 
     def answer(self, key: Key, ask: Callable[[], list[Row]]) -> list[Row]:
@@ -100,14 +109,24 @@ def _rows(encoded: bytes) -> list[Row]:
 class AnsweringReader:
     """The reader of one request: it answers out of the cache, as the data were when the request first asked.
 
-    What is not kept is asked of `reader`, which may hold what it saw; the watermark of `beneath`, which may not.
+    What is not kept is asked of `reader`, which nobody has asked yet, and which may hold what it sees until `forget`;
+    whether the data have changed meanwhile is asked of `beneath`, which may not.
     For any number of threads: the request's questions may go out together. `asker` names what may be seen: an answer is
     for the same asker alone, also where a fault would leave it out of the question.
     """
 
-    def __init__(self, reader: Reader, cache: AnswerCache, asker: str = "", *, beneath: Reader) -> None:
+    def __init__(
+        self,
+        reader: Reader,
+        cache: AnswerCache,
+        asker: str = "",
+        *,
+        beneath: Reader,
+        forget: Callable[[], None] = lambda: None,
+    ) -> None:
         self._reader = reader
         self._beneath = beneath
+        self._forget = forget
         self._asker = asker
         self._cache = cache
         self._lock = threading.Lock()
@@ -136,19 +155,34 @@ class AnsweringReader:
     def _answer(self, sql: str, parameters: Mapping[str, object]) -> list[Row]:
         with self._lock:
             if self._data is None:
-                watermark = read_parts(self._beneath).watermark
-                # Before any question, whatever the request asks first.
-                self._data = watermark, self._kept_or_asked((watermark, []), query_text("data_as_of"), {})
+                self._data = self._look()  # before any question, whatever the request asks first
         watermark, acknowledged = self._data
         bound = dict(parameters)
         cut_off = bound.get(_STALLED)
         if isinstance(cut_off, int) and cut_off != NOBODY_STALLED_MS:
             question = self._key(self._data, sql, bound | {_STALLED: None})
-            cut_offs = self._cache.cut_offs(self._asker)
+            cut_offs = self._cache.of_asker(self._asker).cut_offs
             bound[_STALLED] = cut_offs.same_as(cut_off, question, watermark, self._next_running)
         if sql == query_text("data_as_of"):
             return [dict(row) for row in acknowledged]
         return self._kept_or_asked(self._data, sql, bound)
+
+    def _look(self) -> Data:
+        """How the data are now. One look at the parts will do where they are as they were.
+
+        Then up to when the store had acknowledged was told before this look, so the reader may go by what it saw. Else
+        that is told after it, perhaps to another request, and the reader must look anew: a run may have come between.
+        """
+        of_asker = self._cache.of_asker(self._asker)
+        newest = of_asker.newest
+        watermark = read_parts(self._reader).watermark
+        as_of: tuple[Data, str, dict[str, object]] = (watermark, []), query_text("data_as_of"), {}
+        if newest is not None and newest[0] == watermark:
+            self._asked.add(self._key(*as_of))
+            return newest
+        of_asker.newest = found = watermark, self._kept_or_asked(*as_of)
+        self._forget()
+        return found
 
     def _kept_or_asked(self, data: Data, sql: str, bound: Mapping[str, object]) -> list[Row]:
         key = self._key(data, sql, bound)

@@ -104,7 +104,8 @@ def _parts(request: Request, caller: RequestCaller) -> ApiParts:
     reader = StateFirst(timed, parts.settings.max_query_seconds, kept=parts.kept_state)
     if parts.cache is None:
         return replace(parts, bound=bound, asking=reader, times=times)
-    answers = AnsweringReader(reader, parts.cache, row_bounds.written(caller.workspaces), beneath=timed)
+    asker = row_bounds.written(caller.workspaces)
+    answers = AnsweringReader(reader, parts.cache, asker, beneath=timed, forget=reader.forget)
     request.state.answers = answers
     return replace(parts, bound=bound, asking=answers, times=times)
 

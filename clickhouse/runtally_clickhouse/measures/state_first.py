@@ -69,9 +69,7 @@ class StateFirst:
 
     def query(self, sql: str, parameters: Mapping[str, object]) -> list[Row]:
         if sql == query_text("data_as_of"):
-            # What is asked from now on holds all that was acknowledged by now.
-            with self._lock, self._parts_lock:
-                self._read = self._told = None
+            self.forget()  # what is asked from now on holds all that was acknowledged by now
         if sql == query_text("store_parts"):
             return [dict(row) for row in self._parts()[0]]
         told, bound, oldest = sql, dict(parameters), self._monotonic()
@@ -96,6 +94,11 @@ class StateFirst:
         if self._monotonic() - oldest > self._patience_seconds:
             return self._reader.query(sql, parameters)
         return rows
+
+    def forget(self) -> None:
+        """Look anew before what is asked next: somebody was told of more than this reader has seen."""
+        with self._lock, self._parts_lock:
+            self._read = self._told = None
 
     def _of_stored(self, found: BucketsToRead) -> BucketsToRead:
         """Without what lies before and after all runs, such as most of a period before the first one."""
