@@ -10,6 +10,8 @@ SIMULATION: Final = TESTS + "simulation/test_simulation.py::test_the_promises_ho
 PROFILES: Final = "tests/clickhouse/test_profiles.py::"
 ROW_BY_ROW: Final = TESTS + "test_withdrawing.py::test_each_row_is_kept_blank_or_gone_by_itself"
 KEPT_STATE: Final = "tests/clickhouse/measures/test_kept_state.py::"
+ANSWER_CACHE: Final = "api/runtally_api/answer_cache.py"
+FIRST_LOOK: Final = "tests/api/test_first_look.py::"
 RETENTION: Final = "tests/clickhouse/test_retention.py::"
 ONE_BY_ONE: Final = (
     "tests/clickhouse/measures/test_error_runs.py::test_rolled_up_or_one_by_one_the_answer_is_the_same[embedded-0]"
@@ -276,9 +278,32 @@ KEEPING: Final = (
     Mutant(
         "what the parts told before is held when the freshness is asked",
         STORE + "measures/state_first.py",
-        "                self._read = self._told = None\n",
-        "                self._read = None\n",
+        "            self._read = self._told = None\n",
+        "            self._read = None\n",
         KEPT_STATE + "test_what_a_request_saw_before_it_asked_how_fresh_the_store_is_is_not_believed[embedded-False]",
     ),
 )
-MUTANTS: Final = COMMITTING + WRITING + READING + STORING + WITHDRAWING + ERRORS + KEEPING
+LOOKING: Final = (
+    Mutant(
+        "what the parts told before another's freshness is held",
+        ANSWER_CACHE,
+        "        self._forget()\n",
+        "",
+        FIRST_LOOK + "test_a_run_that_came_after_the_look_and_is_told_to_be_there_is_there[embedded-False]",
+    ),
+    Mutant(
+        "the freshness of any data is taken for that of these",
+        ANSWER_CACHE,
+        "        if newest is not None and newest[0] == watermark:\n",
+        "        if newest is not None:\n",
+        FIRST_LOOK + "test_a_run_that_came_before_the_look_is_there[embedded]",
+    ),
+    Mutant(
+        "the freshness is taken that was told during the look",
+        ANSWER_CACHE,
+        "        if newest is not None and newest[0] == watermark:\n",
+        "        if (newest := of_asker.newest) is not None and newest[0] == watermark:\n",
+        FIRST_LOOK + "test_a_run_that_came_after_the_look_and_is_told_to_be_there_is_there[embedded-False]",
+    ),
+)
+MUTANTS: Final = COMMITTING + WRITING + READING + STORING + WITHDRAWING + ERRORS + KEEPING + LOOKING

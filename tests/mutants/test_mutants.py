@@ -12,7 +12,7 @@ from chaos.facts import FOLDER, Facts
 from mutants.catalogue import MUTANTS, Mutant
 
 ROOT = Path(__file__).parents[2]
-COMPONENTS = ("producer", "consumer", "clickhouse")
+COMPONENTS = ("producer", "consumer", "clickhouse", "api")
 ALL_PASSED = 0
 SOME_TESTS_FAILED = 1
 
