@@ -122,7 +122,7 @@ class AnsweringReader:
         asker: str = "",
         *,
         beneath: Reader,
-        forget: Callable[[], None] = lambda: None,
+        forget: Callable[[], None],
     ) -> None:
         self._reader = reader
         self._beneath = beneath
@@ -180,8 +180,10 @@ class AnsweringReader:
         if newest is not None and newest[0] == watermark:
             self._asked.add(self._key(*as_of))
             return newest
-        of_asker.newest = found = watermark, self._kept_or_asked(*as_of)
-        self._forget()
+        try:
+            of_asker.newest = found = watermark, self._kept_or_asked(*as_of)
+        finally:
+            self._forget()
         return found
 
     def _kept_or_asked(self, data: Data, sql: str, bound: Mapping[str, object]) -> list[Row]:

@@ -29,6 +29,10 @@ NOW = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
 STREAM = "test-cluster"
 
 
+def nothing_kept() -> None:
+    """What a plain store has to forget."""
+
+
 @dataclass
 class StoringPublisher:
     """Decodes and inserts what is published, as the consumer would. `lost` and `late` are the brokers' bad days."""

@@ -12,6 +12,7 @@ from clickhouse.runs import scope
 from runtally_api.answer_cache import AnswerCache, AnsweringReader
 from runtally_clickhouse.catalogue import query_text, unix_ms
 from runtally_clickhouse.client import Reader, Row, Store
+from runtally_clickhouse.errors import StoreUnavailable
 from runtally_clickhouse.measures.asking import Answer, ask_question
 from runtally_clickhouse.measures.composition import Limits
 from runtally_clickhouse.measures.kept_state import KeptState
@@ -45,8 +46,8 @@ class Interrupted:
 class Requests:
     """Begins requests that share what they keep, as the application does."""
 
-    def __init__(self) -> None:
-        self.cache, self.kept = AnswerCache(1 << 20), KeptState()
+    def __init__(self, cache: AnswerCache | None = None) -> None:
+        self.cache, self.kept = cache or AnswerCache(1 << 20), KeptState()
 
     def begin(self, beneath: Reader) -> AnsweringReader:
         state = StateFirst(beneath, 60.0, kept=self.kept)
@@ -59,6 +60,18 @@ class Requests:
 def told(reader: Reader) -> Answer:
     """The runs of the day."""
     return ask_question(reader, RUNS, scope(), Limits(2**31, 10_000))
+
+
+class FailingOnce(AnswerCache):
+    """The first question is one that another request asks at this moment, and fails with."""
+
+    has_failed = False
+
+    def answer(self, key: bytes, ask: Callable[[], list[Row]]) -> list[Row]:
+        if not self.has_failed:
+            self.has_failed = True
+            raise StoreUnavailable("another's question failed")
+        return super().answer(key, ask)
 
 
 def add(door: Door, name: str) -> None:
@@ -118,6 +131,19 @@ def test_a_run_that_came_after_the_look_and_is_told_to_be_there_is_there(
 
     reader = requests.begin(Interrupted(store, other_request))
     assert reader.query(query_text("data_as_of"), {}) == told_others[0]
+    assert told(reader).runs == 2
+
+
+def test_what_was_seen_before_a_question_that_failed_is_not_believed(door: Door, store: Store) -> None:
+    """Another request's question, at that: this one's own would have had its reader look anew."""
+    requests = Requests(FailingOnce(1 << 20))
+    told(StateFirst(store, 60.0, kept=requests.kept))
+    reader = requests.begin(store)
+    with pytest.raises(StoreUnavailable):
+        reader.query(query_text("data_as_of"), {})
+    other = requests.begin(Interrupted(store, lambda: add(door, "b")))
+    as_of = other.query(query_text("data_as_of"), {})
+    assert reader.query(query_text("data_as_of"), {}) == as_of
     assert told(reader).runs == 2
 
 

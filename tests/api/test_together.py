@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from api.door import Door, run
+from api.door import Door, nothing_kept, run
 from runtally_api.answer_cache import AnswerCache, AnsweringReader
 from runtally_api.together import all_of
 from runtally_clickhouse.catalogue import data_as_of, query_text
@@ -148,7 +148,7 @@ def test_questions_of_one_request_share_one_watermark_and_a_validator_without_or
     found = []
     for numbers in (range(8), reversed(range(8))):
         counting = CountingReader(door.app.state.parts.store)
-        reader = AnsweringReader(counting, AnswerCache(1 << 20), beneath=counting)
+        reader = AnsweringReader(counting, AnswerCache(1 << 20), beneath=counting, forget=nothing_kept)
         with ThreadPoolExecutor(4) as pool:
             list(pool.map(lambda n, reader=reader: reader.query("SELECT {n:UInt8} AS n", {"n": n}), numbers))
         assert sum("system.parts" in sql for sql in counting.asked) == 1
@@ -160,7 +160,7 @@ def test_how_fresh_an_answer_is_was_asked_before_anything_of_it(door: Door) -> N
     """Whatever a request asks first; and it is told what was found then."""
     door.post(run("a"))
     counting = CountingReader(door.app.state.parts.store)
-    reader = AnsweringReader(counting, AnswerCache(1 << 20), beneath=counting)
+    reader = AnsweringReader(counting, AnswerCache(1 << 20), beneath=counting, forget=nothing_kept)
     reader.query("SELECT 1 AS n", {})
     assert counting.asked == [query_text("store_parts"), query_text("data_as_of"), "SELECT 1 AS n"]
     before = reader.validator

@@ -287,8 +287,8 @@ LOOKING: Final = (
     Mutant(
         "what the parts told before another's freshness is held",
         ANSWER_CACHE,
-        "        self._forget()\n",
-        "",
+        "            self._forget()\n",
+        "            pass\n",
         FIRST_LOOK + "test_a_run_that_came_after_the_look_and_is_told_to_be_there_is_there[embedded-False]",
     ),
     Mutant(

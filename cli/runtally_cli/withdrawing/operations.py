@@ -44,9 +44,9 @@ def retention_plan(store: Store, parameters: Mapping[str, Any]) -> dict[str, Any
 
 
 def retention_apply(store: Store, parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Drop the months of `tables` that began `before`, for good; returns those that are gone. Raises `StoreError`.
+    """Drop the months of `tables` that began `before`, for good; returns those that are gone.
 
-    A consumer that reads the horizon at once may be the one who drops them.
+    A consumer that reads the horizon at once may be the one who drops them. Raises as `erasure_counts`.
     """
     before, now = datetime.fromisoformat(str(parameters["before"])), datetime.now(UTC)
     tables = [str(table) for table in parameters["tables"]]
